@@ -1,4 +1,9 @@
 //! Zeroxide: libzmq's C ABI on a Rust engine. (Map: to be written at the end of the first slice.)
 
-pub mod error;
 mod clock;
+pub mod error;
+mod message;
+mod options;
+mod patterns;
+mod pipe;
+mod sync;

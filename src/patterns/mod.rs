@@ -1,0 +1,134 @@
+//! Socket types. One type per file against [`Pattern`], one row per type in [`TYPES`].
+//!
+//! A pattern is single-threaded and never blocks: the socket calls it under its lock, with its pipes,
+//! and does all waiting. Called by `socket` only. Must not know threads, blocking, transports or the
+//! wire. Reusable routing pieces are in `parts/`.
+//!
+//! Adding a type: a file with a struct that implements [`Pattern`], a variant of [`SocketType`], a
+//! row in [`TYPES`]. There is no `match` on the type anywhere else.
+
+#![forbid(unsafe_code)]
+
+use std::fmt::Debug;
+
+use crate::error::{Error, Result};
+use crate::options::{PatternOption, SocketOptions};
+use crate::pipe::{Incoming, Outgoing, PipeKey, Pipes};
+
+/// A socket type by its number in zmq.h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub(crate) enum SocketType {
+    Pair = 0,
+    Pub = 1,
+    Sub = 2,
+    Req = 3,
+    Rep = 4,
+    Dealer = 5,
+    Router = 6,
+    Pull = 7,
+    Push = 8,
+    Xpub = 9,
+    Xsub = 10,
+    Stream = 11,
+}
+
+/// What the rest of the library needs to know of a socket type (contract: patterns.md section 1).
+#[derive(Debug)]
+pub(crate) struct TypeRow {
+    pub(crate) socket_type: SocketType,
+    /// `Socket-Type` on the wire.
+    pub(crate) wire_name: &'static str,
+    /// Peer types that the handshake accepts.
+    pub(crate) peers: &'static [&'static str],
+    pub(crate) thread_safe: bool,
+    /// ZMQ_LINGER is 0 whatever the context says.
+    pub(crate) linger_zero: bool,
+    /// Announces ZMQ_ROUTING_ID in the handshake (`Identity`).
+    pub(crate) announces_routing_id: bool,
+    /// Subscriptions from peers mean something to it (PUB, XPUB).
+    pub(crate) takes_subscriptions: bool,
+    /// After a lost connection it writes its subscriptions anew (SUB, XSUB): the queue towards the
+    /// network is replaced.
+    pub(crate) resubscribes: bool,
+    /// Nobody reads its inbound queues: a pipe goes at once when the peer goes (PUSH, PUB).
+    pub(crate) drops_on_end: bool,
+    /// ZMQ_CONFLATE is effective.
+    pub(crate) conflates: bool,
+    /// A second connect to the same endpoint text is ignored.
+    pub(crate) connects_once: bool,
+    pub(crate) new: fn() -> Box<dyn Pattern>,
+}
+
+/// How a pipe came to be.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origin {
+    /// Made by zmq_connect on this socket (also when IMMEDIATE makes it later).
+    pub(crate) locally_initiated: bool,
+    /// ZMQ_CONNECT_ROUTING_ID that was set for this connect.
+    pub(crate) connect_routing_id: Option<Box<[u8]>>,
+    /// Peer of a ZMTP 1.0 connection, which does not forward subscriptions (issue of old peers).
+    pub(crate) subscribe_to_all: bool,
+}
+
+/// A socket type's rules. All calls happen under the socket's lock.
+///
+/// Keys handed in are live. A pipe that is `attached` stays until `detached`, which the socket calls
+/// when the peer went and nothing is left to read, or when the pattern dismissed the pipe.
+pub(crate) trait Pattern: Send + Debug {
+    /// A peer came. The pipe may already hold frames: the socket calls [`Pattern::readable`] next.
+    fn attached(&mut self, pipes: &mut Pipes, key: PipeKey, origin: Origin);
+
+    /// There is something to read where the pipe had been empty (may be called without need).
+    fn readable(&mut self, pipes: &mut Pipes, key: PipeKey);
+
+    /// A full pipe has room again (may be called without need).
+    fn writable(&mut self, pipes: &mut Pipes, key: PipeKey);
+
+    /// The peer reads no more, what it sent stays readable: for sending, the pipe counts as absent.
+    fn draining(&mut self, pipes: &mut Pipes, key: PipeKey);
+
+    /// The pipe goes after this call: forget the key.
+    fn detached(&mut self, pipes: &mut Pipes, key: PipeKey);
+
+    /// The connection of a locally initiated pipe was lost and its outbound queue is to begin anew:
+    /// write again what every peer must know (only types with `resubscribes`).
+    fn restarted(&mut self, _pipes: &mut Pipes, _key: PipeKey) {}
+
+    /// Sends one frame. `Again` = would block (the socket waits and tries again with the same frame);
+    /// on any error the frame is still the caller's and nothing was written.
+    fn send(&mut self, pipes: &mut Pipes, frame: &mut Outgoing<'_>) -> Result<()>;
+
+    /// Receives one frame. `Again` = nothing there.
+    fn recv(&mut self, pipes: &mut Pipes, into: &mut Incoming<'_>) -> Result<()>;
+
+    /// ZMQ_POLLIN. May move a message inside (prefetch), never loses one.
+    fn can_recv(&mut self, pipes: &mut Pipes) -> bool;
+
+    /// ZMQ_POLLOUT.
+    fn can_send(&mut self, pipes: &mut Pipes) -> bool;
+
+    /// A validated write-only option of the type, or SUBSCRIBE/UNSUBSCRIBE.
+    fn set_option(&mut self, _pipes: &mut Pipes, _option: PatternOption) -> Result<()> {
+        Err(Error::Invalid)
+    }
+
+    /// Stored options that a pattern reads changed (INVERT_MATCHING, ROUTER_NOTIFY, ...); called once
+    /// before the first use and after each set.
+    fn options_changed(&mut self, _options: &SocketOptions) {}
+
+    /// ZMQ_TOPICS_COUNT.
+    fn topics_count(&self) -> Option<usize> {
+        None
+    }
+
+    /// zmq_socket_get_peer_state: ZMQ_POLLOUT if the peer has room, 0 if not.
+    fn peer_state(&mut self, _pipes: &mut Pipes, _routing_id: &[u8]) -> Result<i32> {
+        Err(Error::NotSupported)
+    }
+
+    /// True if a peer with this routing id is there (a second CONNECT_ROUTING_ID is refused).
+    fn has_routing_id(&self, _routing_id: &[u8]) -> bool {
+        false
+    }
+}

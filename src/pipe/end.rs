@@ -1,0 +1,614 @@
+//! One end of a pipe: the writer of one queue and the reader of the other, with credit and states.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::message::{Message, PeerInfo};
+use crate::pipe::credit::{Credit, low_water_step};
+use crate::pipe::frame::{Incoming, Outgoing, Stored};
+use crate::pipe::queue::{self, Advanced, BodyRef, Gather, Reader, Special, Writer};
+use crate::pipe::{Notice, Wake};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+/// High-water marks that one end brings into a pipe; 0 = unlimited, `None` = takes no part in the
+/// sum (a connection, or an inproc peer that is not there yet).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) send: Option<i32>,
+    pub(crate) receive: Option<i32>,
+}
+
+/// Which directions of a new pipe keep only their newest message (ZMQ_CONFLATE).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Conflate {
+    /// What the first end writes.
+    pub(crate) first_to_second: bool,
+    /// What the second end writes.
+    pub(crate) second_to_first: bool,
+}
+
+/// Makes a pipe. `first` and `second` are what each end brings in.
+pub(crate) fn pipe(first: Limits, second: Limits, conflate: Conflate) -> (PipeEnd, PipeEnd) {
+    let (forth_writer, forth_reader) = queue::queue();
+    let (back_writer, back_reader) = queue::queue();
+    let link = Arc::new(Link {
+        directions: [
+            Direction::new(first.send, second.receive, conflate.first_to_second),
+            Direction::new(second.send, first.receive, conflate.second_to_first),
+        ],
+        wakes: [Mutex::new(None), Mutex::new(None)],
+    });
+    (
+        PipeEnd::new(Arc::clone(&link), 0, forth_writer, back_reader),
+        PipeEnd::new(link, 1, back_writer, forth_reader),
+    )
+}
+
+/// What the two ends share besides the queues.
+#[derive(Debug)]
+struct Link {
+    /// `directions[side]` is what the end of that side writes.
+    directions: [Direction; 2],
+    /// `wakes[side]` reaches the owner of that side's end.
+    wakes: [Mutex<Option<Arc<dyn Wake>>>; 2],
+}
+
+#[derive(Debug)]
+struct Direction {
+    writer: AtomicU8,
+    reader_gone: AtomicBool,
+    credit: Credit,
+    slot: Option<Slot>,
+}
+
+/// The one-message queue of a conflating direction. Markers bypass it.
+#[derive(Debug, Default)]
+struct Slot {
+    newest: Mutex<Option<Message>>,
+    reader_asleep: AtomicBool,
+}
+
+/// Writer states of a direction; the reader's is a flag (open or gone).
+const OPEN: u8 = 0;
+/// Nothing comes after what is queued: the delimiter.
+const FINISHED: u8 = 1;
+/// What is unread is void.
+const ABORTED: u8 = 2;
+
+impl Direction {
+    fn new(writer_limit: Option<i32>, reader_limit: Option<i32>, conflate: bool) -> Self {
+        use crate::pipe::credit::NOT_COUNTED;
+        Self {
+            writer: AtomicU8::new(OPEN),
+            reader_gone: AtomicBool::new(false),
+            credit: Credit::new(
+                writer_limit.unwrap_or(NOT_COUNTED),
+                reader_limit.unwrap_or(NOT_COUNTED),
+            ),
+            slot: conflate.then(Slot::default),
+        }
+    }
+}
+
+/// One end of a pipe. Dropping it without [`PipeEnd::abort`] or [`PipeEnd::finish`] aborts it.
+#[derive(Debug)]
+pub(crate) struct PipeEnd {
+    link: Arc<Link>,
+    side: usize,
+    writer: Writer,
+    reader: Reader,
+    /// Whole messages written.
+    written: u64,
+    /// `reported` of the outbound credit, as last looked at.
+    reported: u64,
+    /// Found full; stays so until the reader's next report is noticed.
+    full: bool,
+    /// Frames of an unfinished message were written.
+    mid_write: bool,
+    /// Whole messages read.
+    read: u64,
+    /// Reports go out when `read` reaches this; `u64::MAX` = never.
+    next_report: u64,
+    step: u64,
+    /// The last frame read had MORE.
+    mid_read: bool,
+    /// What the peer's last handshake said; in force for the messages that follow.
+    peer: Option<Arc<PeerInfo>>,
+    /// The inbound direction is finished or aborted and read to its end.
+    exhausted: bool,
+    /// This side ended the outbound direction.
+    out_ended: bool,
+    /// This side told the writer that it reads no more.
+    reading_stopped: bool,
+}
+
+impl PipeEnd {
+    fn new(link: Arc<Link>, side: usize, writer: Writer, reader: Reader) -> Self {
+        let mut end = Self {
+            link,
+            side,
+            writer,
+            reader,
+            written: 0,
+            reported: 0,
+            full: false,
+            mid_write: false,
+            read: 0,
+            next_report: u64::MAX,
+            step: 0,
+            mid_read: false,
+            peer: None,
+            exhausted: false,
+            out_ended: false,
+            reading_stopped: false,
+        };
+        end.adopt_step();
+        end
+    }
+
+    /// From now on `wake` reaches the owner. The caller looks at the pipe once afterwards, since what
+    /// happened before could not wake anybody.
+    pub(crate) fn set_wake(&self, wake: Arc<dyn Wake>) {
+        if let Some(slot) = self.link.wakes.get(self.side) {
+            *slot.lock() = Some(wake);
+        }
+    }
+
+    fn out(&self) -> &Direction {
+        // `side` is 0 or 1 from construction.
+        &self.link.directions[self.side]
+    }
+
+    fn inbound(&self) -> &Direction {
+        &self.link.directions[1 - self.side]
+    }
+
+    fn wake_other(&self, notice: Notice) {
+        let wake = self.link.wakes[1 - self.side].lock().clone();
+        if let Some(wake) = wake {
+            wake.wake(notice);
+        }
+    }
+
+    // ---- writing ----
+
+    /// True if the next frame may be written: the reader is there, and there is credit or a message
+    /// has been begun. A pipe found full stays so until [`PipeEnd::noticed_writable`].
+    pub(crate) fn can_write(&mut self) -> bool {
+        if self.out_ended || self.out().reader_gone.load(Ordering::Acquire) {
+            return false;
+        }
+        if self.mid_write || self.out().slot.is_some() {
+            return true;
+        }
+        if self.full {
+            return false;
+        }
+        if self.has_credit() {
+            return true;
+        }
+        self.out().credit.announce_full();
+        self.reported = self.out().credit.reported();
+        if self.has_credit() {
+            self.out().credit.withdraw_full();
+            return true;
+        }
+        self.full = true;
+        false
+    }
+
+    fn has_credit(&mut self) -> bool {
+        let limit = self.out().credit.limit();
+        if limit == 0 || self.written.wrapping_sub(self.reported) < limit {
+            return true;
+        }
+        self.reported = self.out().credit.reported();
+        self.written.wrapping_sub(self.reported) < limit
+    }
+
+    /// True if the other side no longer reads, or this side ended the direction.
+    pub(crate) fn is_write_closed(&self) -> bool {
+        self.out_ended || self.out().reader_gone.load(Ordering::Acquire)
+    }
+
+    /// A report of the reader was noticed: the pipe is no longer held to be full.
+    pub(crate) fn noticed_writable(&mut self) {
+        self.full = false;
+    }
+
+    /// Writes a frame; the last frame of a message makes all of it visible and wakes a sleeping
+    /// reader. Does not test credit.
+    pub(crate) fn write(&mut self, frame: &mut Outgoing<'_>, more: bool) -> Result<()> {
+        self.append(frame, more)?;
+        if !more {
+            self.flush();
+        }
+        Ok(())
+    }
+
+    /// As [`PipeEnd::write`], but nothing becomes visible before [`PipeEnd::flush`].
+    pub(crate) fn append(&mut self, frame: &mut Outgoing<'_>, more: bool) -> Result<()> {
+        if self.out().slot.is_some() {
+            let stored = match frame.stored()? {
+                Stored::Copy(bytes) => Message::from_slice(bytes)?,
+                Stored::Reference(storage) => Message::from_storage(storage),
+            };
+            return self.replace_newest(stored);
+        }
+        match frame.stored()? {
+            Stored::Copy(bytes) => self.writer.append(more, bytes)?,
+            Stored::Reference(storage) => self.writer.append_storage(more, storage)?,
+        }
+        self.count_written(more);
+        Ok(())
+    }
+
+    /// As [`PipeEnd::append`] for bytes.
+    pub(crate) fn append_bytes(&mut self, body: &[u8], more: bool) -> Result<()> {
+        if self.out().slot.is_some() {
+            return self.replace_newest(Message::from_slice(body)?);
+        }
+        self.writer.append(more, body)?;
+        self.count_written(more);
+        Ok(())
+    }
+
+    /// As [`PipeEnd::append`] for a body held by reference.
+    pub(crate) fn append_storage(
+        &mut self,
+        body: crate::message::Storage,
+        more: bool,
+    ) -> Result<()> {
+        if self.out().slot.is_some() {
+            return self.replace_newest(Message::from_storage(body));
+        }
+        self.writer.append_storage(more, body)?;
+        self.count_written(more);
+        Ok(())
+    }
+
+    fn count_written(&mut self, more: bool) {
+        self.mid_write = more;
+        if !more {
+            self.written += 1;
+        }
+    }
+
+    fn replace_newest(&mut self, message: Message) -> Result<()> {
+        let Some(slot) = &self.out().slot else {
+            return Ok(());
+        };
+        let old = slot.newest.lock().replace(message);
+        let asleep = slot.reader_asleep.swap(false, Ordering::AcqRel);
+        drop(old);
+        if asleep {
+            self.wake_other(Notice::Readable);
+        }
+        Ok(())
+    }
+
+    /// Appends a marker (no message, no credit). Visible after [`PipeEnd::flush`].
+    pub(crate) fn append_special(&mut self, special: Special) -> Result<()> {
+        self.writer.append_special(special)
+    }
+
+    /// Makes what was appended visible, and wakes the reader if it sleeps.
+    pub(crate) fn flush(&mut self) {
+        if self.writer.commit() {
+            self.wake_other(Notice::Readable);
+        }
+    }
+
+    /// Takes back the frames of an unfinished message; true if there were any.
+    pub(crate) fn rollback(&mut self) -> bool {
+        let unfinished = self.mid_write;
+        self.mid_write = false;
+        self.writer.rollback();
+        unfinished
+    }
+
+    /// A message has been begun and not finished.
+    pub(crate) fn is_mid_write(&self) -> bool {
+        self.mid_write
+    }
+
+    // ---- reading ----
+
+    /// What stands at the head of the inbound queue. Peer information is taken in on the way; an
+    /// empty queue puts the reader to sleep, so that the next commit wakes this side.
+    pub(crate) fn head(&mut self) -> Head {
+        loop {
+            match self.reader.peek() {
+                Some(queue::Item::Frame { .. }) => return Head::Frame,
+                Some(queue::Item::Special(Special::Peer(_))) => {
+                    if let Some(Special::Peer(peer)) = self.reader.take_special() {
+                        self.peer = Some(peer);
+                    }
+                }
+                Some(queue::Item::Special(_)) => return Head::Special,
+                None => {
+                    if self.has_newest() {
+                        return Head::Frame;
+                    }
+                    // The state is looked at before the queue is found empty for good.
+                    let state = self.inbound().writer.load(Ordering::Acquire);
+                    if self.reader.sleep() && !self.newest_arrived_while_falling_asleep() {
+                        if state != OPEN {
+                            self.exhausted = true;
+                        }
+                        return Head::Empty;
+                    }
+                }
+            }
+        }
+    }
+
+    fn has_newest(&self) -> bool {
+        self.inbound()
+            .slot
+            .as_ref()
+            .is_some_and(|slot| slot.newest.lock().is_some())
+    }
+
+    fn newest_arrived_while_falling_asleep(&self) -> bool {
+        let Some(slot) = &self.inbound().slot else {
+            return false;
+        };
+        let newest = slot.newest.lock();
+        // Under the lock: a writer that replaces the value afterwards sees the flag.
+        slot.reader_asleep
+            .store(newest.is_none(), Ordering::Release);
+        newest.is_some()
+    }
+
+    /// The frame at the head, if [`PipeEnd::head`] said there is one: its MORE flag and bytes. For a
+    /// conflating pipe there is no peeking (its patterns do not need it): `None`.
+    pub(crate) fn peek(&mut self) -> Option<(bool, &[u8])> {
+        match self.reader.peek()? {
+            queue::Item::Frame { more, body, .. } => Some((more, body)),
+            queue::Item::Special(_) => None,
+        }
+    }
+
+    /// Reads the frame at the head into `into`; `None` if there is none. An error (no memory) leaves
+    /// the frame where it is.
+    pub(crate) fn read(&mut self, into: &mut Incoming<'_>) -> Option<Result<()>> {
+        if let Some(message) = self.take_newest() {
+            into.accept_message(message);
+            return Some(Ok(()));
+        }
+        let peer = self.peer.as_ref();
+        let result = self.reader.read_with(|more, body| match body {
+            BodyRef::Copied(bytes) => into.accept_bytes(more, bytes, peer),
+            BodyRef::Stored(storage) => {
+                into.accept_storage(more, storage, peer);
+                Ok(())
+            }
+        })?;
+        if result.is_ok() {
+            self.count_read(into.more);
+        }
+        Some(result)
+    }
+
+    fn take_newest(&mut self) -> Option<Message> {
+        let mut message = self.inbound().slot.as_ref()?.newest.lock().take()?;
+        message.set_peer(self.peer.clone());
+        Some(message)
+    }
+
+    /// Drops the frame at the head; its MORE flag, or `None` if there is none.
+    pub(crate) fn skip(&mut self) -> Option<bool> {
+        if self.take_newest().is_some() {
+            return Some(false);
+        }
+        let queue::Item::Frame { more, .. } = self.reader.peek()? else {
+            return None;
+        };
+        self.reader.skip();
+        self.count_read(more);
+        Some(more)
+    }
+
+    /// The marker at the head, if there is one.
+    pub(crate) fn take_special(&mut self) -> Option<Special> {
+        self.reader.take_special()
+    }
+
+    fn count_read(&mut self, more: bool) {
+        self.mid_read = more;
+        if !more {
+            self.count_messages_read(1);
+        }
+    }
+
+    /// Counts whole messages read and reports at the low-water steps.
+    fn count_messages_read(&mut self, messages: u64) {
+        self.read += messages;
+        if self.read >= self.next_report {
+            let due = self.read - self.read % self.step.max(1);
+            self.report(due);
+        }
+    }
+
+    fn report(&mut self, read: u64) {
+        let wanted = self.inbound().credit.report(read);
+        self.adopt_step();
+        if wanted {
+            self.wake_other(Notice::Writable);
+        }
+    }
+
+    /// Takes the step that belongs to the present limits. The step changes only with a report.
+    fn adopt_step(&mut self) {
+        self.step = low_water_step(self.inbound().credit.limit());
+        self.next_report = if self.step == 0 {
+            u64::MAX
+        } else {
+            (self.read / self.step + 1) * self.step
+        };
+    }
+
+    /// The last frame read had MORE: the rest of its message is there.
+    pub(crate) fn is_mid_read(&self) -> bool {
+        self.mid_read
+    }
+
+    /// What the peer said of itself in the handshake that precedes the frame last read.
+    pub(crate) fn peer(&self) -> Option<&Arc<PeerInfo>> {
+        self.peer.as_ref()
+    }
+
+    /// The inbound direction has ended and is read to its end.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.exhausted
+    }
+
+    /// The other side will write no more (what is queued may still be readable).
+    pub(crate) fn is_inbound_ended(&self) -> bool {
+        self.inbound().writer.load(Ordering::Acquire) != OPEN
+    }
+
+    /// The other side aborted: what is unread is void.
+    pub(crate) fn is_inbound_aborted(&self) -> bool {
+        self.inbound().writer.load(Ordering::Acquire) == ABORTED
+    }
+
+    // ---- a connection's way of reading: runs of wire bytes ----
+
+    /// The longest run of committed wire bytes; see [`Reader::gather`]. Falls asleep like
+    /// [`PipeEnd::head`] is the caller's business: it looks at `head` first.
+    pub(crate) fn gather<'a>(&'a mut self, budget: usize, run: &mut Gather) {
+        self.reader.gather(budget, run);
+    }
+
+    /// Consumes `bytes` of what was gathered.
+    pub(crate) fn advance(&mut self, bytes: usize) -> Advanced {
+        let advanced = self.reader.advance(bytes);
+        self.mid_read = advanced.mid_message;
+        self.count_messages_read(advanced.messages);
+        advanced
+    }
+
+    /// The newest message of a conflating inbound direction.
+    pub(crate) fn take_conflated(&mut self) -> Option<Message> {
+        self.take_newest()
+    }
+
+    /// Skips the frames that are left of a message whose first part was read.
+    pub(crate) fn skip_rest_of_message(&mut self) {
+        while self.mid_read && self.skip().is_some() {}
+        self.mid_read = false;
+    }
+
+    /// Discards everything up to and including the last in-band restart marker.
+    pub(crate) fn discard_until_restart(&mut self) {
+        let discarded = self.reader.discard_until_restart();
+        self.mid_read = false;
+        self.count_messages_read(discarded);
+    }
+
+    // ---- limits ----
+
+    /// Changes this end's high-water marks. `None` leaves one as it is.
+    pub(crate) fn set_limits(&mut self, send: Option<i32>, receive: Option<i32>) {
+        if let Some(limit) = send {
+            self.out().credit.set_writer_limit(limit);
+            self.wake_other(Notice::LimitsChanged);
+        }
+        if let Some(limit) = receive {
+            self.inbound().credit.set_reader_limit(limit);
+            self.limits_changed();
+        }
+    }
+
+    /// Sets what the far end contributes (a parked connect that finds its binder). Clears "full".
+    pub(crate) fn join_limits(&mut self, send: i32, receive: i32) {
+        self.out().credit.set_writer_limit(send);
+        self.inbound().credit.set_reader_limit(receive);
+        self.adopt_step();
+        if self.inbound().credit.take_full() {
+            self.wake_other(Notice::Writable);
+        }
+        self.wake_other(Notice::LimitsChanged);
+    }
+
+    /// The limits of the inbound direction changed: when the step gets smaller, report at once, else
+    /// keep the old step until the next regular report.
+    pub(crate) fn limits_changed(&mut self) {
+        let step = low_water_step(self.inbound().credit.limit());
+        if self.step == 0 || (step != 0 && step < self.step) {
+            self.report(self.read);
+        }
+    }
+
+    // ---- ending ----
+
+    /// Writes no more: what is committed stays readable at the other side. An unfinished message is
+    /// taken back.
+    pub(crate) fn finish(&mut self) {
+        self.end_writing(FINISHED);
+    }
+
+    /// Writes no more, and what the other side has not read is void.
+    pub(crate) fn abort(&mut self) {
+        self.end_writing(ABORTED);
+    }
+
+    fn end_writing(&mut self, state: u8) {
+        self.rollback();
+        self.out_ended = true;
+        self.out().writer.fetch_max(state, Ordering::AcqRel);
+        self.wake_other(Notice::Ended);
+    }
+
+    /// Reads no more: the writer's further messages go nowhere. What is queued is dropped here.
+    pub(crate) fn stop_reading(&mut self) {
+        self.exhausted = true;
+        self.reading_stopped = true;
+        self.inbound().reader_gone.store(true, Ordering::Release);
+        self.reader.drain_storages();
+        if let Some(slot) = &self.inbound().slot {
+            let unread = slot.newest.lock().take();
+            drop(unread);
+        }
+        self.wake_other(Notice::Ended);
+    }
+
+    /// This side is through with the pipe in both directions, orderly: the peer reads to the end.
+    pub(crate) fn leave(&mut self) {
+        self.finish();
+        self.stop_reading();
+    }
+
+    /// Messages written and not reported as read, and messages written by the other side likewise
+    /// (ZMQ_EVENT_PIPES_STATS).
+    pub(crate) fn outbound_queue_length(&self) -> u64 {
+        self.written.wrapping_sub(self.out().credit.reported())
+    }
+}
+
+impl Drop for PipeEnd {
+    fn drop(&mut self) {
+        if !self.out_ended {
+            self.abort();
+        }
+        if !self.reading_stopped {
+            self.stop_reading();
+        }
+    }
+}
+
+/// What a reader finds at the head of its queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Head {
+    /// A frame of a complete message.
+    Frame,
+    /// A marker; see [`PipeEnd::take_special`].
+    Special,
+    /// Nothing; the next commit wakes this side.
+    Empty,
+}

@@ -1,0 +1,259 @@
+//! The pipe ends of one socket under generational keys: what a pattern works on.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::message::{Message, PeerInfo};
+use crate::pipe::end::{Head, PipeEnd};
+use crate::pipe::frame::{Incoming, Outgoing};
+use crate::pipe::queue::Special;
+
+/// Names a pipe of a socket. A key whose pipe is gone finds nothing, also after the slot was reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct PipeKey {
+    index: u32,
+    generation: u32,
+}
+
+/// What [`Pipes::head`] finds.
+#[derive(Debug)]
+pub(crate) enum Item {
+    /// A frame of a complete message: [`Pipes::peek`], [`Pipes::read`], [`Pipes::skip`].
+    Frame,
+    /// A marker, taken out: a subscription or a notification. Patterns ignore what they do not know.
+    Special(Special),
+}
+
+/// All pipes of one socket.
+#[derive(Debug, Default)]
+pub(crate) struct Pipes {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    /// Pipes that were found read to their end since [`Pipes::take_exhausted`].
+    exhausted: Vec<PipeKey>,
+    /// Pipes that the pattern wants ended; see [`Pipes::dismiss`].
+    dismissed: Vec<(PipeKey, Dismissal)>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    generation: u32,
+    end: Option<PipeEnd>,
+}
+
+/// How a pattern gets rid of a pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dismissal {
+    /// The peer is refused (second peer of PAIR): both directions are void.
+    Refuse,
+    /// Outbound is void at once; inbound is read to the end of the message in progress by the pattern
+    /// before it calls this (ROUTER handover).
+    Replace,
+    /// What is queued to the peer is still sent (STREAM: close by an empty frame; disconnect_peer).
+    Finish,
+}
+
+impl Pipes {
+    /// Takes in a new end.
+    pub(crate) fn insert(&mut self, end: PipeEnd) -> PipeKey {
+        if let Some(index) = self.free.pop()
+            && let Some(slot) = self.slots.get_mut(index as usize)
+        {
+            slot.end = Some(end);
+            return PipeKey {
+                index,
+                generation: slot.generation,
+            };
+        }
+        let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        self.slots.push(Slot {
+            generation: 0,
+            end: Some(end),
+        });
+        PipeKey {
+            index,
+            generation: 0,
+        }
+    }
+
+    /// Takes an end out; its key is dead from now on.
+    pub(crate) fn remove(&mut self, key: PipeKey) -> Option<PipeEnd> {
+        let slot = self.slots.get_mut(key.index as usize)?;
+        if slot.generation != key.generation {
+            return None;
+        }
+        let end = slot.end.take()?;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(key.index);
+        Some(end)
+    }
+
+    pub(crate) fn get(&mut self, key: PipeKey) -> Option<&mut PipeEnd> {
+        let slot = self.slots.get_mut(key.index as usize)?;
+        if slot.generation != key.generation {
+            return None;
+        }
+        slot.end.as_mut()
+    }
+
+    /// The keys of all pipes, in no particular order.
+    pub(crate) fn keys(&self) -> Vec<PipeKey> {
+        let key = |(index, slot): (usize, &Slot)| {
+            slot.end.as_ref().map(|_| PipeKey {
+                index: u32::try_from(index).unwrap_or(u32::MAX),
+                generation: slot.generation,
+            })
+        };
+        self.slots.iter().enumerate().filter_map(key).collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// See [`PipeEnd::can_write`].
+    pub(crate) fn can_write(&mut self, key: PipeKey) -> bool {
+        self.get(key).is_some_and(PipeEnd::can_write)
+    }
+
+    /// The peer reads no more, or the pipe is gone.
+    pub(crate) fn is_write_closed(&mut self, key: PipeKey) -> bool {
+        self.get(key).is_none_or(|end| end.is_write_closed())
+    }
+
+    /// Writes a frame (`more` as given, not as in `frame`); the last one makes the message visible.
+    ///
+    /// Does not test credit. `NotFound` if the pipe is gone, `NoMemory`.
+    pub(crate) fn write(
+        &mut self,
+        key: PipeKey,
+        frame: &mut Outgoing<'_>,
+        more: bool,
+    ) -> Result<()> {
+        self.get(key).ok_or(Error::NotFound)?.write(frame, more)
+    }
+
+    /// Writes a frame that the pattern made itself (a delimiter, an envelope).
+    pub(crate) fn write_bytes(&mut self, key: PipeKey, body: &[u8], more: bool) -> Result<()> {
+        self.write(key, &mut Outgoing::from_bytes(body, more, true), more)
+    }
+
+    /// Writes a marker and makes it visible, with whatever complete messages precede it.
+    pub(crate) fn write_special(&mut self, key: PipeKey, special: Special) -> Result<()> {
+        let end = self.get(key).ok_or(Error::NotFound)?;
+        end.append_special(special)?;
+        end.flush();
+        Ok(())
+    }
+
+    /// Takes back the frames of an unfinished outbound message.
+    pub(crate) fn rollback(&mut self, key: PipeKey) {
+        if let Some(end) = self.get(key) {
+            end.rollback();
+        }
+    }
+
+    /// What stands at the head of the pipe; `None` if nothing, and then the pipe tells when there is.
+    pub(crate) fn head(&mut self, key: PipeKey) -> Option<Item> {
+        let end = self.get(key)?;
+        match end.head() {
+            Head::Frame => Some(Item::Frame),
+            Head::Special => end.take_special().map(Item::Special),
+            Head::Empty => {
+                if end.is_exhausted() {
+                    self.exhausted.push(key);
+                }
+                None
+            }
+        }
+    }
+
+    /// True if a frame is there; markers in front of it are dropped.
+    pub(crate) fn has_frame(&mut self, key: PipeKey) -> bool {
+        loop {
+            match self.head(key) {
+                Some(Item::Frame) => return true,
+                Some(Item::Special(_)) => {}
+                None => return false,
+            }
+        }
+    }
+
+    /// MORE flag and bytes of the frame at the head; call [`Pipes::head`] or [`Pipes::has_frame`]
+    /// first. `None` for a conflating pipe.
+    pub(crate) fn peek(&mut self, key: PipeKey) -> Option<(bool, &[u8])> {
+        self.get(key)?.peek()
+    }
+
+    /// Reads the frame at the head; `None` if there is none.
+    pub(crate) fn read(&mut self, key: PipeKey, into: &mut Incoming<'_>) -> Option<Result<()>> {
+        let end = self.get(key)?;
+        let result = end.read(into);
+        self.note_end_of_message(key);
+        result
+    }
+
+    /// As [`Pipes::read`], as a message of its own (envelopes, topics).
+    pub(crate) fn take(&mut self, key: PipeKey) -> Option<Result<Message>> {
+        let mut message = Message::new();
+        let result = self.read(key, &mut Incoming::into_message(&mut message))?;
+        Some(result.map(|()| message))
+    }
+
+    /// Drops the frame at the head; its MORE flag.
+    pub(crate) fn skip(&mut self, key: PipeKey) -> Option<bool> {
+        let more = self.get(key)?.skip();
+        self.note_end_of_message(key);
+        more
+    }
+
+    /// Drops the frames that are left of the message in progress.
+    pub(crate) fn skip_rest_of_message(&mut self, key: PipeKey) {
+        while self.get(key).is_some_and(|end| end.is_mid_read()) && self.skip(key).is_some() {}
+    }
+
+    /// The delimiter is looked for after the last frame, so that a pipe ends with its last message.
+    fn note_end_of_message(&mut self, key: PipeKey) {
+        let Some(end) = self.get(key) else { return };
+        if !end.is_mid_read() && end.is_inbound_ended() && end.head() == Head::Empty {
+            self.exhausted.push(key);
+        }
+    }
+
+    /// The last frame read from the pipe had MORE.
+    pub(crate) fn is_mid_read(&mut self, key: PipeKey) -> bool {
+        self.get(key).is_some_and(|end| end.is_mid_read())
+    }
+
+    /// What the peer said of itself; known before its first message.
+    pub(crate) fn peer(&mut self, key: PipeKey) -> Option<&Arc<PeerInfo>> {
+        self.get(key)?.peer()
+    }
+
+    /// The pattern wants no more of this pipe. It counts as absent from now on; the socket ends it
+    /// after the call and reports [`crate::patterns::Pattern::detached`] for it.
+    pub(crate) fn dismiss(&mut self, key: PipeKey, how: Dismissal) {
+        self.dismissed.push((key, how));
+    }
+
+    /// Pipes that were read to their end since the last call.
+    pub(crate) fn take_exhausted(&mut self) -> Vec<PipeKey> {
+        std::mem::take(&mut self.exhausted)
+    }
+
+    /// Pipes that were dismissed since the last call.
+    pub(crate) fn take_dismissed(&mut self) -> Vec<(PipeKey, Dismissal)> {
+        std::mem::take(&mut self.dismissed)
+    }
+
+    /// True if [`Pipes::take_exhausted`] or [`Pipes::take_dismissed`] has something.
+    pub(crate) fn has_departures(&self) -> bool {
+        !self.exhausted.is_empty() || !self.dismissed.is_empty()
+    }
+}

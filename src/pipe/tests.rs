@@ -1,0 +1,1 @@
+//! Tests of pipe ends: credit, states, conflation.
