@@ -1,0 +1,96 @@
+//! The orderly end of a stream: after the last byte is in the kernel, nothing that the peer has not
+//! read may be destroyed by our leaving (protocols: "Linger and orderly close").
+//!
+//! Order: drain input, `shutdown(SHUT_WR)`, then keep discarding input until the peer closes. One byte
+//! that arrives after a plain close would reset the connection and destroy what is unsent.
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::transport::Stream;
+
+/// Past the obligation the descriptor stays open this long for the peer's sake.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// tcp: how long after everything was acknowledged the peer's EOF is waited for.
+const TCP_GRACE: Duration = Duration::from_secs(1);
+/// How often the kernel is asked how much is unsent; grows by doubling to the maximum.
+const FIRST_LOOK: Duration = Duration::from_millis(1);
+const MAXIMAL_LOOK: Duration = Duration::from_millis(64);
+
+/// A stream that has been shut down for writing and waits for the peer's EOF.
+#[derive(Debug)]
+pub(crate) struct Closing {
+    give_up_at: Instant,
+    /// Since when nothing is unsent.
+    acknowledged_since: Option<Instant>,
+    next_look: Instant,
+    interval: Duration,
+    obligation_met: bool,
+}
+
+/// What [`Closing::step`] found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    /// zmq_ctx_term need not wait for this stream any longer.
+    pub(crate) obligation_met: bool,
+    /// The descriptor may be closed.
+    pub(crate) may_close: bool,
+}
+
+impl Closing {
+    pub(crate) fn begin(stream: &Stream, now: Instant) -> Self {
+        // If it fails the stream is broken, and the first read says so.
+        let _ = stream.shutdown_write();
+        Self {
+            give_up_at: now + PATIENCE,
+            acknowledged_since: None,
+            next_look: now,
+            interval: FIRST_LOOK,
+            obligation_met: false,
+        }
+    }
+
+    /// Discards input and looks how far the peer is.
+    pub(crate) fn step(&mut self, stream: &Stream, buffer: &mut [u8], now: Instant) -> Step {
+        loop {
+            match stream.recv(buffer) {
+                Ok(0) => return self.over(),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return self.over(),
+            }
+        }
+        if now >= self.give_up_at {
+            return self.over();
+        }
+        if now >= self.next_look {
+            self.look(stream, now);
+        }
+        Step { obligation_met: self.obligation_met, may_close: false }
+    }
+
+    /// When to call [`Closing::step`] again if nothing is heard of the peer.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        Some(if self.obligation_met { self.give_up_at } else { self.next_look })
+    }
+
+    fn look(&mut self, stream: &Stream, now: Instant) {
+        if stream.unsent().is_ok_and(|bytes| bytes == 0) {
+            let since = *self.acknowledged_since.get_or_insert(now);
+            // On a unix socket "unsent" means "not yet read by the peer's application".
+            self.obligation_met |= !stream.is_tcp() || now >= since + TCP_GRACE;
+        } else {
+            self.acknowledged_since = None;
+        }
+        self.next_look = now + self.interval;
+        self.interval = (self.interval * 2).min(MAXIMAL_LOOK);
+    }
+
+    fn over(&mut self) -> Step {
+        self.obligation_met = true;
+        Step { obligation_met: true, may_close: true }
+    }
+}

@@ -1,0 +1,153 @@
+//! I/O threads: run connections and listeners.
+//!
+//! A [`IoThread`] owns a poll loop, timers and objects ([`connection`], [`listener`]). Sockets reach it
+//! by [`IoCommand`]s through an [`IoHandle`]; it reaches sockets by their mailboxes and pipes. Called by
+//! `context` (start, stop) and `socket` (commands). Must not know patterns or socket internals.
+
+#![forbid(unsafe_code)]
+
+mod backoff;
+mod closing;
+mod connecter;
+mod connection;
+mod listener;
+mod output;
+mod resolver;
+mod session;
+mod thread;
+mod timers;
+mod traffic;
+
+pub(crate) use connection::{Connection, Role};
+pub(crate) use listener::ListenerObject;
+pub(crate) use session::{EndpointTexts, Session};
+pub(crate) use thread::IoThread;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::mailbox::CommandQueue;
+use crate::pipe::{Notice, Wake};
+use crate::sync::Lock;
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+
+/// Names a connection or listener for the life of the process; never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ObjectId(u64);
+
+impl ObjectId {
+    /// A fresh name.
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// How long a detached connection may go on sending (ZMQ_LINGER).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Linger {
+    /// Until everything is sent.
+    Forever,
+    /// For this long; zero drops what is queued.
+    For(Duration),
+}
+
+impl Linger {
+    /// From the option's value in ms; -1 = for ever.
+    pub(crate) fn from_option(milliseconds: i32) -> Self {
+        u64::try_from(milliseconds).map_or(Self::Forever, |ms| Self::For(Duration::from_millis(ms)))
+    }
+}
+
+/// What others want of an I/O thread. One handler: [`IoThread`].
+#[derive(Debug)]
+pub(crate) enum IoCommand {
+    /// From zmq_connect, or from a listener that accepted: run this connection.
+    Start(Arc<Lock<Connection>>),
+    /// From zmq_bind: serve this listener.
+    Listen(Box<ListenerObject>),
+    /// From a pipe: there is something to send, or room to receive, or the socket's end changed.
+    Drive(ObjectId),
+    /// From zmq_disconnect and zmq_close: the socket has left the pipe; send what is queued, no longer
+    /// than this, and go.
+    Detach(ObjectId, Linger),
+    /// From zmq_close: connections that were disconnected earlier may linger no longer than this.
+    CapLinger(ObjectId, Linger),
+    /// From zmq_unbind and zmq_close: stop listening.
+    CloseListener(ObjectId),
+    /// From a listener that closed by zmq_unbind: connections accepted there end when their socket
+    /// has read what arrived.
+    ListenerClosed(ObjectId),
+    /// From a resolver thread: the addresses for this attempt.
+    Resolved(ObjectId, u64, Vec<SocketAddr>),
+    /// From zmq_ctx_term: no object is needed any more.
+    Stop,
+}
+
+/// Reaches an I/O thread. Shared by everybody who may command it.
+#[derive(Debug)]
+pub(crate) struct IoHandle {
+    commands: CommandQueue<IoCommand>,
+    asleep: AtomicBool,
+    waker: mio::Waker,
+    /// Objects on the thread; the least loaded gets the next one.
+    load: AtomicUsize,
+    index: usize,
+}
+
+impl IoHandle {
+    fn new(index: usize, registry: &mio::Registry) -> io::Result<Self> {
+        Ok(Self {
+            commands: CommandQueue::new(),
+            asleep: AtomicBool::new(false),
+            waker: mio::Waker::new(registry, thread::WAKE_TOKEN)?,
+            load: AtomicUsize::new(0),
+            index,
+        })
+    }
+
+    /// Queues a command and wakes the thread if it sleeps.
+    pub(crate) fn post(&self, command: IoCommand) {
+        // The queue is never closed: a thread that has stopped drops what still comes.
+        let _ = self.commands.push(command);
+        fence(Ordering::SeqCst);
+        if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::AcqRel) {
+            // A full eventfd counter is a wake-up already; nothing else can fail.
+            let _ = self.waker.wake();
+        }
+    }
+
+    /// Objects on the thread.
+    pub(crate) fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    /// Creation order, 0 first (ZMQ_AFFINITY bit).
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Counts an object that is on its way to the thread.
+    pub(crate) fn add_load(&self) {
+        self.load.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn remove_load(&self) {
+        self.load.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The connection's side of a pipe: whatever happens, drive the connection.
+#[derive(Debug)]
+pub(crate) struct DriveConnection {
+    pub(crate) thread: Arc<IoHandle>,
+    pub(crate) connection: ObjectId,
+}
+
+impl Wake for DriveConnection {
+    fn wake(&self, _notice: Notice) {
+        self.thread.post(IoCommand::Drive(self.connection));
+    }
+}

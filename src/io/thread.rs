@@ -1,0 +1,308 @@
+//! The loop of an I/O thread: commands, timers, readiness.
+
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll, Token};
+
+use crate::clock;
+use crate::error::Result;
+use crate::io::connection::{Connection, Outcome};
+use crate::io::listener::ListenerObject;
+use crate::io::timers::Timers;
+use crate::io::traffic::Scratch;
+use crate::io::{IoCommand, IoHandle, ObjectId};
+use crate::message::release;
+use crate::sync::Lock;
+use crate::sync::atomic::{Ordering, fence};
+
+/// The token of the thread's own waker; object ids start at 1.
+pub(crate) const WAKE_TOKEN: Token = Token(0);
+
+/// Events taken per wait.
+const EVENTS: usize = 256;
+
+/// Objects by id. Ids are consecutive numbers: they are their own hash.
+type Objects = HashMap<ObjectId, Object, BuildHasherDefault<IdHasher>>;
+
+/// What runs on an I/O thread.
+#[derive(Debug)]
+struct Object {
+    kind: Kind,
+    /// The earliest entry in the thread's timers.
+    armed: Option<Instant>,
+    /// Queued for another turn without waiting for readiness.
+    scheduled: bool,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// Under a lock, so that one day an application thread can move its bytes.
+    Connection(Arc<Lock<Connection>>),
+    Listener(Box<ListenerObject>),
+}
+
+/// An I/O thread before and while it runs.
+#[derive(Debug)]
+pub(crate) struct IoThread {
+    poll: Poll,
+    handle: Arc<IoHandle>,
+    objects: Objects,
+    timers: Timers,
+    /// Objects that have more to do at once.
+    ready: Vec<ObjectId>,
+    scratch: Scratch,
+    stopping: bool,
+}
+
+/// What an object needs of its thread while it runs.
+#[derive(Debug)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) registry: &'a mio::Registry,
+    pub(crate) handle: &'a Arc<IoHandle>,
+    pub(crate) scratch: &'a mut Scratch,
+    pub(crate) now: Instant,
+}
+
+impl IoThread {
+    /// Opens the poll descriptor and the waker. Errors: those of the system (EMFILE).
+    pub(crate) fn new(index: usize) -> Result<(Self, Arc<IoHandle>)> {
+        let poll = Poll::new()?;
+        let handle = Arc::new(IoHandle::new(index, poll.registry())?);
+        let thread = Self {
+            poll,
+            handle: Arc::clone(&handle),
+            objects: Objects::default(),
+            timers: Timers::default(),
+            ready: Vec::new(),
+            scratch: Scratch::new()?,
+            stopping: false,
+        };
+        Ok((thread, handle))
+    }
+
+    /// Runs until [`IoCommand::Stop`].
+    pub(crate) fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS);
+        while !self.stopping {
+            self.handle_commands();
+            self.handle_timers();
+            self.run_ready();
+            let timeout = self.time_to_sleep();
+            match self.poll.poll(&mut events, timeout) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // The poll descriptor itself fails: nothing can be served any more.
+                Err(_) => break,
+            }
+            self.handle.asleep.store(false, Ordering::Relaxed);
+            for event in &events {
+                if event.token() == WAKE_TOKEN {
+                    continue;
+                }
+                let id = ObjectId(event.token().0 as u64);
+                let readable = event.is_readable() || event.is_read_closed() || event.is_error();
+                let writable = event.is_writable() || event.is_error();
+                self.with_object(id, |kind, around| match kind {
+                    Kind::Connection(connection) => {
+                        connection.lock().handle_ready(readable, writable, around)
+                    }
+                    Kind::Listener(listener) => listener.handle_ready(around),
+                });
+            }
+        }
+        // Whatever is left goes without ceremony: the context waited for those who mattered.
+        let _hold = release::Hold::new();
+        self.objects.clear();
+    }
+
+    /// How long the next wait may last. `Some(0)` while there is work. Going to sleep is announced
+    /// before the last look at the commands, so that none is overlooked.
+    fn time_to_sleep(&mut self) -> Option<Duration> {
+        if !self.ready.is_empty() || self.stopping {
+            return Some(Duration::ZERO);
+        }
+        self.handle.asleep.swap(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        if !self.handle.commands.is_empty() {
+            self.handle.asleep.swap(false, Ordering::Relaxed);
+            return Some(Duration::ZERO);
+        }
+        let next = self.timers.next()?;
+        let left = next.saturating_duration_since(clock::now());
+        // Rounded up to the resolution of the wait: timers are never early, and never spin.
+        Some(Duration::from_millis(u64::try_from(left.as_micros().div_ceil(1000)).unwrap_or(u64::MAX)))
+    }
+
+    fn handle_commands(&mut self) {
+        for command in self.handle.clone().commands.drain() {
+            self.handle_command(command);
+        }
+    }
+
+    fn handle_command(&mut self, command: IoCommand) {
+        match command {
+            IoCommand::Start(connection) => {
+                let id = connection.lock().id();
+                self.add(id, Kind::Connection(connection));
+                self.with_connection(id, Connection::start);
+            }
+            IoCommand::Listen(listener) => {
+                let id = listener.id();
+                self.add(id, Kind::Listener(listener));
+                self.with_listener(id, ListenerObject::start);
+            }
+            IoCommand::Drive(id) => self.with_connection(id, Connection::drive),
+            IoCommand::Detach(id, linger) => {
+                self.with_connection(id, |connection, around| connection.detach(linger, around));
+            }
+            IoCommand::CapLinger(id, linger) => {
+                self.with_connection(id, |connection, around| {
+                    connection.cap_linger(linger, around)
+                });
+            }
+            IoCommand::CloseListener(id) => self.with_listener(id, ListenerObject::close),
+            IoCommand::ListenerClosed(listener) => {
+                let accepted = |(id, object): (&ObjectId, &Object)| match &object.kind {
+                    Kind::Connection(connection) if connection.lock().accepted_by() == Some(listener) => {
+                        Some(*id)
+                    }
+                    _ => None,
+                };
+                let ids: Vec<_> = self.objects.iter().filter_map(accepted).collect();
+                for id in ids {
+                    self.with_connection(id, Connection::listener_closed);
+                }
+            }
+            IoCommand::Resolved(id, attempt, addresses) => {
+                self.with_connection(id, |connection, around| {
+                    connection.handle_resolved(attempt, addresses, around)
+                });
+            }
+            IoCommand::Stop => self.stopping = true,
+        }
+    }
+
+    fn handle_timers(&mut self) {
+        if self.timers.next().is_none() {
+            return;
+        }
+        let now = clock::now();
+        while let Some((at, id)) = self.timers.pop_due(now) {
+            if let Some(object) = self.objects.get_mut(&id)
+                && object.armed == Some(at)
+            {
+                object.armed = None;
+            }
+            self.with_object(id, |kind, around| match kind {
+                Kind::Connection(connection) => connection.lock().handle_timeout(around),
+                Kind::Listener(listener) => listener.handle_timeout(around),
+            });
+        }
+    }
+
+    fn run_ready(&mut self) {
+        for id in std::mem::take(&mut self.ready) {
+            if let Some(object) = self.objects.get_mut(&id) {
+                object.scheduled = false;
+            }
+            self.with_connection(id, Connection::drive);
+        }
+    }
+
+    fn add(&mut self, id: ObjectId, kind: Kind) {
+        self.objects.insert(id, Object { kind, armed: None, scheduled: false });
+    }
+
+    fn with_connection(
+        &mut self,
+        id: ObjectId,
+        work: impl FnOnce(&mut Connection, &mut Surroundings<'_>) -> Outcome,
+    ) {
+        self.with_object(id, |kind, around| match kind {
+            Kind::Connection(connection) => work(&mut connection.lock(), around),
+            Kind::Listener(_) => Outcome::Wait,
+        });
+    }
+
+    fn with_listener(
+        &mut self,
+        id: ObjectId,
+        work: impl FnOnce(&mut ListenerObject, &mut Surroundings<'_>) -> Outcome,
+    ) {
+        self.with_object(id, |kind, around| match kind {
+            Kind::Listener(listener) => work(listener, around),
+            Kind::Connection(_) => Outcome::Wait,
+        });
+    }
+
+    /// Runs `work` on an object, if it is still there, and does what its outcome asks. A panic ends
+    /// that object only. Storage that is dropped meanwhile is released afterwards.
+    fn with_object(
+        &mut self,
+        id: ObjectId,
+        work: impl FnOnce(&mut Kind, &mut Surroundings<'_>) -> Outcome,
+    ) {
+        let _hold = release::Hold::new();
+        let Some(object) = self.objects.get_mut(&id) else {
+            return;
+        };
+        let mut around = Surroundings {
+            registry: self.poll.registry(),
+            handle: &self.handle,
+            scratch: &mut self.scratch,
+            now: clock::now(),
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut object.kind, &mut around)))
+            .unwrap_or(Outcome::Gone);
+        match outcome {
+            Outcome::Gone => {
+                self.objects.remove(&id);
+                self.handle.remove_load();
+                return;
+            }
+            Outcome::Again if !object.scheduled => {
+                object.scheduled = true;
+                self.ready.push(id);
+            }
+            Outcome::Again | Outcome::Wait => {}
+        }
+        let deadline = match &object.kind {
+            Kind::Connection(connection) => connection.lock().deadline(),
+            Kind::Listener(listener) => listener.deadline(),
+        };
+        if let Some(deadline) = deadline
+            && object.armed.is_none_or(|armed| deadline < armed)
+        {
+            object.armed = Some(deadline);
+            self.timers.add(deadline, id);
+        }
+    }
+}
+
+/// See [`Objects`].
+#[derive(Debug, Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        // The table takes its bucket from the low bits and its tag from the high ones.
+        self.0 = id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
