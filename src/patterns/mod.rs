@@ -236,8 +236,9 @@ pub(crate) trait Pattern: Send + Debug {
     /// The pipe goes after this call: forget the key.
     fn detached(&mut self, pipes: &mut Pipes, key: PipeKey);
 
-    /// The connection of a locally initiated pipe was lost and its outbound queue is to begin anew:
-    /// write again what every peer must know (only types with `resubscribes`).
+    /// The connection of a locally initiated pipe was lost and its outbound queue begins anew: write
+    /// again what every peer must know (only types with `resubscribes`). The socket took back an
+    /// unfinished message and wrote the `Restart` marker before.
     fn restarted(&mut self, _pipes: &mut Pipes, _key: PipeKey) {}
 
     /// Sends one frame. `Again` = would block (the socket waits and tries again with the same frame);
@@ -253,7 +254,8 @@ pub(crate) trait Pattern: Send + Debug {
     /// ZMQ_POLLOUT.
     fn can_send(&mut self, pipes: &mut Pipes) -> bool;
 
-    /// A validated write-only option of the type, or SUBSCRIBE/UNSUBSCRIBE.
+    /// A validated write-only option of the type, or SUBSCRIBE/UNSUBSCRIBE. `Invalid` if the type does
+    /// not have it. CONNECT_ROUTING_ID is only acknowledged: the socket keeps it for [`Origin`].
     fn set_option(&mut self, _pipes: &mut Pipes, _option: PatternOption) -> Result<()> {
         Err(Error::Invalid)
     }

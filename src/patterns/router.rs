@@ -274,7 +274,7 @@ impl Router {
     }
 
     /// Nobody reads a mute pipe, but its end has to be noticed.
-    fn drop_input_if_mute(&mut self, pipes: &mut Pipes, key: PipeKey) {
+    fn drop_input_if_mute(&self, pipes: &mut Pipes, key: PipeKey) {
         if self.mute.contains(&key) {
             while pipes.has_frame(key) {
                 pipes.skip(key);

@@ -361,6 +361,8 @@ struct Children {
     firsts: Vec<u8>,
     links: Vec<u32>,
     free: [Vec<u32>; CLASSES],
+    /// The largest class handed out so far.
+    largest: u8,
 }
 
 impl Children {
@@ -383,17 +385,18 @@ impl Children {
         &self.links[start..start + usize::from(block.len)]
     }
 
-    /// Room for the largest block and the smallest.
+    /// Room for what one key can need: a block of the next larger class, and the two smallest.
     fn reserve(&mut self) -> Result<()> {
-        const MOST: usize = (1 << (CLASSES - 1)) + 1;
+        let most = (2 << self.largest) + 3;
         if self.links.len() > (u32::MAX / 2) as usize {
             return Err(Error::NoMemory);
         }
-        self.firsts.try_reserve(MOST).map_err(|_| Error::NoMemory)?;
-        self.links.try_reserve(MOST).map_err(|_| Error::NoMemory)
+        self.firsts.try_reserve(most).map_err(|_| Error::NoMemory)?;
+        self.links.try_reserve(most).map_err(|_| Error::NoMemory)
     }
 
     fn allocate(&mut self, class: u8) -> u32 {
+        self.largest = self.largest.max(class);
         if let Some(start) = self.free[usize::from(class)].pop() {
             return start;
         }

@@ -237,8 +237,10 @@ mod tests {
     #[test]
     fn generated_ids_count_up() {
         let keys = keys(2);
-        let mut table = RoutingTable::default();
-        table.next = 0x0102_03ff;
+        let mut table = RoutingTable {
+            next: 0x0102_03ff,
+            ..RoutingTable::default()
+        };
         table.add_generated(keys[0]);
         table.add_generated(keys[1]);
         assert_eq!(table.id(keys[0]), Some(&[0, 1, 2, 3, 0xff][..]));

@@ -236,7 +236,7 @@ fn no_drop() {
     xpub.send(&[b"i"]).unwrap();
     xpub.send(&[b"a", b"1"]).unwrap();
     assert_eq!(xpub.send(&[b"a", b"2"]), Err(Error::Again));
-    assert_eq!(xpub.events().1, true);
+    assert!(xpub.events().1);
     xpub.send(&[b"other"]).unwrap();
     assert_eq!(
         xpub.sent(fast),

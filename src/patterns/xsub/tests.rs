@@ -93,8 +93,11 @@ fn restarted_in_mid_message() {
     assert_eq!(xsub.sent(other)[1..], [frames(&[b"u1", b"u2"])]);
 }
 
+/// Frames with their MORE flags.
+type Received = Vec<(Vec<u8>, bool)>;
+
 /// An XPUB whose peer sent these messages, that peer, and what the XPUB received.
-fn through_xpub(messages: &[&[&[u8]]]) -> (Vec<(Vec<u8>, bool)>, Bench<Xpub>, PipeKey) {
+fn through_xpub(messages: &[&[&[u8]]]) -> (Received, Bench<Xpub>, PipeKey) {
     let mut xsub = Bench::<Xsub>::new();
     let near = xsub.peer();
     for message in messages {

@@ -1,6 +1,6 @@
 //! The tree against a sorted map, and its arrays against their invariants.
 
-use super::{Block, CLASSES, Entry, ROOT, Radix};
+use super::{Block, CLASSES, Entry, Node, ROOT, Radix};
 use crate::patterns::testing::Random;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -8,6 +8,18 @@ use std::ops::ControlFlow;
 impl Entry for u8 {
     fn is_vacant(&self) -> bool {
         *self == 0
+    }
+}
+
+impl<V> Radix<V> {
+    /// Bytes allocated, for measurements.
+    pub(crate) fn memory(&self) -> usize {
+        let free: usize = self.children.free.iter().map(Vec::capacity).sum();
+        self.nodes.capacity() * size_of::<Node<V>>()
+            + (self.free_nodes.capacity() + self.children.links.capacity() + free)
+                * size_of::<u32>()
+            + self.labels.capacity()
+            + self.children.firsts.capacity()
     }
 }
 

@@ -50,7 +50,9 @@ fn publisher_against_sets() {
         assert_eq!(topics.len(), model.len());
         let text = self::topic(&mut random);
         let mut chosen = BTreeSet::new();
-        topics.matching(&text, |pipe| drop(chosen.insert(pipe)));
+        topics.matching(&text, |pipe| {
+            chosen.insert(pipe);
+        });
         let expected: BTreeSet<u32> = model
             .iter()
             .filter(|(topic, _)| text.starts_with(topic))
@@ -92,4 +94,30 @@ fn subscriber_against_counts() {
     let mut all = Vec::new();
     topics.for_each(|topic| all.push(topic.to_vec()));
     assert!(all.into_iter().eq(model.into_keys()));
+}
+
+/// Not a test: prints time per match and memory per topic (run it alone, optimised, with --nocapture).
+#[test]
+#[ignore = "a measurement"]
+fn measure_matching() {
+    for count in [1, 7, 1000, 100_000, 1_000_000] {
+        let mut random = Random::new(1);
+        let name = |random: &mut Random| {
+            let (venue, symbol) = (random.below(4), random.below(count));
+            format!("md.{venue}.{symbol:07}.bid").into_bytes()
+        };
+        let mut topics = PublisherTopics::default();
+        for pipe in 0..count {
+            topics.add(&name(&mut random), pipe as u32).unwrap();
+        }
+        let texts: Vec<_> = (0..1 << 16).map(|_| name(&mut random)).collect();
+        let start = crate::clock::now();
+        let mut matched = 0_usize;
+        for text in &texts {
+            topics.matching(text, |_| matched += 1);
+        }
+        let time = start.elapsed().as_nanos() as usize / texts.len();
+        let bytes = topics.tree.memory() / topics.len();
+        eprintln!("{count}: {time} ns a match, {bytes} B a topic, {matched} matched");
+    }
 }
