@@ -11,9 +11,30 @@
 
 use std::fmt::Debug;
 
+mod dealer;
+mod pair;
+mod parts;
+mod r#pub;
+mod publisher;
+mod pull;
+mod push;
+mod rep;
+mod req;
+mod router;
+mod sub;
+mod subscriber;
+mod xpub;
+mod xsub;
+
+#[cfg(test)]
+mod testing;
+
 use crate::error::{Error, Result};
 use crate::options::{PatternOption, SocketOptions};
 use crate::pipe::{Incoming, Outgoing, PipeKey, Pipes};
+
+/// ZMQ_POLLOUT, as zmq_socket_get_peer_state reports it.
+const POLLOUT: i32 = 2;
 
 /// A socket type by its number in zmq.h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +81,130 @@ pub(crate) struct TypeRow {
     pub(crate) new: fn() -> Box<dyn Pattern>,
 }
 
+impl TypeRow {
+    /// The row of a number given to zmq_socket; `None` = no such type.
+    pub(crate) fn find(number: i32) -> Option<&'static Self> {
+        TYPES.iter().find(|row| row.socket_type as i32 == number)
+    }
+}
+
+/// What most types are; a row names what differs.
+const PLAIN: TypeRow = TypeRow {
+    socket_type: SocketType::Pair,
+    wire_name: "",
+    peers: &[],
+    thread_safe: false,
+    linger_zero: false,
+    announces_routing_id: false,
+    takes_subscriptions: false,
+    resubscribes: false,
+    drops_on_end: false,
+    conflates: false,
+    connects_once: false,
+    new: || Box::<pair::Pair>::default(),
+};
+
+/// All socket types (contract: patterns.md 1.1 and 1.2, queues.md 4 and 6, api.md 4). STREAM and the
+/// draft types are not there yet.
+pub(crate) static TYPES: &[TypeRow] = &[
+    TypeRow {
+        socket_type: SocketType::Pair,
+        wire_name: "PAIR",
+        peers: &["PAIR"],
+        ..PLAIN
+    },
+    TypeRow {
+        socket_type: SocketType::Pub,
+        wire_name: "PUB",
+        peers: &["SUB", "XSUB"],
+        takes_subscriptions: true,
+        drops_on_end: true,
+        conflates: true,
+        connects_once: true,
+        new: || Box::<r#pub::Pub>::default(),
+        ..PLAIN
+    },
+    TypeRow {
+        socket_type: SocketType::Sub,
+        wire_name: "SUB",
+        peers: &["PUB", "XPUB"],
+        linger_zero: true,
+        resubscribes: true,
+        conflates: true,
+        connects_once: true,
+        new: || Box::<sub::Sub>::default(),
+        ..PLAIN
+    },
+    TypeRow {
+        socket_type: SocketType::Req,
+        wire_name: "REQ",
+        peers: &["REP", "ROUTER"],
+        announces_routing_id: true,
+        connects_once: true,
+        new: || Box::<req::Req>::default(),
+        ..PLAIN
+    },
+    TypeRow {
+        socket_type: SocketType::Rep,
+        wire_name: "REP",
+        peers: &["REQ", "DEALER"],
+        new: || Box::<rep::Rep>::default(),
+        ..PLAIN
+    },
+    TypeRow {
+        socket_type: SocketType::Dealer,
+        wire_name: "DEALER",
+        peers: &["REP", "DEALER", "ROUTER"],
+        announces_routing_id: true,
+        conflates: true,
+        connects_once: true,
+        new: || Box::<dealer::Dealer>::default(),
+        ..PLAIN
+    },
+    TypeRow {
+        socket_type: SocketType::Router,
+        wire_name: "ROUTER",
+        peers: &["REQ", "DEALER", "ROUTER"],
+        announces_routing_id: true,
+        new: || Box::<router::Router>::default(),
+        ..PLAIN
+    },
+    TypeRow {
+        socket_type: SocketType::Pull,
+        wire_name: "PULL",
+        peers: &["PUSH"],
+        conflates: true,
+        new: || Box::<pull::Pull>::default(),
+        ..PLAIN
+    },
+    TypeRow {
+        socket_type: SocketType::Push,
+        wire_name: "PUSH",
+        peers: &["PULL"],
+        drops_on_end: true,
+        conflates: true,
+        new: || Box::<push::Push>::default(),
+        ..PLAIN
+    },
+    TypeRow {
+        socket_type: SocketType::Xpub,
+        wire_name: "XPUB",
+        peers: &["SUB", "XSUB"],
+        takes_subscriptions: true,
+        new: || Box::<xpub::Xpub>::default(),
+        ..PLAIN
+    },
+    TypeRow {
+        socket_type: SocketType::Xsub,
+        wire_name: "XSUB",
+        peers: &["PUB", "XPUB"],
+        linger_zero: true,
+        resubscribes: true,
+        new: || Box::<xsub::Xsub>::default(),
+        ..PLAIN
+    },
+];
+
 /// How a pipe came to be.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origin {
@@ -91,8 +236,9 @@ pub(crate) trait Pattern: Send + Debug {
     /// The pipe goes after this call: forget the key.
     fn detached(&mut self, pipes: &mut Pipes, key: PipeKey);
 
-    /// The connection of a locally initiated pipe was lost and its outbound queue is to begin anew:
-    /// write again what every peer must know (only types with `resubscribes`).
+    /// The connection of a locally initiated pipe was lost and its outbound queue begins anew: write
+    /// again what every peer must know (only types with `resubscribes`). The socket took back an
+    /// unfinished message and wrote the `Restart` marker before.
     fn restarted(&mut self, _pipes: &mut Pipes, _key: PipeKey) {}
 
     /// Sends one frame. `Again` = would block (the socket waits and tries again with the same frame);
@@ -108,7 +254,8 @@ pub(crate) trait Pattern: Send + Debug {
     /// ZMQ_POLLOUT.
     fn can_send(&mut self, pipes: &mut Pipes) -> bool;
 
-    /// A validated write-only option of the type, or SUBSCRIBE/UNSUBSCRIBE.
+    /// A validated write-only option of the type, or SUBSCRIBE/UNSUBSCRIBE. `Invalid` if the type does
+    /// not have it. CONNECT_ROUTING_ID is only acknowledged: the socket keeps it for [`Origin`].
     fn set_option(&mut self, _pipes: &mut Pipes, _option: PatternOption) -> Result<()> {
         Err(Error::Invalid)
     }
@@ -132,3 +279,11 @@ pub(crate) trait Pattern: Send + Debug {
         false
     }
 }
+
+/// Writes the empty message of ZMQ_PROBE_ROUTER to a new pipe. Without memory there is no probe.
+fn probe(pipes: &mut Pipes, key: PipeKey) {
+    let _ = pipes.write_bytes(key, b"", false);
+}
+
+#[cfg(test)]
+mod tests;

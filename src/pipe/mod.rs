@@ -16,9 +16,9 @@ mod frame;
 mod pipes;
 pub(crate) mod queue;
 
-pub(crate) use end::{Conflate, Limits, PipeEnd, pipe};
+pub(crate) use end::{Conflate, Head, Limits, PipeEnd, pipe};
 pub(crate) use frame::{COPY_LIMIT, Incoming, Outgoing};
-pub(crate) use pipes::{Item, PipeKey, Pipes};
+pub(crate) use pipes::{Dismissal, Item, PipeKey, Pipes};
 
 use std::fmt::Debug;
 

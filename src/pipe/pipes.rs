@@ -17,6 +17,13 @@ pub(crate) struct PipeKey {
     generation: u32,
 }
 
+impl PipeKey {
+    /// A small number that no other live pipe of the socket has: patterns index their tables by it.
+    pub(crate) fn index(self) -> usize {
+        self.index as usize
+    }
+}
+
 /// What [`Pipes::head`] finds.
 #[derive(Debug)]
 pub(crate) enum Item {

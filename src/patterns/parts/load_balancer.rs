@@ -1,0 +1,250 @@
+//! Round-robin sending: each whole message to the next peer that has room (patterns.md 1.4).
+
+#![forbid(unsafe_code)]
+
+use crate::error::{Error, Result};
+use crate::patterns::parts::rotation::Rotation;
+use crate::pipe::{Outgoing, PipeKey, Pipes};
+
+/// Chooses the pipe to write to.
+#[derive(Debug, Default)]
+pub(crate) struct LoadBalancer {
+    rotation: Rotation,
+    progress: Progress,
+}
+
+/// Where the message that is being sent stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Progress {
+    /// The next frame begins a message.
+    #[default]
+    Between,
+    /// Frames were written to the pipe whose turn it is.
+    Writing,
+    /// The peer was lost: the rest of the message goes nowhere.
+    Discarding,
+}
+
+impl LoadBalancer {
+    /// Takes in a pipe.
+    pub(crate) fn attach(&mut self, key: PipeKey) {
+        self.rotation.add(key);
+    }
+
+    /// A pipe that had been found full has room.
+    pub(crate) fn activate(&mut self, key: PipeKey) {
+        self.rotation.activate(key);
+    }
+
+    /// Forgets a pipe: it is gone or its peer reads no more. What was written of an unfinished message
+    /// is taken back, and the rest of that message will be swallowed.
+    pub(crate) fn remove(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        if self.progress == Progress::Writing && self.rotation.current() == Some(key) {
+            pipes.rollback(key);
+            self.progress = Progress::Discarding;
+        }
+        self.rotation.remove(key);
+    }
+
+    /// Sends one frame; the pipe it went to, or `None` if it was swallowed because the peer of the
+    /// first frames is gone. `Again` if nobody has room.
+    #[inline]
+    pub(crate) fn send(
+        &mut self,
+        pipes: &mut Pipes,
+        frame: &mut Outgoing<'_>,
+    ) -> Result<Option<PipeKey>> {
+        let key = match self.progress {
+            Progress::Between => self.select(pipes).ok_or(Error::Again)?,
+            Progress::Writing => match self.rotation.current() {
+                Some(key) if !pipes.is_write_closed(key) => key,
+                _ => return self.found_dead(pipes, frame),
+            },
+            Progress::Discarding => {
+                self.discarded(frame.more);
+                return Ok(None);
+            }
+        };
+        let more = frame.more;
+        pipes.write(key, frame, more)?;
+        if more {
+            self.progress = Progress::Writing;
+        } else {
+            self.progress = Progress::Between;
+            self.rotation.advance();
+        }
+        Ok(Some(key))
+    }
+
+    /// Between two messages: the pipe that the next message would go to. It stays the choice of
+    /// [`LoadBalancer::send`], so that an envelope can be written to it first.
+    #[inline]
+    pub(crate) fn select(&mut self, pipes: &mut Pipes) -> Option<PipeKey> {
+        while let Some(key) = self.rotation.current() {
+            if pipes.can_write(key) {
+                return Some(key);
+            }
+            self.rotation.set_current_aside();
+        }
+        None
+    }
+
+    /// True if the next frame would not block.
+    pub(crate) fn can_send(&mut self, pipes: &mut Pipes) -> bool {
+        self.is_mid_message() || self.select(pipes).is_some()
+    }
+
+    /// Frames with MORE were sent, and the last one was not.
+    pub(crate) fn is_mid_message(&self) -> bool {
+        self.progress != Progress::Between
+    }
+
+    /// The write itself finds the peer gone. Without waiting the caller learns of it; if it could have
+    /// waited, waiting would not help, since the message cannot be completed.
+    fn found_dead(&mut self, pipes: &mut Pipes, frame: &Outgoing<'_>) -> Result<Option<PipeKey>> {
+        if let Some(key) = self.rotation.current() {
+            pipes.rollback(key);
+            self.rotation.set_current_aside();
+        }
+        self.discarded(frame.more);
+        if frame.dont_wait {
+            Err(Error::Again)
+        } else {
+            Ok(None)
+        }
+    }
+
+    fn discarded(&mut self, more: bool) {
+        self.progress = if more {
+            Progress::Discarding
+        } else {
+            Progress::Between
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LoadBalancer;
+    use crate::error::Error;
+    use crate::patterns::testing::{Random, Wires, frames};
+    use crate::pipe::Outgoing;
+
+    fn send(
+        balancer: &mut LoadBalancer,
+        wires: &mut Wires,
+        body: &[u8],
+        more: bool,
+        dont_wait: bool,
+    ) -> Result<(), Error> {
+        balancer
+            .send(
+                &mut wires.pipes,
+                &mut Outgoing::from_bytes(body, more, dont_wait),
+            )
+            .map(drop)
+    }
+
+    /// patterns.md 1.4: 2N sends to N writable peers give each exactly 2.
+    #[test]
+    fn each_in_turn() {
+        let mut wires = Wires::default();
+        let mut balancer = LoadBalancer::default();
+        let keys = [wires.add(), wires.add(), wires.add()];
+        keys.iter().for_each(|&key| balancer.attach(key));
+        for _ in 0..6 {
+            send(&mut balancer, &mut wires, b"m", false, true).unwrap();
+        }
+        for key in keys {
+            assert_eq!(wires.sent(key), [frames(&[b"m"]), frames(&[b"m"])]);
+        }
+    }
+
+    /// patterns.md 1.4: the loss is noticed between frames.
+    #[test]
+    fn lost_between_frames() {
+        let mut wires = Wires::default();
+        let mut balancer = LoadBalancer::default();
+        let (lost, other) = (wires.add(), wires.add());
+        balancer.attach(lost);
+        balancer.attach(other);
+        send(&mut balancer, &mut wires, b"1", true, true).unwrap();
+        balancer.remove(&mut wires.pipes, lost);
+        assert!(balancer.can_send(&mut wires.pipes));
+        send(&mut balancer, &mut wires, b"2", true, true).unwrap();
+        send(&mut balancer, &mut wires, b"3", false, true).unwrap();
+        send(&mut balancer, &mut wires, b"next", false, true).unwrap();
+        assert!(wires.sent(lost).is_empty());
+        assert_eq!(wires.sent(other), [frames(&[b"next"])]);
+    }
+
+    /// patterns.md 1.4: the write itself finds the pipe dead.
+    #[test]
+    fn write_finds_the_peer_gone() {
+        for dont_wait in [true, false] {
+            for last in [true, false] {
+                let mut wires = Wires::default();
+                let mut balancer = LoadBalancer::default();
+                let (lost, other) = (wires.add(), wires.add());
+                balancer.attach(lost);
+                balancer.attach(other);
+                send(&mut balancer, &mut wires, b"1", true, dont_wait).unwrap();
+                wires.far(lost).stop_reading();
+                let result = send(&mut balancer, &mut wires, b"2", !last, dont_wait);
+                assert_eq!(result, if dont_wait { Err(Error::Again) } else { Ok(()) });
+                assert_eq!(balancer.is_mid_message(), !last);
+                if !last {
+                    send(&mut balancer, &mut wires, b"3", false, dont_wait).unwrap();
+                }
+                send(&mut balancer, &mut wires, b"next", false, dont_wait).unwrap();
+                assert_eq!(wires.sent(other), [frames(&[b"next"])]);
+            }
+        }
+    }
+
+    /// Messages arrive whole, each at one peer, and only full or absent peers are passed over.
+    #[test]
+    fn random_traffic_against_counts() {
+        const LIMIT: usize = 3;
+        let mut random = Random::new(11);
+        let mut wires = Wires::default();
+        let mut balancer = LoadBalancer::default();
+        let keys: Vec<_> = (0..4).map(|_| wires.add_limited(3)).collect();
+        keys.iter().for_each(|&key| balancer.attach(key));
+        let mut queued = vec![0; keys.len()];
+        let (mut accepted, mut arrived) = (0_u32, 0_u32);
+        for _ in 0..20_000 {
+            if random.below(5) < 3 {
+                let serial = accepted.to_be_bytes();
+                let had_room = queued.iter().any(|&count| count < LIMIT);
+                match send(&mut balancer, &mut wires, &serial, true, true) {
+                    Ok(()) => {
+                        assert!(had_room);
+                        send(&mut balancer, &mut wires, &serial, false, true).unwrap();
+                        accepted += 1;
+                    }
+                    Err(error) => {
+                        assert_eq!(error, Error::Again);
+                        assert!(!had_room);
+                    }
+                }
+            } else {
+                // The reader empties one pipe, reports, and the writer hears of it.
+                let place = random.below(keys.len());
+                for message in wires.sent(keys[place]) {
+                    assert_eq!(message.len(), 2);
+                    assert_eq!(message[0], message[1]);
+                    arrived += 1;
+                }
+                wires.relieve(keys[place]);
+                balancer.activate(keys[place]);
+            }
+            for (&key, count) in keys.iter().zip(&mut queued) {
+                *count = wires.queued(key);
+            }
+        }
+        keys.iter()
+            .for_each(|&key| arrived += u32::try_from(wires.sent(key).len()).unwrap());
+        assert_eq!(arrived, accepted);
+    }
+}

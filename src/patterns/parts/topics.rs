@@ -1,0 +1,239 @@
+//! Topics: who wants what, at the publisher and at the subscriber (patterns.md 8.1 to 8.3).
+
+#![forbid(unsafe_code)]
+
+use std::ops::ControlFlow;
+
+use crate::error::Result;
+use crate::patterns::parts::radix::{Entry, Radix};
+
+/// What became of a topic that was taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dropped {
+    /// Nobody holds it any more.
+    Last,
+    /// It is still held.
+    Others,
+    /// It had not been held.
+    Unknown,
+}
+
+/// At a publisher: each topic with the pipes that want it, named by their index.
+///
+/// A pipe's topics form a set: asking twice is as good as once.
+#[derive(Debug, Default)]
+pub(crate) struct PublisherTopics {
+    tree: Radix<Holders>,
+    /// How many topics a pipe holds, by its index.
+    held: Vec<u32>,
+}
+
+impl PublisherTopics {
+    /// Adds a topic to a pipe's; true if no pipe had it.
+    pub(crate) fn add(&mut self, topic: &[u8], pipe: u32) -> Result<bool> {
+        let (first, new) = self.tree.insert_with(topic, |holders| {
+            let first = holders.is_vacant();
+            (first, holders.insert(pipe))
+        })?;
+        if new {
+            let place = pipe as usize;
+            if self.held.len() <= place {
+                self.held.resize(place + 1, 0);
+            }
+            self.held[place] += 1;
+        }
+        Ok(first)
+    }
+
+    /// Takes a topic from a pipe. `Unknown` if this pipe did not hold it.
+    pub(crate) fn remove(&mut self, topic: &[u8], pipe: u32) -> Dropped {
+        let dropped = self.tree.change(topic, |holders| {
+            if !holders.remove(pipe) {
+                Dropped::Unknown
+            } else if holders.is_vacant() {
+                Dropped::Last
+            } else {
+                Dropped::Others
+            }
+        });
+        let dropped = dropped.unwrap_or(Dropped::Unknown);
+        if dropped != Dropped::Unknown
+            && let Some(count) = self.held.get_mut(pipe as usize)
+        {
+            *count -= 1;
+        }
+        dropped
+    }
+
+    /// Takes all topics from a pipe and tells each, and whether it was the last to hold it. A topic
+    /// comes before its extensions, then in byte order.
+    pub(crate) fn remove_pipe(&mut self, pipe: u32, mut tell: impl FnMut(&[u8], bool)) {
+        let held = self.held.get(pipe as usize).copied().unwrap_or(0) as usize;
+        if held == 0 {
+            return;
+        }
+        let mut topics = Vec::<Box<[u8]>>::new();
+        self.tree.for_each(|topic, holders| {
+            if holders.contains(pipe) {
+                topics.push(topic.into());
+            }
+            if topics.len() == held {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        for topic in topics {
+            let dropped = self.remove(&topic, pipe);
+            tell(&topic, dropped == Dropped::Last);
+        }
+    }
+
+    /// Names the pipes that want `text`; one that wants it by several topics as often.
+    #[inline]
+    pub(crate) fn matching(&self, text: &[u8], mut choose: impl FnMut(u32)) {
+        let _ = self.tree.prefixes(text, |holders| {
+            for &pipe in holders.pipes() {
+                choose(pipe);
+            }
+            ControlFlow::<()>::Continue(())
+        });
+    }
+
+    /// Number of different topics.
+    pub(crate) fn len(&self) -> usize {
+        self.tree.len()
+    }
+}
+
+/// The pipes that hold a topic: mostly one.
+#[derive(Debug, Default)]
+enum Holders {
+    #[default]
+    None,
+    One(u32),
+    /// Sorted; never empty.
+    #[expect(clippy::box_collection, reason = "a smaller node is worth the step")]
+    Many(Box<Vec<u32>>),
+}
+
+impl Entry for Holders {
+    fn is_vacant(&self) -> bool {
+        matches!(self, Self::None)
+    }
+}
+
+impl Holders {
+    /// False if it was there.
+    fn insert(&mut self, pipe: u32) -> bool {
+        match self {
+            Self::None => *self = Self::One(pipe),
+            Self::One(other) if *other == pipe => return false,
+            Self::One(other) => {
+                let mut both = vec![*other, pipe];
+                both.sort_unstable();
+                *self = Self::Many(Box::new(both));
+            }
+            Self::Many(pipes) => match pipes.binary_search(&pipe) {
+                Ok(_) => return false,
+                Err(place) => pipes.insert(place, pipe),
+            },
+        }
+        true
+    }
+
+    /// False if it was not there.
+    fn remove(&mut self, pipe: u32) -> bool {
+        match self {
+            Self::One(other) if *other == pipe => *self = Self::None,
+            Self::None | Self::One(_) => return false,
+            Self::Many(pipes) => {
+                let Ok(place) = pipes.binary_search(&pipe) else {
+                    return false;
+                };
+                pipes.remove(place);
+                if let &[last] = &pipes[..] {
+                    *self = Self::One(last);
+                }
+            }
+        }
+        true
+    }
+
+    fn contains(&self, pipe: u32) -> bool {
+        match self {
+            Self::Many(pipes) => pipes.binary_search(&pipe).is_ok(),
+            _ => self.pipes() == [pipe],
+        }
+    }
+
+    #[inline]
+    fn pipes(&self) -> &[u32] {
+        match self {
+            Self::None => &[],
+            Self::One(pipe) => std::slice::from_ref(pipe),
+            Self::Many(pipes) => pipes,
+        }
+    }
+}
+
+/// At a subscriber: each topic with how often it was asked for.
+#[derive(Debug, Default)]
+pub(crate) struct SubscriberTopics {
+    tree: Radix<Count>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Count(u32);
+
+impl Entry for Count {
+    fn is_vacant(&self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl SubscriberTopics {
+    /// Asks for a topic once more.
+    pub(crate) fn add(&mut self, topic: &[u8]) -> Result<()> {
+        self.tree.insert_with(topic, |count| {
+            count.0 = count.0.saturating_add(1);
+        })
+    }
+
+    /// Takes back one request.
+    pub(crate) fn remove(&mut self, topic: &[u8]) -> Dropped {
+        let dropped = self.tree.change(topic, |count| {
+            count.0 -= 1;
+            if count.is_vacant() {
+                Dropped::Last
+            } else {
+                Dropped::Others
+            }
+        });
+        dropped.unwrap_or(Dropped::Unknown)
+    }
+
+    /// True if a topic is a prefix of `text`.
+    #[inline]
+    pub(crate) fn matches(&self, text: &[u8]) -> bool {
+        self.tree
+            .prefixes(text, |_| ControlFlow::Break(()))
+            .is_break()
+    }
+
+    /// Tells each topic once.
+    pub(crate) fn for_each(&self, mut tell: impl FnMut(&[u8])) {
+        self.tree.for_each(|topic, _| {
+            tell(topic);
+            ControlFlow::Continue(())
+        });
+    }
+
+    /// Number of different topics.
+    pub(crate) fn len(&self) -> usize {
+        self.tree.len()
+    }
+}
+
+#[cfg(test)]
+mod tests;

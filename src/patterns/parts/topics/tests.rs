@@ -1,0 +1,123 @@
+//! Both sets of topics against sorted maps.
+
+use super::{Dropped, PublisherTopics, SubscriberTopics};
+use crate::patterns::testing::Random;
+use std::collections::{BTreeMap, BTreeSet};
+
+fn topic(random: &mut Random) -> Vec<u8> {
+    (0..random.below(5))
+        .map(|_| b'a' + random.below(3) as u8)
+        .collect()
+}
+
+#[test]
+fn publisher_against_sets() {
+    let mut random = Random::new(21);
+    let mut topics = PublisherTopics::default();
+    let mut model = BTreeMap::<Vec<u8>, BTreeSet<u32>>::new();
+    for _ in 0..20_000 {
+        let pipe = random.below(6) as u32;
+        let topic = topic(&mut random);
+        match random.below(20) {
+            0 => {
+                let mut told = Vec::new();
+                topics.remove_pipe(pipe, |topic, last| told.push((topic.to_vec(), last)));
+                let mut expected = Vec::new();
+                for (topic, holders) in &mut model {
+                    if holders.remove(&pipe) {
+                        expected.push((topic.clone(), holders.is_empty()));
+                    }
+                }
+                // The map's order is the promised one.
+                assert_eq!(told, expected);
+            }
+            1..12 => {
+                let holders = model.entry(topic.clone()).or_default();
+                assert_eq!(topics.add(&topic, pipe), Ok(holders.is_empty()));
+                holders.insert(pipe);
+            }
+            _ => {
+                let holders = model.entry(topic.clone()).or_default();
+                let expected = match (holders.remove(&pipe), holders.is_empty()) {
+                    (false, _) => Dropped::Unknown,
+                    (true, true) => Dropped::Last,
+                    (true, false) => Dropped::Others,
+                };
+                assert_eq!(topics.remove(&topic, pipe), expected);
+            }
+        }
+        model.retain(|_, holders| !holders.is_empty());
+        assert_eq!(topics.len(), model.len());
+        let text = self::topic(&mut random);
+        let mut chosen = BTreeSet::new();
+        topics.matching(&text, |pipe| {
+            chosen.insert(pipe);
+        });
+        let expected: BTreeSet<u32> = model
+            .iter()
+            .filter(|(topic, _)| text.starts_with(topic))
+            .flat_map(|(_, holders)| holders.iter().copied())
+            .collect();
+        assert_eq!(chosen, expected);
+    }
+}
+
+#[test]
+fn subscriber_against_counts() {
+    let mut random = Random::new(22);
+    let mut topics = SubscriberTopics::default();
+    let mut model = BTreeMap::<Vec<u8>, u32>::new();
+    for _ in 0..20_000 {
+        let topic = topic(&mut random);
+        if random.below(2) == 0 {
+            topics.add(&topic).unwrap();
+            *model.entry(topic).or_default() += 1;
+        } else {
+            let expected = match model.get_mut(&topic) {
+                None => Dropped::Unknown,
+                Some(1) => {
+                    model.remove(&topic);
+                    Dropped::Last
+                }
+                Some(count) => {
+                    *count -= 1;
+                    Dropped::Others
+                }
+            };
+            assert_eq!(topics.remove(&topic), expected);
+        }
+        let text = self::topic(&mut random);
+        let expected = model.keys().any(|topic| text.starts_with(topic));
+        assert_eq!(topics.matches(&text), expected);
+        assert_eq!(topics.len(), model.len());
+    }
+    let mut all = Vec::new();
+    topics.for_each(|topic| all.push(topic.to_vec()));
+    assert!(all.into_iter().eq(model.into_keys()));
+}
+
+/// Not a test: prints time per match and memory per topic (run it alone, optimised, with --nocapture).
+#[test]
+#[ignore = "a measurement"]
+fn measure_matching() {
+    for count in [1, 7, 1000, 100_000, 1_000_000] {
+        let mut random = Random::new(1);
+        let name = |random: &mut Random| {
+            let (venue, symbol) = (random.below(4), random.below(count));
+            format!("md.{venue}.{symbol:07}.bid").into_bytes()
+        };
+        let mut topics = PublisherTopics::default();
+        for pipe in 0..count {
+            topics.add(&name(&mut random), pipe as u32).unwrap();
+        }
+        let texts: Vec<_> = (0..1 << 16).map(|_| name(&mut random)).collect();
+        let start = crate::clock::now();
+        let mut matched = 0_usize;
+        for text in &texts {
+            topics.matching(text, |_| matched += 1);
+        }
+        let time = start.elapsed().as_nanos() as usize / texts.len();
+        let bytes = topics.tree.memory() / topics.len();
+        eprintln!("{count}: {time} ns a match, {bytes} B a topic, {matched} matched");
+    }
+}

@@ -1,0 +1,207 @@
+//! PUB: fan-out by topic (patterns.md 8).
+
+#![forbid(unsafe_code)]
+
+use crate::error::{Error, Result};
+use crate::options::{PatternOption, SocketOptions};
+use crate::patterns::publisher::Publisher;
+use crate::patterns::{Origin, Pattern};
+use crate::pipe::{Incoming, Outgoing, PipeKey, Pipes};
+
+/// Sends only: subscriptions are taken in, everything else that peers send is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Pub {
+    publisher: Publisher,
+}
+
+impl Pattern for Pub {
+    fn attached(&mut self, pipes: &mut Pipes, key: PipeKey, origin: Origin) {
+        self.publisher.attached(pipes, key, &origin);
+    }
+
+    fn readable(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        self.publisher.take_in(pipes, key, None);
+    }
+
+    fn writable(&mut self, _pipes: &mut Pipes, _key: PipeKey) {}
+
+    fn draining(&mut self, _pipes: &mut Pipes, _key: PipeKey) {}
+
+    fn detached(&mut self, _pipes: &mut Pipes, key: PipeKey) {
+        self.publisher.detached(key, None);
+    }
+
+    fn send(&mut self, pipes: &mut Pipes, frame: &mut Outgoing<'_>) -> Result<()> {
+        self.publisher.send(pipes, frame)
+    }
+
+    fn recv(&mut self, _pipes: &mut Pipes, _into: &mut Incoming<'_>) -> Result<()> {
+        Err(Error::NotSupported)
+    }
+
+    fn can_recv(&mut self, _pipes: &mut Pipes) -> bool {
+        false
+    }
+
+    fn can_send(&mut self, _pipes: &mut Pipes) -> bool {
+        true
+    }
+
+    fn set_option(&mut self, _pipes: &mut Pipes, option: PatternOption) -> Result<()> {
+        self.publisher.set_option(option)
+    }
+
+    fn options_changed(&mut self, options: &SocketOptions) {
+        self.publisher.options_changed(options);
+    }
+
+    fn topics_count(&self) -> Option<usize> {
+        Some(self.publisher.topics_count())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pub;
+    use crate::error::Error;
+    use crate::options::{PatternOption, SocketOptions};
+    use crate::patterns::testing::{Bench, frames};
+    use crate::patterns::{Origin, Pattern};
+
+    /// patterns.md 1.2.
+    #[test]
+    fn fresh() {
+        let mut publisher = Bench::<Pub>::new();
+        assert_eq!(publisher.events(), (false, true));
+        assert_eq!(publisher.send(&[b"1", b"2"]), Ok(()));
+        assert_eq!(publisher.recv(), Err(Error::NotSupported));
+    }
+
+    /// patterns.md 8.1: prefix of the first frame, once for several subscriptions, binary safe.
+    #[test]
+    fn matching() {
+        let mut publisher = Bench::<Pub>::new();
+        let (some, all, none) = (publisher.peer(), publisher.peer(), publisher.peer());
+        publisher.subscribe(some, true, b"a");
+        publisher.subscribe(some, true, b"a\0b");
+        publisher.subscribe(all, true, b"");
+        publisher.send(&[b"a\0bc", b"x"]).unwrap();
+        publisher.send(&[b"A", b"a"]).unwrap();
+        publisher.send(&[b""]).unwrap();
+        assert_eq!(publisher.sent(some), [frames(&[b"a\0bc", b"x"])]);
+        let everything = [
+            frames(&[b"a\0bc", b"x"]),
+            frames(&[b"A", b"a"]),
+            frames(&[b""]),
+        ];
+        assert_eq!(publisher.sent(all), everything);
+        assert!(publisher.sent(none).is_empty());
+    }
+
+    /// patterns.md 8.2: subscriptions of 3.0 peers are messages; 8.3: PUB ignores user messages.
+    #[test]
+    fn subscriptions_as_messages() {
+        let mut publisher = Bench::<Pub>::new();
+        let key = publisher.peer();
+        publisher.arrive(key, &[b"\x01a"]);
+        publisher.arrive(key, &[b"user", b"\x01b"]);
+        publisher.arrive(key, &[b""]);
+        for body in [b"a", b"b", b"c"] {
+            publisher.send(&[body]).unwrap();
+        }
+        assert_eq!(publisher.sent(key), [frames(&[b"a"]), frames(&[b"b"])]);
+        publisher.arrive(key, &[b"\0a"]);
+        publisher.send(&[b"a"]).unwrap();
+        assert!(publisher.sent(key).is_empty());
+        assert_eq!(publisher.pattern.topics_count(), Some(1));
+    }
+
+    /// patterns.md 8.5: a peer over its mark misses whole messages until it drained.
+    #[test]
+    fn full_peer_misses_messages() {
+        let mut publisher = Bench::<Pub>::new();
+        let (slow, fast) = (publisher.peer_limited(2), publisher.peer());
+        publisher.subscribe(slow, true, b"");
+        publisher.subscribe(fast, true, b"");
+        for body in [b"1", b"2", b"3"] {
+            publisher.send(&[body, b"tail"]).unwrap();
+        }
+        assert_eq!(publisher.events(), (false, true));
+        assert_eq!(publisher.sent(fast).len(), 3);
+        assert_eq!(
+            publisher.sent(slow),
+            [frames(&[b"1", b"tail"]), frames(&[b"2", b"tail"])]
+        );
+        publisher.relieve(slow);
+        publisher.send(&[b"4"]).unwrap();
+        assert_eq!(publisher.sent(slow), [frames(&[b"4"])]);
+    }
+
+    /// patterns.md 8.1.
+    #[test]
+    fn invert_matching() {
+        let mut publisher = Bench::<Pub>::new();
+        let (some, other) = (publisher.peer(), publisher.peer());
+        publisher.subscribe(some, true, b"a");
+        let options = SocketOptions {
+            invert_matching: true,
+            ..SocketOptions::default()
+        };
+        publisher.pattern.options_changed(&options);
+        publisher.send(&[b"a"]).unwrap();
+        publisher.send(&[b"b"]).unwrap();
+        assert_eq!(publisher.sent(some), [frames(&[b"b"])]);
+        assert_eq!(publisher.sent(other), [frames(&[b"a"]), frames(&[b"b"])]);
+    }
+
+    /// patterns.md 8.5: a ZMTP 1.0 peer cannot subscribe and gets everything.
+    #[test]
+    fn peer_without_subscriptions() {
+        let mut publisher = Bench::<Pub>::new();
+        let key = publisher.wires.add();
+        let origin = Origin {
+            subscribe_to_all: true,
+            ..Origin::default()
+        };
+        publisher.attach(key, origin);
+        publisher.send(&[b"m"]).unwrap();
+        assert_eq!(publisher.sent(key), [frames(&[b"m"])]);
+    }
+
+    /// patterns.md 8.3: PUB has the options of XPUB; without receiving there is nobody to grant to.
+    #[test]
+    fn manual_mode_grants_nothing() {
+        let mut publisher = Bench::<Pub>::new();
+        let key = publisher.peer();
+        let pipes = &mut publisher.wires.pipes;
+        let topic = PatternOption::Subscribe((*b"a").into());
+        assert_eq!(
+            publisher.pattern.set_option(pipes, topic.clone()),
+            Err(Error::Invalid)
+        );
+        publisher
+            .pattern
+            .set_option(pipes, PatternOption::XpubManual(true))
+            .unwrap();
+        assert_eq!(publisher.pattern.set_option(pipes, topic), Ok(()));
+        publisher.subscribe(key, true, b"a");
+        publisher.send(&[b"a"]).unwrap();
+        assert!(publisher.sent(key).is_empty());
+    }
+
+    /// patterns.md 8.3 (TOPICS_COUNT) with the correct count after a peer left.
+    #[test]
+    fn departed_peer_is_forgotten() {
+        let mut publisher = Bench::<Pub>::new();
+        let (gone, stays) = (publisher.peer(), publisher.peer());
+        publisher.subscribe(gone, true, b"a");
+        publisher.subscribe(gone, true, b"b");
+        publisher.subscribe(stays, true, b"b");
+        publisher.send_frame(b"b", true).unwrap();
+        publisher.detach(gone);
+        publisher.send_frame(b"tail", false).unwrap();
+        assert_eq!(publisher.pattern.topics_count(), Some(1));
+        assert_eq!(publisher.sent(stays), [frames(&[b"b", b"tail"])]);
+        assert!(publisher.sent(gone).is_empty());
+    }
+}

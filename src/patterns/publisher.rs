@@ -1,0 +1,319 @@
+//! What PUB and XPUB share: peers, their topics, and whom a message goes to (patterns.md 8).
+
+#![forbid(unsafe_code)]
+
+use std::collections::VecDeque;
+
+use crate::error::{Error, Result};
+use crate::message::Message;
+use crate::options::{PatternOption, SocketOptions};
+use crate::patterns::Origin;
+use crate::patterns::parts::{Distributor, Dropped, PublisherTopics};
+use crate::pipe::queue::Special;
+use crate::pipe::{Item, Outgoing, PipeKey, Pipes};
+
+/// First byte of a frame that subscribes or unsubscribes (RFC 23, and what ZMTP 3.0 peers send).
+pub(super) const SUBSCRIBE: u8 = 1;
+pub(super) const UNSUBSCRIBE: u8 = 0;
+
+/// The sending half of publish/subscribe.
+#[derive(Debug, Default)]
+pub(super) struct Publisher {
+    distributor: Distributor,
+    /// Whose topics decide whom a message goes to.
+    granted: PublisherTopics,
+    /// Manual mode: what peers asked for, which decides nothing.
+    asked: PublisherTopics,
+    /// Manual mode: who sent the subscription that the application received last.
+    last_asker: Option<PipeKey>,
+    options: Options,
+    welcome: Option<Box<[u8]>>,
+}
+
+#[derive(Debug, Default)]
+struct Options {
+    verbose_subscribe: bool,
+    verbose_unsubscribe: bool,
+    manual: bool,
+    /// Manual mode: the first message after a subscription goes to who sent that only.
+    last_value: bool,
+    only_first: bool,
+    no_drop: bool,
+    invert: bool,
+}
+
+/// What came from the peers, for an application that receives it.
+pub(super) type Inbox = VecDeque<Upstream>;
+
+/// One frame from a peer, or made for it.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    pub(super) message: Message,
+    pub(super) kind: UpstreamKind,
+}
+
+/// What an [`Upstream`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum UpstreamKind {
+    User,
+    /// An (un)subscription of this peer; `None` if it was made because the peer left.
+    Subscription(Option<PipeKey>),
+}
+
+impl Publisher {
+    pub(super) fn attached(&mut self, pipes: &mut Pipes, key: PipeKey, origin: &Origin) {
+        self.distributor.attach(key);
+        if origin.subscribe_to_all {
+            // Without memory the peer gets nothing.
+            let _ = self.granted.add(b"", index(key));
+        }
+        if let Some(welcome) = &self.welcome {
+            let _ = pipes.write_bytes(key, welcome, false);
+        }
+    }
+
+    pub(super) fn detached(&mut self, key: PipeKey, mut inbox: Option<&mut Inbox>) {
+        let Options {
+            manual,
+            verbose_unsubscribe,
+            ..
+        } = self.options;
+        self.granted.remove_pipe(index(key), |topic, last| {
+            if !manual && (last || verbose_unsubscribe) {
+                report_departure(&mut inbox, topic);
+            }
+        });
+        self.asked.remove_pipe(index(key), |topic, _| {
+            if manual {
+                report_departure(&mut inbox, topic);
+            }
+        });
+        self.distributor.remove(key);
+        if self.last_asker == Some(key) {
+            self.last_asker = None;
+        }
+    }
+
+    /// Takes in everything that the peer sent. Subscriptions take effect; they and user frames go to
+    /// the inbox, where there is one.
+    pub(super) fn take_in(
+        &mut self,
+        pipes: &mut Pipes,
+        key: PipeKey,
+        mut inbox: Option<&mut Inbox>,
+    ) {
+        loop {
+            match pipes.head(key) {
+                Some(Item::Special(Special::Subscription { subscribe, topic })) => {
+                    if self.subscription(key, subscribe, &topic) {
+                        report(pipes, key, subscribe, &topic, &mut inbox);
+                    }
+                }
+                Some(Item::Special(_)) => {}
+                Some(Item::Frame) => self.take_message(pipes, key, &mut inbox),
+                None => return,
+            }
+        }
+    }
+
+    /// Takes in a message that the peer sent as such; one for whose frames memory lacks is dropped.
+    fn take_message(&mut self, pipes: &mut Pipes, key: PipeKey, inbox: &mut Option<&mut Inbox>) {
+        let whole_inbox = inbox.as_ref().map_or(0, |inbox| inbox.len());
+        let (mut first, mut may_subscribe) = (true, true);
+        // The application was told that more follows.
+        let mut open = false;
+        loop {
+            let Some(Ok(frame)) = pipes.take(key) else {
+                if let Some(inbox) = inbox {
+                    inbox.truncate(whole_inbox);
+                }
+                pipes.skip(key);
+                pipes.skip_rest_of_message(key);
+                return;
+            };
+            let more = frame.more();
+            let change = parse_subscription(frame.bytes());
+            if first && self.options.only_first {
+                may_subscribe = change.is_some();
+            }
+            first = false;
+            match change.filter(|_| may_subscribe) {
+                Some((subscribe, topic)) => {
+                    let wanted = self.subscription(key, subscribe, topic);
+                    // What completes a message is never left out, or the next would be joined to it.
+                    if wanted || open {
+                        report(pipes, key, subscribe, topic, inbox);
+                    }
+                    open = false;
+                }
+                None => {
+                    open = more;
+                    push(inbox, frame, UpstreamKind::User);
+                }
+            }
+            if !more {
+                return;
+            }
+        }
+    }
+
+    /// Applies what a peer asked for; true if the application wants to know.
+    fn subscription(&mut self, key: PipeKey, subscribe: bool, topic: &[u8]) -> bool {
+        let topics = if self.options.manual {
+            &mut self.asked
+        } else {
+            &mut self.granted
+        };
+        let news = if subscribe {
+            // Without memory it is as if the peer had not asked.
+            let Ok(first) = topics.add(topic, index(key)) else {
+                return false;
+            };
+            first || self.options.verbose_subscribe
+        } else {
+            let dropped = topics.remove(topic, index(key));
+            dropped != Dropped::Others || self.options.verbose_unsubscribe
+        };
+        news || self.options.manual
+    }
+
+    /// The application received this: from now on SUBSCRIBE and UNSUBSCRIBE mean its sender.
+    pub(super) fn delivered(&mut self, kind: UpstreamKind) {
+        if let UpstreamKind::Subscription(asker) = kind {
+            self.last_asker = asker.filter(|&key| self.distributor.contains(key));
+        }
+    }
+
+    pub(super) fn send(&mut self, pipes: &mut Pipes, frame: &mut Outgoing<'_>) -> Result<()> {
+        if !self.distributor.is_mid_message() {
+            self.choose_receivers(pipes, frame.bytes())?;
+        }
+        self.distributor.send(pipes, frame);
+        Ok(())
+    }
+
+    fn choose_receivers(&mut self, pipes: &mut Pipes, first_frame: &[u8]) -> Result<()> {
+        let distributor = &mut self.distributor;
+        distributor.begin();
+        self.granted
+            .matching(first_frame, |pipe| distributor.choose(pipe));
+        if self.options.invert {
+            distributor.invert();
+        }
+        let only = self.last_asker.filter(|_| self.options.last_value);
+        if let Some(only) = only {
+            distributor.restrict_to(only);
+        }
+        if self.options.no_drop && distributor.is_any_full(pipes) {
+            return Err(Error::Again);
+        }
+        if only.is_some() {
+            self.last_asker = None;
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_option(&mut self, option: PatternOption) -> Result<()> {
+        let options = &mut self.options;
+        match option {
+            PatternOption::Subscribe(topic) if options.manual => {
+                if let Some(asker) = self.last_asker {
+                    self.granted.add(&topic, index(asker))?;
+                }
+            }
+            PatternOption::Unsubscribe(topic) if options.manual => {
+                if let Some(asker) = self.last_asker {
+                    self.granted.remove(&topic, index(asker));
+                }
+            }
+            PatternOption::XpubVerbose(on) => {
+                options.verbose_subscribe = on;
+                options.verbose_unsubscribe = false;
+            }
+            PatternOption::XpubVerboser(on) => {
+                options.verbose_subscribe = on;
+                options.verbose_unsubscribe = on;
+            }
+            PatternOption::XpubManual(on) => {
+                options.manual = on;
+                options.last_value &= on;
+            }
+            PatternOption::XpubManualLastValue(on) => {
+                options.manual = on;
+                options.last_value = on;
+            }
+            PatternOption::XpubNodrop(on) => options.no_drop = on,
+            PatternOption::OnlyFirstSubscribe(on) => options.only_first = on,
+            PatternOption::XpubWelcomeMsg(message) => {
+                self.welcome = Some(message).filter(|message| !message.is_empty());
+            }
+            _ => return Err(Error::Invalid),
+        }
+        Ok(())
+    }
+
+    pub(super) fn options_changed(&mut self, options: &SocketOptions) {
+        self.options.invert = options.invert_matching;
+    }
+
+    pub(super) fn topics_count(&self) -> usize {
+        self.granted.len()
+    }
+}
+
+/// (subscribe, topic) of a frame that is an (un)subscription by its first byte.
+pub(super) fn parse_subscription(frame: &[u8]) -> Option<(bool, &[u8])> {
+    match frame.split_first()? {
+        (&SUBSCRIBE, topic) => Some((true, topic)),
+        (&UNSUBSCRIBE, topic) => Some((false, topic)),
+        _ => None,
+    }
+}
+
+/// The number by which topics name a pipe.
+fn index(key: PipeKey) -> u32 {
+    // There are never more pipes than descriptors.
+    u32::try_from(key.index()).unwrap_or(u32::MAX)
+}
+
+/// Tells the application what a peer asked for.
+fn report(
+    pipes: &mut Pipes,
+    key: PipeKey,
+    subscribe: bool,
+    topic: &[u8],
+    inbox: &mut Option<&mut Inbox>,
+) {
+    if inbox.is_some()
+        && let Ok(mut message) = subscription_message(subscribe, topic)
+    {
+        message.set_peer(pipes.peer(key).cloned());
+        push(inbox, message, UpstreamKind::Subscription(Some(key)));
+    }
+}
+
+fn report_departure(inbox: &mut Option<&mut Inbox>, topic: &[u8]) {
+    if inbox.is_some()
+        && let Ok(message) = subscription_message(false, topic)
+    {
+        push(inbox, message, UpstreamKind::Subscription(None));
+    }
+}
+
+/// Puts a frame into the inbox; without memory it is lost.
+fn push(inbox: &mut Option<&mut Inbox>, message: Message, kind: UpstreamKind) {
+    if let Some(inbox) = inbox
+        && inbox.try_reserve(1).is_ok()
+    {
+        inbox.push_back(Upstream { message, kind });
+    }
+}
+
+fn subscription_message(subscribe: bool, topic: &[u8]) -> Result<Message> {
+    let mut frame = Vec::new();
+    let size = topic.len().saturating_add(1);
+    frame.try_reserve_exact(size).map_err(|_| Error::NoMemory)?;
+    frame.push(if subscribe { SUBSCRIBE } else { UNSUBSCRIBE });
+    frame.extend_from_slice(topic);
+    Message::from_slice(&frame)
+}

@@ -1,0 +1,287 @@
+//! ROUTER: messages carry the routing id of their peer in front (patterns.md 6).
+
+#![forbid(unsafe_code)]
+
+use crate::error::{Error, Result};
+use crate::options::PatternOption;
+use crate::patterns::parts::{FairQueue, RoutingTable};
+use crate::patterns::{Origin, POLLOUT, Pattern, probe};
+use crate::pipe::queue::Special;
+use crate::pipe::{Dismissal, Head, Incoming, Item, Outgoing, PipeKey, Pipes};
+
+/// Addresses peers by routing id.
+///
+/// A pipe is in the table and in the queue once its id is known. Until then it is in `unknown`; a pipe
+/// whose id was taken already is in `mute` for good.
+#[derive(Debug, Default)]
+pub(crate) struct Router {
+    queue: FairQueue,
+    table: RoutingTable,
+    unknown: Vec<PipeKey>,
+    mute: Vec<PipeKey>,
+    inbound: Inbound,
+    /// A pipe that lost its id while its message was being read: it goes after that message.
+    replaced: Option<PipeKey>,
+    /// The last frame sent had MORE.
+    mid_send: bool,
+    /// Where the message being sent goes; `None`: nowhere.
+    destination: Option<PipeKey>,
+    mandatory: bool,
+    handover: bool,
+    raw: bool,
+    probes: bool,
+}
+
+/// What the next receive call gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Inbound {
+    /// Whatever the queue holds.
+    #[default]
+    Open,
+    /// The id frame of this pipe.
+    Id(PipeKey, Content),
+    /// The id frame was given out; what follows it.
+    Content(PipeKey, Content),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    /// The frames at the head of the queue.
+    Message,
+    /// One empty frame (ZMQ_ROUTER_NOTIFY).
+    Notification,
+}
+
+impl Pattern for Router {
+    fn attached(&mut self, pipes: &mut Pipes, key: PipeKey, origin: Origin) {
+        if self.probes {
+            probe(pipes, key);
+        }
+        if let Some(id) = origin.connect_routing_id {
+            if self.table.add(key, &id) {
+                self.queue.attach(key);
+            } else {
+                self.mute.push(key);
+            }
+        } else if self.raw {
+            self.table.add_generated(key);
+            self.queue.attach(key);
+        } else {
+            self.unknown.push(key);
+            self.identify(pipes, key);
+        }
+    }
+
+    fn readable(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        self.identify(pipes, key);
+        self.queue.activate(key);
+        self.drop_input_if_mute(pipes, key);
+    }
+
+    fn writable(&mut self, _pipes: &mut Pipes, _key: PipeKey) {}
+
+    fn draining(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        self.stop_sending_to(pipes, key);
+        self.drop_input_if_mute(pipes, key);
+    }
+
+    fn detached(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        self.stop_sending_to(pipes, key);
+        self.table.remove(key);
+        self.queue.remove(key);
+        self.unknown.retain(|&other| other != key);
+        self.mute.retain(|&other| other != key);
+        if self.replaced == Some(key) {
+            self.replaced = None;
+        }
+        if matches!(self.inbound, Inbound::Id(from, _) | Inbound::Content(from, _) if from == key) {
+            self.inbound = Inbound::Open;
+        }
+    }
+
+    fn send(&mut self, pipes: &mut Pipes, frame: &mut Outgoing<'_>) -> Result<()> {
+        if !self.mid_send {
+            // An id without a body is nothing.
+            if frame.more {
+                self.destination = self.address(pipes, frame.bytes())?;
+                self.mid_send = true;
+            }
+            return Ok(());
+        }
+        let more = frame.more;
+        if let Some(key) = self.destination {
+            if pipes.is_write_closed(key) {
+                self.stop_sending_to(pipes, key);
+            } else {
+                pipes.write(key, frame, more)?;
+            }
+        }
+        if !more {
+            self.destination = None;
+        }
+        self.mid_send = more;
+        Ok(())
+    }
+
+    fn recv(&mut self, pipes: &mut Pipes, into: &mut Incoming<'_>) -> Result<()> {
+        match self.choose_inbound(pipes) {
+            Inbound::Open => Err(Error::Again),
+            Inbound::Id(key, content) => {
+                let id = self.table.id(key).unwrap_or_default();
+                into.accept_bytes(true, id, pipes.peer(key))?;
+                self.inbound = Inbound::Content(key, content);
+                Ok(())
+            }
+            Inbound::Content(key, Content::Notification) => {
+                into.accept_bytes(false, b"", pipes.peer(key))?;
+                self.end_message(pipes, key);
+                Ok(())
+            }
+            Inbound::Content(key, Content::Message) => {
+                self.queue.read(pipes, key, into)?;
+                if !into.more {
+                    self.end_message(pipes, key);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
+        self.choose_inbound(pipes) != Inbound::Open
+    }
+
+    fn can_send(&mut self, pipes: &mut Pipes) -> bool {
+        !self.mandatory || self.mid_send || self.table.pipes().any(|key| pipes.can_write(key))
+    }
+
+    fn set_option(&mut self, _pipes: &mut Pipes, option: PatternOption) -> Result<()> {
+        match option {
+            PatternOption::RouterMandatory(on) => self.mandatory = on,
+            PatternOption::RouterHandover(on) => self.handover = on,
+            PatternOption::RouterRaw(on) => self.raw = on,
+            PatternOption::ProbeRouter(on) => self.probes = on,
+            // The socket keeps it for its next connect.
+            PatternOption::ConnectRoutingId(_) => {}
+            _ => return Err(Error::Invalid),
+        }
+        Ok(())
+    }
+
+    fn peer_state(&mut self, pipes: &mut Pipes, routing_id: &[u8]) -> Result<i32> {
+        let key = self.table.find(routing_id).ok_or(Error::HostUnreachable)?;
+        Ok(if pipes.can_write(key) { POLLOUT } else { 0 })
+    }
+
+    fn has_routing_id(&self, routing_id: &[u8]) -> bool {
+        self.table.find(routing_id).is_some()
+    }
+}
+
+impl Router {
+    /// Where a message with this id frame goes; `None`: nowhere, silently.
+    fn address(&self, pipes: &mut Pipes, id: &[u8]) -> Result<Option<PipeKey>> {
+        let error = match self.table.find(id) {
+            Some(key) if pipes.can_write(key) => return Ok(Some(key)),
+            Some(key) if !pipes.is_write_closed(key) => Error::Again,
+            _ => Error::HostUnreachable,
+        };
+        if self.mandatory { Err(error) } else { Ok(None) }
+    }
+
+    /// Takes back what was written of a message to this pipe; the rest of it will be swallowed.
+    fn stop_sending_to(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        if self.destination == Some(key) {
+            pipes.rollback(key);
+            self.destination = None;
+        }
+    }
+
+    /// Settles what the next receive call gets.
+    fn choose_inbound(&mut self, pipes: &mut Pipes) -> Inbound {
+        while self.inbound == Inbound::Open {
+            match self.queue.next(pipes) {
+                Some((key, Item::Frame)) => self.inbound = Inbound::Id(key, Content::Message),
+                Some((key, Item::Special(Special::Notify))) => {
+                    self.inbound = Inbound::Id(key, Content::Notification);
+                }
+                Some((_, Item::Special(_))) => {}
+                None => break,
+            }
+        }
+        self.inbound
+    }
+
+    fn end_message(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        self.inbound = Inbound::Open;
+        if self.replaced == Some(key) {
+            self.replaced = None;
+            self.dismiss(pipes, key);
+        }
+    }
+
+    /// Gives a pipe its id as soon as that can be known: the peer introduced itself, or sends without
+    /// having done so (over inproc, a type that is no partner of ROUTER).
+    fn identify(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        let Some(place) = self.unknown.iter().position(|&other| other == key) else {
+            return;
+        };
+        let Some(end) = pipes.get(key) else { return };
+        // Introductions are taken in on the way to the head.
+        let sends = end.head() == Head::Frame;
+        let id: Box<[u8]> = match end.peer() {
+            Some(peer) => peer.routing_id.clone(),
+            None if sends => Box::default(),
+            None => return,
+        };
+        self.unknown.swap_remove(place);
+        if id.is_empty() {
+            self.table.add_generated(key);
+        } else if !self.table.add(key, &id) {
+            if !self.handover {
+                self.mute.push(key);
+                return;
+            }
+            self.replace_owner(pipes, &id);
+            self.table.add(key, &id);
+        }
+        self.queue.attach(key);
+    }
+
+    /// Handover: takes the id from the pipe that has it. That pipe goes, after the message that is being
+    /// read from it.
+    fn replace_owner(&mut self, pipes: &mut Pipes, id: &[u8]) {
+        let Some(old) = self.table.find(id) else {
+            return;
+        };
+        self.stop_sending_to(pipes, old);
+        match self.inbound {
+            Inbound::Content(from, _) if from == old => {
+                self.table.remove(old);
+                self.replaced = Some(old);
+            }
+            _ => self.dismiss(pipes, old),
+        }
+    }
+
+    fn dismiss(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        self.table.remove(key);
+        self.queue.remove(key);
+        if matches!(self.inbound, Inbound::Id(from, _) if from == key) {
+            self.inbound = Inbound::Open;
+        }
+        pipes.dismiss(key, Dismissal::Replace);
+    }
+
+    /// Nobody reads a mute pipe, but its end has to be noticed.
+    fn drop_input_if_mute(&self, pipes: &mut Pipes, key: PipeKey) {
+        if self.mute.contains(&key) {
+            while pipes.has_frame(key) {
+                pipes.skip(key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
