@@ -1,0 +1,143 @@
+//! The inproc names of a context, and the connects that wait for a name to be bound.
+//!
+//! Looking a name up and pushing to its owner happen under the same leaf, and an owner removes its names
+//! before it closes its mailbox: no attachment is lost. Contract: transports.md section 4.
+
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::mailbox::Mailbox;
+use crate::monitor::Monitor;
+use crate::pipe::PipeEnd;
+use crate::socket::{Attachment, SocketCommand};
+use crate::sync::Mutex;
+
+/// Who answers to a name.
+#[derive(Clone, Debug)]
+pub(crate) enum Owner {
+    /// A socket, with the high-water marks that it brings into pipes.
+    Socket(Arc<Mailbox<SocketCommand>>),
+    /// A monitor: connects complete at once.
+    Monitor(Arc<Monitor>),
+}
+
+impl Owner {
+    fn is(&self, mailbox: &Arc<Mailbox<SocketCommand>>) -> bool {
+        matches!(self, Self::Socket(own) if Arc::ptr_eq(own, mailbox))
+    }
+}
+
+/// A connect without its binder.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    /// The binder's end.
+    pub(crate) end: PipeEnd,
+    /// The connecting socket.
+    connecter: Arc<Mailbox<SocketCommand>>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    bound: HashMap<String, Owner>,
+    parked: HashMap<String, Vec<Parked>>,
+}
+
+impl Names {
+    /// Binds a name; the connects that waited for it, in their order. `AddressInUse`.
+    pub(crate) fn bind(&self, name: &str, owner: Owner) -> Result<Vec<Parked>> {
+        let mut inner = self.inner.lock();
+        if inner.bound.contains_key(name) {
+            return Err(Error::AddressInUse);
+        }
+        inner.bound.insert(name.to_owned(), owner);
+        Ok(inner.parked.remove(name).unwrap_or_default())
+    }
+
+    /// Hands `end` to whoever has bound the name, or parks it. `prepare` joins the limits of a binder
+    /// that is there, before it can see the pipe.
+    pub(crate) fn connect(
+        &self,
+        name: &str,
+        end: PipeEnd,
+        connecter: &Arc<Mailbox<SocketCommand>>,
+    ) {
+        let mut inner = self.inner.lock();
+        let parked = match inner.bound.get(name) {
+            None => end,
+            Some(Owner::Monitor(monitor)) => {
+                monitor.attach(end);
+                return;
+            }
+            Some(Owner::Socket(mailbox)) => {
+                let attachment = Attachment::inproc(end);
+                match mailbox.push(SocketCommand::Attach(Box::new(attachment))) {
+                    Ok(()) => return,
+                    // Closed without removing its name: cannot be, but then nobody is there.
+                    Err(SocketCommand::Attach(attachment)) => attachment.end,
+                    Err(_) => return,
+                }
+            }
+        };
+        let connecter = Arc::clone(connecter);
+        let waiting = inner.parked.entry(name.to_owned()).or_default();
+        waiting.push(Parked { end: parked, connecter });
+    }
+
+    /// Removes a name, if `mailbox` has bound it. `NotFound`.
+    pub(crate) fn unbind(&self, name: &str, mailbox: &Arc<Mailbox<SocketCommand>>) -> Result<()> {
+        let mut inner = self.inner.lock();
+        match inner.bound.get(name) {
+            Some(owner) if owner.is(mailbox) => {
+                inner.bound.remove(name);
+                Ok(())
+            }
+            _ => Err(Error::NotFound),
+        }
+    }
+
+    /// Removes the name of a monitor that stops.
+    pub(crate) fn unbind_monitor(&self, monitor: &Arc<Monitor>) {
+        let is_other = |owner: &Owner| !matches!(owner, Owner::Monitor(own) if Arc::ptr_eq(own, monitor));
+        self.inner.lock().bound.retain(|_, owner| is_other(owner));
+    }
+
+    /// Removes all names and parked connects of a socket that closes. What the parked pipes hold is
+    /// returned, to be dropped outside of the leaf.
+    pub(crate) fn remove_socket(
+        &self,
+        mailbox: &Arc<Mailbox<SocketCommand>>,
+    ) -> Vec<Parked> {
+        let mut inner = self.inner.lock();
+        inner.bound.retain(|_, owner| !owner.is(mailbox));
+        let mut removed = Vec::new();
+        inner.parked.retain(|_, waiting| {
+            removed.extend(
+                waiting.extract_if(.., |parked| Arc::ptr_eq(&parked.connecter, mailbox)),
+            );
+            !waiting.is_empty()
+        });
+        removed
+    }
+
+    /// Drops the parked connects of `mailbox` to a name (zmq_disconnect).
+    pub(crate) fn unpark(
+        &self,
+        name: &str,
+        mailbox: &Arc<Mailbox<SocketCommand>>,
+    ) -> Vec<Parked> {
+        let mut inner = self.inner.lock();
+        let Some(waiting) = inner.parked.get_mut(name) else {
+            return Vec::new();
+        };
+        waiting.extract_if(.., |parked| Arc::ptr_eq(&parked.connecter, mailbox)).collect()
+    }
+}

@@ -1,0 +1,221 @@
+//! The context: I/O threads, socket slots, inproc names, orderly end.
+//!
+//! ```text
+//!  Fresh --first zmq_socket--> Started --zmq_ctx_shutdown/term--> Stopping --term, all closed--> Ended
+//! ```
+//! Called by `ffi` and `socket`. Must not know patterns or the wire. Everything in here that locks is a
+//! leaf (protocols: "Locks"). Contract: api.md section 2.
+
+#![forbid(unsafe_code)]
+
+pub(crate) mod inproc;
+mod lingering;
+pub(crate) mod options;
+
+pub(crate) use lingering::Lingering;
+pub(crate) use options::ContextOptions;
+
+use std::sync::Arc;
+
+use crate::context::inproc::Names;
+use crate::error::{Error, Result};
+use crate::io::{IoCommand, IoHandle, IoThread, Linger, ObjectId};
+use crate::mailbox::{Mailbox, Waiter};
+use crate::socket::SocketCommand;
+use crate::sync::Mutex;
+use crate::sys;
+use crate::sys::fork;
+
+/// A context (zmq_ctx_new).
+#[derive(Debug)]
+pub(crate) struct Context {
+    options: Mutex<ContextOptions>,
+    life: Mutex<Life>,
+    /// inproc endpoints of this context.
+    pub(crate) names: Names,
+    /// Connections that outlive their sockets.
+    pub(crate) lingering: Arc<Lingering>,
+    /// The process that made it; a forked child cannot use it.
+    fork_generation: fork::Generation,
+}
+
+#[derive(Debug, Default)]
+struct Life {
+    state: State,
+    sockets: Vec<Arc<Mailbox<SocketCommand>>>,
+    /// Slots in use, monitors included.
+    slots: usize,
+    max_slots: usize,
+    threads: Vec<Arc<IoHandle>>,
+    joins: Vec<sys::thread::JoinHandle>,
+    /// Threads in zmq_ctx_term.
+    waiters: Vec<Arc<Waiter>>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Fresh,
+    Started,
+    Stopping,
+}
+
+impl Context {
+    pub(crate) fn new() -> Self {
+        Self {
+            options: Mutex::new(ContextOptions::default()),
+            life: Mutex::new(Life::default()),
+            names: Names::default(),
+            lingering: Arc::new(Lingering::default()),
+            fork_generation: fork::generation(),
+        }
+    }
+
+    /// True in a child process that was forked after the context was made.
+    pub(crate) fn is_of_parent(&self) -> bool {
+        fork::generation() != self.fork_generation
+    }
+
+    /// zmq_ctx_set, zmq_ctx_get and their kin work on these.
+    pub(crate) fn with_options<R>(&self, work: impl FnOnce(&mut ContextOptions) -> R) -> R {
+        work(&mut self.options.lock())
+    }
+
+    /// The first zmq_socket freezes thread and slot options and starts the I/O threads.
+    ///
+    /// Errors: `Terminated`; those of the system when a thread cannot start.
+    pub(crate) fn start(&self) -> Result<()> {
+        let options = self.options.lock().clone();
+        let mut life = self.life.lock();
+        match life.state {
+            State::Stopping => return Err(Error::Terminated),
+            State::Started => return Ok(()),
+            State::Fresh => {}
+        }
+        life.max_slots = options.max_sockets();
+        for index in 0..options.io_threads() {
+            let (thread, handle) = IoThread::new(index)?;
+            let attributes = options.thread_attributes(index);
+            life.joins.push(sys::thread::spawn(&attributes, move || thread.run())?);
+            life.threads.push(handle);
+        }
+        life.state = State::Started;
+        Ok(())
+    }
+
+    /// Takes a slot for a socket or monitor. `Terminated`, or `TooManySockets`.
+    pub(crate) fn take_slot(&self) -> Result<()> {
+        let mut life = self.life.lock();
+        if life.state == State::Stopping {
+            return Err(Error::Terminated);
+        }
+        if life.slots >= life.max_slots {
+            return Err(Error::TooManySockets);
+        }
+        life.slots += 1;
+        Ok(())
+    }
+
+    /// Gives a slot back; zmq_ctx_term may be waiting for it.
+    pub(crate) fn free_slot(&self) {
+        let mut life = self.life.lock();
+        life.slots -= 1;
+        wake_all(&life.waiters);
+    }
+
+    /// From now on the context stops this socket when it stops itself. `Terminated` if it has.
+    pub(crate) fn add_socket(&self, mailbox: &Arc<Mailbox<SocketCommand>>) -> Result<()> {
+        let mut life = self.life.lock();
+        if life.state == State::Stopping {
+            return Err(Error::Terminated);
+        }
+        life.sockets.push(Arc::clone(mailbox));
+        Ok(())
+    }
+
+    pub(crate) fn remove_socket(&self, mailbox: &Arc<Mailbox<SocketCommand>>) {
+        let mut life = self.life.lock();
+        if let Some(at) = life.sockets.iter().position(|other| Arc::ptr_eq(other, mailbox)) {
+            life.sockets.swap_remove(at);
+        }
+    }
+
+    /// The I/O threads that `affinity` allows (bit n = thread n; 0 = all).
+    pub(crate) fn threads(&self, affinity: u64) -> Result<Arc<[Arc<IoHandle>]>> {
+        let life = self.life.lock();
+        let allowed = |thread: &&Arc<IoHandle>| {
+            affinity == 0 || (thread.index() < 64 && affinity >> thread.index() & 1 == 1)
+        };
+        let threads: Arc<[_]> = life.threads.iter().filter(allowed).cloned().collect();
+        if threads.is_empty() {
+            return Err(Error::NoThread);
+        }
+        Ok(threads)
+    }
+
+    /// Posts a command made anew for each I/O thread.
+    pub(crate) fn broadcast(&self, command: impl Fn() -> IoCommand) {
+        for thread in &self.life.lock().threads {
+            thread.post(command());
+        }
+    }
+
+    /// zmq_ctx_shutdown: no new sockets, blocked calls wake.
+    pub(crate) fn shutdown(&self) {
+        if self.is_of_parent() {
+            return;
+        }
+        let mut life = self.life.lock();
+        life.state = State::Stopping;
+        for mailbox in &life.sockets {
+            mailbox.stop();
+        }
+    }
+
+    /// zmq_ctx_term: waits until every socket is closed and has finished lingering, then ends the
+    /// threads. `Interrupted` by a signal, or in a forked child; it can be called again.
+    pub(crate) fn terminate(&self) -> Result<()> {
+        if self.is_of_parent() {
+            return Err(Error::Interrupted);
+        }
+        self.shutdown();
+        let waiter = Waiter::current()?;
+        self.life.lock().waiters.push(Arc::clone(&waiter));
+        self.lingering.register(&waiter);
+        let result = loop {
+            if self.life.lock().slots == 0 && self.lingering.is_empty() {
+                break Ok(());
+            }
+            if let Err(error) = waiter.wait(None) {
+                break Err(error);
+            }
+            waiter.clear();
+        };
+        self.lingering.deregister(&waiter);
+        self.life.lock().waiters.retain(|other| !Arc::ptr_eq(other, &waiter));
+        waiter.clear();
+        result?;
+        let joins = {
+            let mut life = self.life.lock();
+            for thread in life.threads.drain(..) {
+                thread.post(IoCommand::Stop);
+            }
+            std::mem::take(&mut life.joins)
+        };
+        for join in joins {
+            join.join();
+        }
+        Ok(())
+    }
+
+    /// A closing socket limits how long its earlier disconnected connections linger.
+    pub(crate) fn cap_linger(&self, thread: &IoHandle, connection: ObjectId, linger: Linger) {
+        thread.post(IoCommand::CapLinger(connection, linger));
+    }
+}
+
+fn wake_all(waiters: &[Arc<Waiter>]) {
+    for waiter in waiters {
+        waiter.wake();
+    }
+}

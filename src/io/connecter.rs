@@ -1,0 +1,304 @@
+//! Making the connections of a connect endpoint: attempts, back-off, idling.
+//!
+//! ```text
+//!  Idle --begin--> Resolving --addresses--> Pending --writable--> (stream is up; the connection has it)
+//!                     |                        |                        |
+//!                     +------ failed ----------+--> Waiting <-- lost ---+
+//!                                                      |  timer: begin again
+//!                                                      +--> Stopped (RECONNECT_IVL not positive)
+//! ```
+//! Contract: transports.md section 5.
+
+#![forbid(unsafe_code)]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::endpoint::{ConnectAddress, TcpSource};
+use crate::io::backoff::Backoff;
+use crate::io::connection::fd_value;
+use crate::io::resolver;
+use crate::io::thread::Surroundings;
+use crate::io::{EndpointTexts, ObjectId, Session};
+use crate::monitor::Event;
+use crate::random;
+use crate::transport::{self, Connecting, Stream};
+
+/// What a step of the connecter led to.
+#[derive(Debug)]
+pub(crate) enum Attempt {
+    /// Something is pending; nothing to do for the connection.
+    Waiting,
+    /// A stream is up.
+    Up(Stream),
+    /// No further attempt will be made, but the endpoint stays (RECONNECT_IVL not positive).
+    Stopped,
+    /// Refused, and ZMQ_RECONNECT_STOP says that the endpoint goes then.
+    Refused,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Connecter {
+    address: ConnectAddress,
+    backoff: Backoff,
+    state: State,
+    /// Counts attempts, so that a late answer of a resolver finds nobody.
+    attempt: u64,
+    id: Option<ObjectId>,
+    /// Monitor events of attempts have the target as remote endpoint.
+    texts: EndpointTexts,
+    /// Addresses that the present attempt has not tried.
+    candidates: Vec<SocketAddr>,
+}
+
+#[derive(Debug)]
+enum State {
+    Idle,
+    Resolving,
+    Pending { stream: Stream, deadline: Option<Instant> },
+    Waiting { until: Instant },
+    Stopped,
+}
+
+impl Connecter {
+    pub(crate) fn new(address: ConnectAddress, session: &Session) -> Self {
+        let options = &session.options;
+        Self {
+            address,
+            backoff: Backoff::new(options.reconnect_interval, options.reconnect_interval_max),
+            state: State::Idle,
+            attempt: 0,
+            id: None,
+            texts: EndpointTexts { local: String::new(), remote: session.endpoint.to_string() },
+            candidates: Vec::new(),
+        }
+    }
+
+    /// A stream is being connected.
+    pub(crate) fn is_pending(&self) -> bool {
+        matches!(self.state, State::Pending { .. })
+    }
+
+    /// No further attempt will be made.
+    pub(crate) fn is_stopped(&self) -> bool {
+        matches!(self.state, State::Stopped)
+    }
+
+    /// When [`Self::handle_timeout`] has something to do.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Pending { deadline, .. } => *deadline,
+            State::Waiting { until } => Some(*until),
+            State::Idle | State::Resolving | State::Stopped => None,
+        }
+    }
+
+    /// Starts an attempt.
+    pub(crate) fn begin(
+        &mut self,
+        id: ObjectId,
+        session: &Session,
+        around: &mut Surroundings<'_>,
+    ) -> Attempt {
+        self.id = Some(id);
+        self.attempt += 1;
+        match &self.address {
+            ConnectAddress::Ipc(path) => {
+                let connecting = transport::ipc::connect(path);
+                self.follow(connecting, session, around)
+            }
+            ConnectAddress::Tcp(address) => {
+                match resolver::numeric(&address.host, address.port, session.options.ipv6) {
+                    Some(addresses) => {
+                        self.candidates = addresses;
+                        self.try_next_address(session, around)
+                    }
+                    None => {
+                        self.state = State::Resolving;
+                        resolver::resolve(
+                            address.host.clone(),
+                            address.port,
+                            session.options.ipv6,
+                            resolver::Reply {
+                                thread: Arc::clone(around.handle),
+                                connection: id,
+                                attempt: self.attempt,
+                            },
+                        );
+                        Attempt::Waiting
+                    }
+                }
+            }
+        }
+    }
+
+    /// The addresses for an attempt came.
+    pub(crate) fn handle_resolved(
+        &mut self,
+        attempt: u64,
+        addresses: Vec<SocketAddr>,
+        session: &Session,
+        around: &mut Surroundings<'_>,
+    ) -> Attempt {
+        if attempt != self.attempt || !matches!(self.state, State::Resolving) {
+            return Attempt::Waiting;
+        }
+        self.candidates = addresses;
+        self.try_next_address(session, around)
+    }
+
+    /// The pending stream is writable or broken.
+    pub(crate) fn finish(&mut self, session: &Session, around: &mut Surroundings<'_>) -> Attempt {
+        let State::Pending { stream, .. } = std::mem::replace(&mut self.state, State::Idle) else {
+            return Attempt::Waiting;
+        };
+        stream.deregister(around.registry);
+        match stream.finish_connecting(&session.stream_options()) {
+            Ok(()) => Attempt::Up(stream),
+            Err(error) => {
+                let refused = error.raw_os_error() == Some(libc::ECONNREFUSED);
+                session.emit(Event::Closed, fd_value(stream.as_raw_fd()), &self.texts);
+                drop(stream);
+                if refused && stops_when_refused(session) {
+                    self.state = State::Stopped;
+                    return Attempt::Refused;
+                }
+                self.try_next_address(session, around)
+            }
+        }
+    }
+
+    /// CONNECT_TIMEOUT ran out, or the delay is over.
+    pub(crate) fn handle_timeout(
+        &mut self,
+        session: &Session,
+        around: &mut Surroundings<'_>,
+    ) -> Attempt {
+        match &self.state {
+            State::Pending { deadline: Some(deadline), .. } if *deadline <= around.now => {
+                self.close_pending(session, around);
+                self.wait(session, around)
+            }
+            State::Waiting { until } if *until <= around.now => match self.id {
+                Some(id) => self.begin(id, session, around),
+                None => Attempt::Waiting,
+            },
+            _ => Attempt::Waiting,
+        }
+    }
+
+    /// An established connection was lost: the delays start over.
+    pub(crate) fn lost(&mut self) {
+        self.backoff.reset();
+    }
+
+    /// Waits before the next attempt.
+    pub(crate) fn wait(&mut self, session: &Session, around: &mut Surroundings<'_>) -> Attempt {
+        let Some(delay) = self.backoff.next_delay(random::u32()) else {
+            self.state = State::Stopped;
+            return Attempt::Stopped;
+        };
+        let milliseconds = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        session.emit(Event::ConnectRetried, milliseconds, &self.texts);
+        self.state = State::Waiting { until: around.now + delay };
+        Attempt::Waiting
+    }
+
+    /// The connection ends: a descriptor that is still connecting is closed.
+    pub(crate) fn abandon(&mut self, session: &Session) {
+        if let State::Pending { stream, .. } = std::mem::replace(&mut self.state, State::Stopped) {
+            session.emit(Event::Closed, fd_value(stream.as_raw_fd()), &self.texts);
+        }
+    }
+
+    fn close_pending(&mut self, session: &Session, around: &mut Surroundings<'_>) {
+        if let State::Pending { stream, .. } = std::mem::replace(&mut self.state, State::Idle) {
+            stream.deregister(around.registry);
+            session.emit(Event::Closed, fd_value(stream.as_raw_fd()), &self.texts);
+        }
+    }
+
+    /// Tries the addresses one after the other; when none is left the attempt has failed.
+    fn try_next_address(
+        &mut self,
+        session: &Session,
+        around: &mut Surroundings<'_>,
+    ) -> Attempt {
+        let ConnectAddress::Tcp(address) = &self.address else {
+            return self.wait(session, around);
+        };
+        if self.candidates.is_empty() {
+            return self.wait(session, around);
+        }
+        let target = self.candidates.remove(0);
+        let source = match &address.source {
+            None => None,
+            Some(source) => match local_address(source, session, target) {
+                Some(source) => Some(source),
+                None => return self.wait(session, around),
+            },
+        };
+        let connecting = transport::tcp::connect(target, source, &session.stream_options());
+        self.follow(connecting, session, around)
+    }
+
+    fn follow(
+        &mut self,
+        connecting: Connecting,
+        session: &Session,
+        around: &mut Surroundings<'_>,
+    ) -> Attempt {
+        match connecting {
+            Connecting::Done(stream) => {
+                self.state = State::Idle;
+                match stream.finish_connecting(&session.stream_options()) {
+                    Ok(()) => Attempt::Up(stream),
+                    Err(_) => {
+                        session.emit(Event::Closed, fd_value(stream.as_raw_fd()), &self.texts);
+                        self.wait(session, around)
+                    }
+                }
+            }
+            Connecting::InProgress(stream) => {
+                session.emit(Event::ConnectDelayed, fd_value(libc::EINPROGRESS), &self.texts);
+                let Some(id) = self.id else {
+                    return Attempt::Waiting;
+                };
+                if stream.register(around.registry, id.token()).is_err() {
+                    return self.wait(session, around);
+                }
+                let timeout = u64::try_from(session.options.connect_timeout).unwrap_or(0);
+                let deadline =
+                    (timeout > 0).then(|| around.now + Duration::from_millis(timeout));
+                self.state = State::Pending { stream, deadline };
+                Attempt::Waiting
+            }
+            Connecting::Failed { fd_opened, error } => {
+                if let Some(fd) = fd_opened {
+                    session.emit(Event::Closed, fd_value(fd), &self.texts);
+                }
+                let refused = error == crate::error::Error::Os(libc::ECONNREFUSED);
+                if refused && session.stops_after_disconnect() {
+                    self.state = State::Stopped;
+                    return Attempt::Stopped;
+                }
+                if self.candidates.is_empty() {
+                    self.wait(session, around)
+                } else {
+                    self.try_next_address(session, around)
+                }
+            }
+        }
+    }
+}
+
+fn stops_when_refused(session: &Session) -> bool {
+    session.options.reconnect_stop & crate::ffi::constants::ZMQ_RECONNECT_STOP_CONN_REFUSED != 0
+}
+
+/// The address to connect from; `None` if it does not resolve (a failed attempt).
+fn local_address(source: &TcpSource, session: &Session, target: SocketAddr) -> Option<SocketAddr> {
+    resolver::local(source, session.options.ipv6 && target.is_ipv6())
+}

@@ -1,0 +1,108 @@
+//! A listening endpoint on its I/O thread. Contract: transports.md section 6.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::io::connection::{Connection, Outcome, fd_value};
+use crate::io::thread::Surroundings;
+use crate::io::{EndpointTexts, IoCommand, ObjectId, Session};
+use crate::monitor::Event;
+use crate::sync::Lock;
+use crate::transport::Listener;
+
+/// Out of descriptors or memory: the next try comes after this, since the connection that waits in the
+/// backlog never signals again.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+
+/// A listener and the socket that it serves.
+#[derive(Debug)]
+pub(crate) struct ListenerObject {
+    id: ObjectId,
+    session: Session,
+    listener: Option<Listener>,
+    texts: EndpointTexts,
+    retry_at: Option<Instant>,
+}
+
+impl ListenerObject {
+    pub(crate) fn new(id: ObjectId, session: Session, listener: Listener) -> Self {
+        let texts = EndpointTexts { local: session.endpoint.to_string(), remote: String::new() };
+        Self { id, session, listener: Some(listener), texts, retry_at: None }
+    }
+
+    pub(crate) fn id(&self) -> ObjectId {
+        self.id
+    }
+
+    pub(crate) fn start(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+        let Some(listener) = &self.listener else {
+            return Outcome::Gone;
+        };
+        if listener.register(around.registry, self.id.token()).is_err() {
+            // Not watched: look at it by timer.
+            self.retry_at = Some(around.now + ACCEPT_RETRY);
+        }
+        self.handle_ready(around)
+    }
+
+    /// Accepts until nobody waits any more.
+    pub(crate) fn handle_ready(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+        let Some(listener) = &mut self.listener else {
+            return Outcome::Gone;
+        };
+        self.retry_at = None;
+        loop {
+            match listener.accept(&self.session.stream_options()) {
+                Ok(None) => return Outcome::Wait,
+                Ok(Some(stream)) => {
+                    let Some(thread) = self.session.choose_thread() else {
+                        continue;
+                    };
+                    let (local, remote) = stream.endpoint_texts();
+                    let texts = EndpointTexts { local, remote };
+                    self.session.emit(Event::Accepted, fd_value(stream.as_raw_fd()), &texts);
+                    let connection =
+                        Connection::accepted(self.session.clone(), self.id, stream, around.now);
+                    thread.add_load();
+                    thread.post(IoCommand::Start(Arc::new(Lock::new(connection))));
+                }
+                Err(failure) => {
+                    let errno = crate::ffi::errno::number(failure.error);
+                    self.session.emit(Event::AcceptFailed, fd_value(errno), &self.texts);
+                    if failure.exhausted {
+                        self.retry_at = Some(around.now + ACCEPT_RETRY);
+                        return Outcome::Wait;
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+        match self.retry_at {
+            Some(at) if at <= around.now => self.handle_ready(around),
+            _ => Outcome::Wait,
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.retry_at
+    }
+
+    /// The descriptor goes first, then the name of a wildcard endpoint.
+    pub(crate) fn close(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+        if let Some(listener) = self.listener.take() {
+            let fd = listener.as_raw_fd();
+            listener.deregister(around.registry);
+            match listener.close() {
+                Ok(()) => self.session.emit(Event::Closed, fd_value(fd), &self.texts),
+                Err(errno) => {
+                    self.session.emit(Event::CloseFailed, fd_value(errno), &self.texts);
+                }
+            }
+        }
+        Outcome::Gone
+    }
+}
