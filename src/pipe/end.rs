@@ -584,6 +584,16 @@ impl PipeEnd {
         self.stop_reading();
     }
 
+    /// Asks the socket to begin the queue anew: a restart marker, then what every peer must know.
+    pub(crate) fn announce_restart(&self) {
+        self.wake_other(Notice::Restarted);
+    }
+
+    /// Nothing is left to read, and nothing will come.
+    pub(crate) fn is_drained(&mut self) -> bool {
+        self.head() == Head::Empty && !self.mid_read
+    }
+
     /// Messages written and not reported as read, and messages written by the other side likewise
     /// (ZMQ_EVENT_PIPES_STATS).
     pub(crate) fn outbound_queue_length(&self) -> u64 {
