@@ -9,13 +9,13 @@ use crate::clock;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::ffi::handle::{Cell, Entered, Pool, Tenant};
-use crate::mailbox::Waiter;
+use crate::mailbox::{Mailbox, Waiter};
 use crate::message::release::Hold;
 use crate::message::Message;
 use crate::options::SocketOptions;
 use crate::patterns::TypeRow;
 use crate::pipe::{Incoming, Outgoing};
-use crate::socket::Core;
+use crate::socket::{Core, SocketCommand};
 
 /// What a socket handle points to.
 pub(crate) type SocketCell = Cell<Core>;
@@ -165,6 +165,21 @@ pub(crate) fn monitor(
     socket_type: i32,
 ) -> Result<()> {
     enter(cell)?.core.start_monitor(endpoint, events, version, socket_type)
+}
+
+/// ZMQ_EVENTS.
+pub(crate) fn events(cell: &'static SocketCell) -> Result<i32> {
+    enter(cell)?.core.polled_events()
+}
+
+/// ZMQ_TYPE.
+pub(crate) fn socket_type(cell: &'static SocketCell) -> Result<i32> {
+    Ok(enter(cell)?.core.row.socket_type as i32)
+}
+
+/// Where a poller registers.
+pub(crate) fn mailbox(cell: &'static SocketCell) -> Result<Arc<Mailbox<SocketCommand>>> {
+    Ok(Arc::clone(&enter(cell)?.core.mailbox))
 }
 
 /// zmq_socket_get_peer_state.

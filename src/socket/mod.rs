@@ -255,7 +255,12 @@ impl Core {
         Ok(into.size)
     }
 
-    /// ZMQ_EVENTS.
+    /// ZMQ_EVENTS, consuming the signal of ZMQ_FD: clear, drain, evaluate, in that order.
+    fn polled_events(&mut self) -> Result<i32> {
+        self.mailbox.clear_exported();
+        self.events()
+    }
+
     fn events(&mut self) -> Result<i32> {
         self.notice()?;
         let mut events = 0;
