@@ -211,7 +211,12 @@ impl PipeEnd {
 
     /// True if the other side no longer reads, or this side ended the direction.
     pub(crate) fn is_write_closed(&self) -> bool {
-        self.out_ended || self.out().reader_gone.load(Ordering::Acquire)
+        self.out_ended || self.is_abandoned()
+    }
+
+    /// The other side reads no more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.out().reader_gone.load(Ordering::Acquire)
     }
 
     /// A report of the reader was noticed: the pipe is no longer held to be full.

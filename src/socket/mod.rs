@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::io::{IoHandle, ObjectId};
+use crate::io::{IoHandle, Linger, ObjectId};
 use crate::mailbox::Mailbox;
 use crate::message::PeerInfo;
 use crate::monitor::Monitor;
@@ -226,12 +226,21 @@ impl Core {
                 }
             }
             for (key, how) in self.pipes.take_dismissed() {
-                if let Some(end) = self.pipes.get(key)
-                    && how != Dismissal::Finish
-                {
-                    end.abort();
+                let connection = self.connections.get(&key).cloned();
+                match (how, connection) {
+                    (Dismissal::Finish, Some((thread, connection))) => {
+                        self.drop_pipe(key);
+                        let linger = Linger::from_option(self.options.linger);
+                        self.context.detach(&thread, connection, linger);
+                    }
+                    (Dismissal::Finish, None) => self.drop_pipe(key),
+                    (Dismissal::Refuse | Dismissal::Replace, _) => {
+                        if let Some(end) = self.pipes.get(key) {
+                            end.abort();
+                        }
+                        self.drop_pipe(key);
+                    }
                 }
-                self.drop_pipe(key);
             }
         }
     }
