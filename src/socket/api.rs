@@ -47,7 +47,7 @@ pub(crate) fn open(context: &Arc<Context>, socket_type: i32) -> Result<&'static 
     context.start()?;
     context.take_slot()?;
     let made = TypeRow::find(socket_type).ok_or(Error::Invalid).and_then(|row| {
-        let options = context.with_options(|options| SocketOptions::new(row, options));
+        let options = context.with_options(|options| SocketOptions::new(row.socket_type, options));
         let core = Core::new(Arc::clone(context), row, options);
         context.add_socket(&core.mailbox)?;
         Ok(core)

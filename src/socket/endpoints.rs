@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::endpoint::{BindAddress, ConnectAddress, Endpoint, Use};
+use crate::endpoint::{self, BindAddress, ConnectAddress, Endpoint};
 use crate::error::{Error, Result};
 use crate::context::inproc::Owner;
 use crate::io::{
@@ -242,7 +242,7 @@ impl Core {
     pub(super) fn end_endpoint(&mut self, text: Option<&str>) -> Result<()> {
         self.notice()?;
         let text = text.ok_or(Error::Invalid)?;
-        Endpoint::check_scheme(text)?;
+        endpoint::check(text)?;
         let mut ended = self.endpoints.take(&[text.to_owned()]);
         if ended.is_empty() {
             ended = self.endpoints.take(&crate::transport::resolved_texts(
@@ -324,7 +324,7 @@ impl Core {
 
     /// Checks a monitor endpoint: inproc only.
     pub(super) fn monitor_name(text: &str) -> Result<String> {
-        match Endpoint::parse(text, Use::Bind)? {
+        match Endpoint::parse_bind(text)? {
             Endpoint::Inproc(name) => Ok(name),
             Endpoint::Stream(_) => Err(Error::ProtocolNotSupported),
         }
