@@ -2,8 +2,10 @@
 
 mod clock;
 pub mod error;
+mod mechanism;
 mod message;
 mod options;
 mod patterns;
 mod pipe;
+mod protocol;
 mod sync;
