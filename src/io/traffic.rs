@@ -375,7 +375,9 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
                 let Some(head) = live.output.at_boundary() else {
                     return false;
                 };
-                protocol::encode_frame(false, message.bytes(), head);
+                if protocol::encode_frame(false, message.bytes(), head).is_err() {
+                    return false;
+                }
                 live.output.note_messages();
                 return false;
             }
@@ -386,7 +388,8 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
                 match pipe.take_special() {
                     Some(Special::Restart) => *restarts_awaited = restarts_awaited.saturating_sub(1),
                     Some(Special::Subscription { subscribe, topic }) if *restarts_awaited == 0 => {
-                        live.zmtp.encode_subscription(subscribe, &topic, head);
+                        // Without memory for it the peer misses the topic; nothing else suffers.
+                        let _ = live.zmtp.encode_subscription(subscribe, &topic, head);
                         live.output.note_messages();
                     }
                     _ => {}
@@ -481,7 +484,7 @@ fn copy_of(bytes: &[u8]) -> std::result::Result<Box<[u8]>, Loss> {
 
 /// What the peer sent does not fit into memory: the connection ends like for a frame that is too large.
 fn out_of_memory() -> Loss {
-    Loss::Protocol(ProtocolError::MessageTooLarge)
+    Loss::Protocol(ProtocolError::OutOfMemory)
 }
 
 impl From<Error> for Loss {
