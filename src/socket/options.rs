@@ -2,8 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::os::fd::AsRawFd;
-
 use crate::error::{Error, Result};
 use crate::ffi::constants as c;
 use crate::options::{self, Answer, Applied, StateOption};
@@ -48,7 +46,7 @@ impl Core {
                 return row.write_text(buffer, &self.endpoints.last);
             }
             StateOption::ReceiveMore => i32::from(self.receive_more),
-            StateOption::Fd => self.mailbox.export()?.as_raw_fd(),
+            StateOption::Fd => self.export_descriptor()?,
             StateOption::Events => self.polled_events()?,
             StateOption::Type => socket_type as i32,
             StateOption::Mechanism => c::ZMQ_NULL,
@@ -59,6 +57,15 @@ impl Core {
             }
         };
         row.write_int(buffer, value)
+    }
+
+    /// ZMQ_FD: readable means "look at ZMQ_EVENTS". What is there already signals it.
+    fn export_descriptor(&mut self) -> Result<i32> {
+        let descriptor = self.mailbox.export()?;
+        if self.mailbox.has_mail() || !matches!(self.events(), Ok(0)) {
+            self.mailbox.signal_exported();
+        }
+        Ok(descriptor)
     }
 
     /// These calls do not look for a stop themselves; they fail once another call has noticed it.

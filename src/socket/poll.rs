@@ -82,7 +82,7 @@ fn look(
         }
     }
     if let Some(waiter) = waiter {
-        descriptors.push(Descriptor::new(waiter.as_raw_fd(), poll::IN));
+        descriptors.push(Descriptor::new(waiter.descriptor(), poll::IN));
     }
     if !descriptors.is_empty() || timeout != Some(Duration::ZERO) {
         poll::poll(&mut descriptors, timeout, mask)?;
