@@ -2,6 +2,7 @@
 
 mod clock;
 pub mod error;
+pub mod ffi;
 mod message;
 mod options;
 mod patterns;
