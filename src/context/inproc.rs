@@ -19,14 +19,14 @@ use crate::sync::Mutex;
 #[derive(Clone, Debug)]
 pub(crate) enum Owner {
     /// A socket, with the high-water marks that it brings into pipes.
-    Socket(Arc<Mailbox<SocketCommand>>),
+    Socket { mailbox: Arc<Mailbox<SocketCommand>>, send_hwm: i32, receive_hwm: i32 },
     /// A monitor: connects complete at once.
     Monitor(Arc<Monitor>),
 }
 
 impl Owner {
     fn is(&self, mailbox: &Arc<Mailbox<SocketCommand>>) -> bool {
-        matches!(self, Self::Socket(own) if Arc::ptr_eq(own, mailbox))
+        matches!(self, Self::Socket { mailbox: own, .. } if Arc::ptr_eq(own, mailbox))
     }
 }
 
@@ -62,12 +62,11 @@ impl Names {
         Ok(inner.parked.remove(name).unwrap_or_default())
     }
 
-    /// Hands `end` to whoever has bound the name, or parks it. `prepare` joins the limits of a binder
-    /// that is there, before it can see the pipe.
+    /// Hands `end`, the binder's, to whoever has bound the name, or parks it.
     pub(crate) fn connect(
         &self,
         name: &str,
-        end: PipeEnd,
+        mut end: PipeEnd,
         connecter: &Arc<Mailbox<SocketCommand>>,
     ) {
         let mut inner = self.inner.lock();
@@ -77,7 +76,9 @@ impl Names {
                 monitor.attach(end);
                 return;
             }
-            Some(Owner::Socket(mailbox)) => {
+            Some(Owner::Socket { mailbox, send_hwm, receive_hwm }) => {
+                // The connecter may send before the binder looks.
+                end.join_limits(*send_hwm, *receive_hwm);
                 let attachment = Attachment::inproc(end);
                 match mailbox.push(SocketCommand::Attach(Box::new(attachment))) {
                     Ok(()) => return,

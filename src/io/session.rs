@@ -52,7 +52,7 @@ impl Session {
         &self,
         end: PipeEnd,
         origin: Origin,
-        connection: ObjectId,
+        connection: (Arc<IoHandle>, ObjectId),
     ) -> Result<(), SocketCommand> {
         self.mailbox.push(SocketCommand::Attach(Box::new(crate::socket::Attachment {
             end,

@@ -11,10 +11,10 @@ use std::io::{self, IoSlice};
 use crate::error::{Error, Result};
 use crate::io::connection::{Connection, Live, Loss};
 use crate::io::thread::Surroundings;
-use crate::message::{Message, Slab, Storage};
+use crate::message::{Slab, Storage};
 use crate::pipe::queue::{Gather, Special};
 use crate::pipe::{COPY_LIMIT, Head, PipeEnd};
-use crate::protocol::{Event, ProtocolError};
+use crate::protocol::{self, Event, ProtocolError};
 
 /// Bytes read at once; the slab's size.
 const SLAB: usize = 128 * 1024;
@@ -375,7 +375,7 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
                 let Some(head) = live.output.at_boundary() else {
                     return false;
                 };
-                encode_message(live_encoder(message), head);
+                protocol::encode_frame(false, message.bytes(), head);
                 live.output.note_messages();
                 return false;
             }
@@ -397,15 +397,6 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
             }
         }
     }
-}
-
-fn live_encoder(message: Message) -> Message {
-    message
-}
-
-/// A ZMTP 2/3 traffic frame.
-fn encode_message(message: Message, out: &mut Vec<u8>) {
-    crate::protocol::encode_frame(message.more(), message.bytes(), out);
 }
 
 /// One system call for everything that is ready.

@@ -211,7 +211,12 @@ impl PipeEnd {
 
     /// True if the other side no longer reads, or this side ended the direction.
     pub(crate) fn is_write_closed(&self) -> bool {
-        self.out_ended || self.out().reader_gone.load(Ordering::Acquire)
+        self.out_ended || self.is_abandoned()
+    }
+
+    /// The other side reads no more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.out().reader_gone.load(Ordering::Acquire)
     }
 
     /// A report of the reader was noticed: the pipe is no longer held to be full.
@@ -582,6 +587,16 @@ impl PipeEnd {
     pub(crate) fn leave(&mut self) {
         self.finish();
         self.stop_reading();
+    }
+
+    /// Asks the socket to begin the queue anew: a restart marker, then what every peer must know.
+    pub(crate) fn announce_restart(&self) {
+        self.wake_other(Notice::Restarted);
+    }
+
+    /// Nothing is left to read, and nothing will come.
+    pub(crate) fn is_drained(&mut self) -> bool {
+        self.head() == Head::Empty && !self.mid_read
     }
 
     /// Messages written and not reported as read, and messages written by the other side likewise
