@@ -194,19 +194,19 @@ struct Events {
 fn events(socket: &'static SocketCell) -> Result<Events> {
     let events = api::events(socket)?;
     Ok(Events {
-        input: events & i32::from(c::ZMQ_POLLIN) != 0,
-        output: events & i32::from(c::ZMQ_POLLOUT) != 0,
+        input: events & c::ZMQ_POLLIN != 0,
+        output: events & c::ZMQ_POLLOUT != 0,
     })
 }
 
 /// What to wait for on a socket: input, if the other side has room for it; room, if the other side has
 /// input for it.
-fn wanted(own: Events, other: Events) -> i16 {
+fn wanted(own: Events, other: Events) -> i32 {
     let input = if own.input { 0 } else { c::ZMQ_POLLIN };
     let output = if other.input { c::ZMQ_POLLOUT } else { 0 };
     input | output
 }
 
-fn item(socket: &'static SocketCell, events: i16) -> PollItem {
+fn item(socket: &'static SocketCell, events: i32) -> PollItem {
     PollItem { target: Target::Socket(socket), events, revents: 0 }
 }

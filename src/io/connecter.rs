@@ -71,7 +71,7 @@ impl Connecter {
             state: State::Idle,
             attempt: 0,
             id: None,
-            texts: EndpointTexts { local: String::new(), remote: session.endpoint.to_string() },
+            texts: EndpointTexts { local: String::new(), remote: String::from_utf8_lossy(&session.endpoint).into_owned() },
             candidates: Vec::new(),
         }
     }

@@ -26,7 +26,7 @@ pub(crate) struct Session {
     pub(crate) threads: Arc<[Arc<IoHandle>]>,
     pub(crate) lingering: Arc<Lingering>,
     /// The endpoint as monitor events name it.
-    pub(crate) endpoint: Arc<str>,
+    pub(crate) endpoint: Arc<[u8]>,
 }
 
 /// Local and remote endpoint of a connection for monitor events of version 2.

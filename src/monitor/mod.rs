@@ -92,7 +92,7 @@ impl Monitor {
 
     /// Ends, with a last event if it was asked for; false if there was no monitor.
     pub(crate) fn stop(&self) -> bool {
-        self.emit(Event::MonitorStopped, 0, "", &EndpointTexts::default());
+        self.emit(Event::MonitorStopped, 0, b"", &EndpointTexts::default());
         self.mask.store(0, Ordering::Release);
         let Some(active) = self.active.lock().take() else {
             return false;
@@ -122,7 +122,7 @@ impl Monitor {
     }
 
     /// Sends an event, if it was asked for.
-    pub(crate) fn emit(&self, event: Event, value: u64, endpoint: &str, texts: &EndpointTexts) {
+    pub(crate) fn emit(&self, event: Event, value: u64, endpoint: &[u8], texts: &EndpointTexts) {
         let number = event as u64;
         if self.mask.load(Ordering::Acquire) & number == 0 {
             return;
@@ -149,13 +149,13 @@ impl Monitor {
 }
 
 /// Event and value packed, then the endpoint; host order.
-fn version_1(number: u64, value: u64, endpoint: &str) -> Frames {
+fn version_1(number: u64, value: u64, endpoint: &[u8]) -> Frames {
     // Checked at start: the events of version 1 have 16 bits; its values have 32.
     let number = u16::try_from(number).unwrap_or(u16::MAX);
     let value = u32::try_from(value).unwrap_or(u32::MAX);
     let mut head = number.to_ne_bytes().to_vec();
     head.extend_from_slice(&value.to_ne_bytes());
-    vec![head, endpoint.as_bytes().to_vec()]
+    vec![head, endpoint.to_vec()]
 }
 
 /// Event, count of values, the value, local and remote endpoint.

@@ -117,6 +117,8 @@ pub(crate) struct PipeEnd {
     mid_read: bool,
     /// What the peer's last handshake said; in force for the messages that follow.
     peer: Option<Arc<PeerInfo>>,
+    /// `peer` has metadata for messages to carry; over inproc it has none.
+    stamps: bool,
     /// The inbound direction is finished or aborted and read to its end.
     exhausted: bool,
     /// This side ended the outbound direction.
@@ -141,6 +143,7 @@ impl PipeEnd {
             step: 0,
             mid_read: false,
             peer: None,
+            stamps: false,
             exhausted: false,
             out_ended: false,
             reading_stopped: false,
@@ -330,6 +333,7 @@ impl PipeEnd {
                 Some(queue::Item::Frame { .. }) => return Head::Frame,
                 Some(queue::Item::Special(Special::Peer(_))) => {
                     if let Some(Special::Peer(peer)) = self.reader.take_special() {
+                        self.stamps = peer.fd().is_some();
                         self.peer = Some(peer);
                     }
                 }
@@ -385,7 +389,7 @@ impl PipeEnd {
             into.accept_message(message);
             return Some(Ok(()));
         }
-        let peer = self.peer.as_ref();
+        let peer = self.peer.as_ref().filter(|_| self.stamps);
         let result = self.reader.read_with(|more, body| match body {
             BodyRef::Copied(bytes) => into.accept_bytes(more, bytes, peer),
             BodyRef::Stored(storage) => {
@@ -401,7 +405,7 @@ impl PipeEnd {
 
     fn take_newest(&mut self) -> Option<Message> {
         let mut message = self.inbound().slot.as_ref()?.newest.lock().take()?;
-        message.set_peer(self.peer.clone());
+        message.set_peer(self.peer.clone().filter(|_| self.stamps));
         Some(message)
     }
 

@@ -47,7 +47,7 @@ pub(crate) fn open(context: &Arc<Context>, socket_type: i32) -> Result<&'static 
     context.start()?;
     context.take_slot()?;
     let made = TypeRow::find(socket_type).ok_or(Error::Invalid).and_then(|row| {
-        let options = context.with_options(|options| SocketOptions::new(row, options));
+        let options = context.with_options(|options| SocketOptions::new(row.socket_type, options));
         let core = Core::new(Arc::clone(context), row, options);
         context.add_socket(&core.mailbox)?;
         Ok(core)
@@ -123,17 +123,17 @@ pub(crate) fn receive_more(cell: &'static SocketCell) -> Result<bool> {
 }
 
 /// zmq_bind.
-pub(crate) fn bind(cell: &'static SocketCell, endpoint: &str) -> Result<()> {
+pub(crate) fn bind(cell: &'static SocketCell, endpoint: &[u8]) -> Result<()> {
     enter(cell)?.core.bind(endpoint)
 }
 
 /// zmq_connect.
-pub(crate) fn connect(cell: &'static SocketCell, endpoint: &str) -> Result<()> {
+pub(crate) fn connect(cell: &'static SocketCell, endpoint: &[u8]) -> Result<()> {
     enter(cell)?.core.connect(endpoint)
 }
 
 /// zmq_unbind and zmq_disconnect.
-pub(crate) fn end_endpoint(cell: &'static SocketCell, endpoint: Option<&str>) -> Result<()> {
+pub(crate) fn end_endpoint(cell: &'static SocketCell, endpoint: Option<&[u8]>) -> Result<()> {
     enter(cell)?.core.end_endpoint(endpoint)
 }
 
@@ -159,7 +159,7 @@ pub(crate) fn get_option(
 /// zmq_socket_monitor_versioned.
 pub(crate) fn monitor(
     cell: &'static SocketCell,
-    endpoint: Option<&str>,
+    endpoint: Option<&[u8]>,
     events: u64,
     version: i32,
     socket_type: i32,

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::endpoint::{BindAddress, ConnectAddress, Endpoint, Use};
+use crate::endpoint::{ConnectAddress, Endpoint, Use};
 use crate::error::{Error, Result};
 use crate::context::inproc::Owner;
 use crate::io::{
@@ -26,7 +26,7 @@ pub(crate) struct Endpoints {
     /// Connections that were disconnected and may still linger.
     disconnected: Vec<(Arc<IoHandle>, ObjectId)>,
     /// ZMQ_LAST_ENDPOINT.
-    pub(crate) last: String,
+    pub(crate) last: Vec<u8>,
     /// ZMQ_CONNECT_ROUTING_ID for the next connect.
     pub(crate) connect_routing_id: Option<Box<[u8]>>,
 }
@@ -34,7 +34,7 @@ pub(crate) struct Endpoints {
 #[derive(Debug)]
 struct Entry {
     /// What zmq_unbind and zmq_disconnect look for.
-    text: String,
+    text: Box<[u8]>,
     kind: Kind,
 }
 
@@ -42,8 +42,8 @@ struct Entry {
 enum Kind {
     Listener { thread: Arc<IoHandle>, id: ObjectId },
     Connection { thread: Arc<IoHandle>, id: ObjectId, pipe: Option<PipeKey> },
-    InprocName { name: String },
-    InprocPipe { name: String, pipe: PipeKey },
+    InprocName { name: Box<[u8]> },
+    InprocPipe { name: Box<[u8]>, pipe: PipeKey },
 }
 
 impl Endpoints {
@@ -88,12 +88,12 @@ impl Endpoints {
         self.disconnected.clone()
     }
 
-    fn add(&mut self, text: &str, kind: Kind) {
-        self.entries.push(Entry { text: text.to_owned(), kind });
+    fn add(&mut self, text: &[u8], kind: Kind) {
+        self.entries.push(Entry { text: text.into(), kind });
     }
 
     /// Takes out all entries with one of these texts.
-    fn take(&mut self, texts: &[String]) -> Vec<Kind> {
+    fn take(&mut self, texts: &[Box<[u8]>]) -> Vec<Kind> {
         let taken = self.entries.extract_if(.., |entry| texts.contains(&entry.text));
         taken.map(|entry| entry.kind).collect()
     }
@@ -101,15 +101,16 @@ impl Endpoints {
 
 impl Core {
     /// zmq_bind. Errors: api.md section 4.
-    pub(super) fn bind(&mut self, text: &str) -> Result<()> {
+    pub(super) fn bind(&mut self, text: &[u8]) -> Result<()> {
         self.notice()?;
-        match Endpoint::parse_bind(text)? {
+        match Endpoint::parse(text, Use::Bind)? {
             Endpoint::Inproc(name) => self.bind_inproc(text, &name),
-            Endpoint::Stream(address) => self.bind_stream(&address),
+            Endpoint::Ipc(address) => self.bind_stream(&ConnectAddress::Ipc(address)),
+            Endpoint::Tcp(address) => self.bind_stream(&ConnectAddress::Tcp(address)),
         }
     }
 
-    fn bind_inproc(&mut self, text: &str, name: &str) -> Result<()> {
+    fn bind_inproc(&mut self, text: &[u8], name: &[u8]) -> Result<()> {
         let owner = Owner::Socket {
             mailbox: Arc::clone(&self.mailbox),
             send_hwm: self.options.send_hwm,
@@ -122,14 +123,14 @@ impl Core {
             self.attach(Attachment::inproc(end));
         }
         self.settle();
-        self.endpoints.add(text, Kind::InprocName { name: name.to_owned() });
+        self.endpoints.add(text, Kind::InprocName { name: name.into() });
         text.clone_into(&mut self.endpoints.last);
         Ok(())
     }
 
-    fn bind_stream(&mut self, address: &BindAddress) -> Result<()> {
+    fn bind_stream(&mut self, address: &ConnectAddress) -> Result<()> {
         let threads = self.context.threads(self.options.affinity)?;
-        let mut session = self.session(threads, "");
+        let mut session = self.session(threads, b"");
         let bound = Listener::bind(address, &session.stream_options());
         let bound = match bound {
             Ok(bound) => bound,
@@ -138,10 +139,10 @@ impl Core {
                 return Err(failure.error);
             }
         };
-        let last: Arc<str> = bound.last_endpoint.as_str().into();
+        let last: Arc<[u8]> = bound.last_endpoint.as_slice().into();
         session.endpoint = Arc::clone(&last);
         let thread = session.choose_thread().ok_or(Error::NoThread)?;
-        let texts = EndpointTexts { local: last.to_string(), remote: String::new() };
+        let texts = EndpointTexts { local: String::from_utf8_lossy(&last).into_owned(), remote: String::new() };
         let fd = bound.listener.as_raw_fd();
         session.emit(Event::Listening, crate::io::fd_value(fd), &texts);
         let id = ObjectId::new();
@@ -149,7 +150,7 @@ impl Core {
         thread.add_load();
         thread.post(IoCommand::Listen(Box::new(listener)));
         self.endpoints.add(&last, Kind::Listener { thread, id });
-        self.endpoints.last = last.to_string();
+        self.endpoints.last = last.to_vec();
         Ok(())
     }
 
@@ -159,18 +160,18 @@ impl Core {
         session: &mut Session,
     ) {
         if let Some(fd) = failure.fd_opened {
-            session.endpoint = failure.closed_text.as_str().into();
+            session.endpoint = failure.closed_text.as_slice().into();
             session.emit(Event::Closed, crate::io::fd_value(fd), &EndpointTexts::default());
         }
-        session.endpoint = failure.text.as_str().into();
+        session.endpoint = failure.text.as_slice().into();
         let errno = crate::ffi::errno::number(failure.error);
         session.emit(Event::BindFailed, crate::io::fd_value(errno), &EndpointTexts::default());
     }
 
     /// zmq_connect. Errors: api.md section 4.
-    pub(super) fn connect(&mut self, text: &str) -> Result<()> {
+    pub(super) fn connect(&mut self, text: &[u8]) -> Result<()> {
         self.notice()?;
-        let endpoint = Endpoint::parse_connect(text)?;
+        let endpoint = Endpoint::parse(text, Use::Connect)?;
         let routing_id = self.endpoints.connect_routing_id.clone();
         if routing_id.as_ref().is_some_and(|id| self.pattern.has_routing_id(id)) {
             return Err(Error::Invalid);
@@ -182,14 +183,19 @@ impl Core {
         };
         match endpoint {
             Endpoint::Inproc(name) => self.connect_inproc(text, &name, origin)?,
-            Endpoint::Stream(address) => self.connect_stream(text, address, origin)?,
+            Endpoint::Ipc(address) => {
+                self.connect_stream(text, ConnectAddress::Ipc(address), origin)?;
+            }
+            Endpoint::Tcp(address) => {
+                self.connect_stream(text, ConnectAddress::Tcp(address), origin)?;
+            }
         }
         self.endpoints.connect_routing_id = None;
         text.clone_into(&mut self.endpoints.last);
         Ok(())
     }
 
-    fn connect_inproc(&mut self, text: &str, name: &str, origin: Origin) -> Result<()> {
+    fn connect_inproc(&mut self, text: &[u8], name: &[u8], origin: Origin) -> Result<()> {
         let own = Limits {
             send: Some(self.options.send_hwm),
             receive: Some(self.options.receive_hwm),
@@ -199,14 +205,14 @@ impl Core {
         let (mine, theirs) = pipe(own, Limits { send: None, receive: None }, both);
         let key = self.attach(Attachment { end: mine, origin, connection: None });
         self.settle();
-        self.endpoints.add(text, Kind::InprocPipe { name: name.to_owned(), pipe: key });
+        self.endpoints.add(text, Kind::InprocPipe { name: name.into(), pipe: key });
         self.context.names.connect(name, theirs, &self.mailbox);
         Ok(())
     }
 
     fn connect_stream(
         &mut self,
-        text: &str,
+        text: &[u8],
         address: ConnectAddress,
         origin: Origin,
     ) -> Result<()> {
@@ -239,11 +245,11 @@ impl Core {
 
     /// zmq_unbind and zmq_disconnect: whatever has this text. `Invalid`, `ProtocolNotSupported`,
     /// `NotFound`.
-    pub(super) fn end_endpoint(&mut self, text: Option<&str>) -> Result<()> {
+    pub(super) fn end_endpoint(&mut self, text: Option<&[u8]>) -> Result<()> {
         self.notice()?;
         let text = text.ok_or(Error::Invalid)?;
-        Endpoint::check_scheme(text)?;
-        let mut ended = self.endpoints.take(&[text.to_owned()]);
+        Endpoint::check(text)?;
+        let mut ended = self.endpoints.take(&[text.into()]);
         if ended.is_empty() {
             ended = self.endpoints.take(&crate::transport::resolved_texts(
                 text,
@@ -294,7 +300,7 @@ impl Core {
     }
 
     /// What listeners and connections capture of this socket.
-    fn session(&self, threads: Arc<[Arc<IoHandle>]>, endpoint: &str) -> Session {
+    fn session(&self, threads: Arc<[Arc<IoHandle>]>, endpoint: &[u8]) -> Session {
         Session {
             mailbox: Arc::clone(&self.mailbox),
             monitor: Arc::clone(&self.monitor),
@@ -323,10 +329,10 @@ impl Core {
     }
 
     /// Checks a monitor endpoint: inproc only.
-    pub(super) fn monitor_name(text: &str) -> Result<String> {
+    pub(super) fn monitor_name(text: &[u8]) -> Result<Box<[u8]>> {
         match Endpoint::parse(text, Use::Bind)? {
             Endpoint::Inproc(name) => Ok(name),
-            Endpoint::Stream(_) => Err(Error::ProtocolNotSupported),
+            Endpoint::Ipc(_) | Endpoint::Tcp(_) => Err(Error::ProtocolNotSupported),
         }
     }
 
@@ -341,7 +347,7 @@ impl Core {
     /// zmq_socket_monitor_versioned. Order of checks: functions.tsv.
     pub(super) fn start_monitor(
         &mut self,
-        endpoint: Option<&str>,
+        endpoint: Option<&[u8]>,
         events: u64,
         version: i32,
         socket_type: i32,

@@ -280,13 +280,13 @@ impl Core {
             events |= crate::ffi::constants::ZMQ_POLLOUT;
         }
         self.settle();
-        Ok(i32::from(events))
+        Ok(events)
     }
 }
 
 /// Over inproc the routing id travels as the first thing on the pipe, whatever the type.
 fn introduce(end: &mut PipeEnd, routing_id: &[u8]) {
-    let peer = PeerInfo::over_inproc(routing_id.into());
+    let peer = PeerInfo::new(routing_id.into(), None, -1, &[]);
     // Without memory the peer generates an id.
     if end.append_special(Special::Peer(Arc::new(peer))).is_ok() {
         end.flush();

@@ -45,7 +45,7 @@ impl Core {
         };
         let value = match state {
             StateOption::LastEndpoint => {
-                return row.write_text(buffer, self.endpoints.last.as_bytes());
+                return row.write_text(buffer, &self.endpoints.last);
             }
             StateOption::ReceiveMore => i32::from(self.receive_more),
             StateOption::Fd => self.mailbox.export()?.as_raw_fd(),

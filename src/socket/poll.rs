@@ -19,9 +19,9 @@ use crate::sys::poll::{self, Descriptor, Mask};
 pub(crate) struct PollItem {
     pub(crate) target: Target,
     /// ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_POLLERR, ZMQ_POLLPRI.
-    pub(crate) events: i16,
+    pub(crate) events: i32,
     /// Written on each pass.
-    pub(crate) revents: i16,
+    pub(crate) revents: i32,
 }
 
 /// What a poll item names.
@@ -95,8 +95,7 @@ fn look(
                 results.next().map_or(0, |found| events_from_system(found.returned()))
             }
             Target::Socket(socket) => {
-                let events = i16::try_from(api::events(socket)?).unwrap_or_default();
-                events & item.events & (c::ZMQ_POLLIN | c::ZMQ_POLLOUT)
+                api::events(socket)? & item.events & (c::ZMQ_POLLIN | c::ZMQ_POLLOUT)
             }
         };
         ready += usize::from(item.revents != 0);
@@ -104,13 +103,13 @@ fn look(
     Ok(ready)
 }
 
-fn events_to_system(events: i16) -> i16 {
+fn events_to_system(events: i32) -> i16 {
     let map = [(c::ZMQ_POLLIN, poll::IN), (c::ZMQ_POLLOUT, poll::OUT), (c::ZMQ_POLLPRI, poll::PRI)];
     map.into_iter().filter(|(ours, _)| events & ours != 0).fold(0, |all, (_, system)| all | system)
 }
 
 /// Whatever is neither input, output nor urgent data is an error, asked for or not.
-fn events_from_system(returned: i16) -> i16 {
+fn events_from_system(returned: i16) -> i32 {
     let map = [(poll::IN, c::ZMQ_POLLIN), (poll::OUT, c::ZMQ_POLLOUT), (poll::PRI, c::ZMQ_POLLPRI)];
     let known = map
         .into_iter()
