@@ -2,8 +2,10 @@
 
 mod clock;
 pub mod error;
+mod mailbox;
 mod message;
 mod options;
 mod patterns;
 mod pipe;
 mod sync;
+mod sys;
