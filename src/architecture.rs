@@ -18,19 +18,45 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("endpoint", &["error", "decimal"]),
     ("decimal", &[]),
     // Constants are shared with the header, which is generated from ffi.
-    ("options", &["error", "ffi", "patterns", "context", "decimal"]),
+    (
+        "options",
+        &["error", "ffi", "patterns", "context", "decimal"],
+    ),
     ("mailbox", &["error", "sync", "sys", "clock"]),
     ("pipe", &["error", "message", "sync", "patterns"]),
-    ("patterns", &["error", "message", "options", "pipe", "random", "ffi", "sync"]),
+    (
+        "patterns",
+        &[
+            "error", "message", "options", "pipe", "random", "ffi", "sync",
+        ],
+    ),
     ("mechanism", &["error", "protocol"]),
     ("protocol", &["error", "mechanism", "ffi"]),
-    ("transport", &["error", "endpoint", "sys", "random", "sync", "clock"]),
+    (
+        "transport",
+        &["error", "endpoint", "sys", "random", "sync", "clock"],
+    ),
     ("monitor", &["error", "ffi", "io", "pipe", "sync"]),
     (
         "io",
         &[
-            "clock", "context", "endpoint", "error", "ffi", "mailbox", "message", "monitor", "options",
-            "patterns", "pipe", "protocol", "random", "socket", "sync", "sys", "transport",
+            "clock",
+            "context",
+            "endpoint",
+            "error",
+            "ffi",
+            "mailbox",
+            "message",
+            "monitor",
+            "options",
+            "patterns",
+            "pipe",
+            "protocol",
+            "random",
+            "socket",
+            "sync",
+            "sys",
+            "transport",
         ],
     ),
     (
@@ -43,16 +69,29 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "socket",
         &[
-            "clock", "context", "endpoint", "error", "ffi", "io", "mailbox", "message", "monitor",
-            "options", "patterns", "pipe", "sync", "sys", "transport",
+            "clock",
+            "context",
+            "endpoint",
+            "error",
+            "ffi",
+            "io",
+            "mailbox",
+            "message",
+            "monitor",
+            "options",
+            "patterns",
+            "pipe",
+            "sync",
+            "sys",
+            "transport",
         ],
     ),
     ("proxy", &["error", "ffi", "message", "pipe", "socket"]),
     (
         "ffi",
         &[
-            "clock", "context", "error", "mailbox", "message", "monitor", "patterns", "pipe", "proxy",
-            "socket", "sync", "sys", "timers", "z85", "options",
+            "clock", "context", "error", "mailbox", "message", "monitor", "patterns", "pipe",
+            "proxy", "socket", "sync", "sys", "timers", "z85", "options",
         ],
     ),
 ];
@@ -63,7 +102,9 @@ fn modules_import_only_what_the_table_allows() {
     let mut wrong = Vec::new();
     let mut seen = 0;
     for file in rust_files(&root) {
-        let Some(module) = module_of(&root, &file) else { continue };
+        let Some(module) = module_of(&root, &file) else {
+            continue;
+        };
         let text = fs::read_to_string(&file).expect("source file");
         let allowed = ALLOWED.iter().find(|(name, _)| *name == module);
         let Some((_, allowed)) = allowed else {
@@ -77,17 +118,25 @@ fn modules_import_only_what_the_table_allows() {
             }
         }
     }
-    assert!(seen > 50, "the scan found only {seen} imports: it looks in the wrong place");
+    assert!(
+        seen > 50,
+        "the scan found only {seen} imports: it looks in the wrong place"
+    );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// First path segment after `crate::` wherever it stands in code.
 fn imports(text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+    for line in text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+    {
         for piece in line.split("crate::").skip(1) {
-            let name: String =
-                piece.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            let name: String = piece
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect();
             // Macros and grouped imports do not occur in the house style.
             if !name.is_empty() {
                 found.insert(name);

@@ -59,8 +59,13 @@ pub(crate) fn run(
     capture: Option<&'static SocketCell>,
     control: Option<&'static SocketCell>,
 ) -> Result<()> {
-    let mut proxy =
-        Proxy { frontend, backend, capture, counts: [Counts::default(); 2], mode: Mode::Active };
+    let mut proxy = Proxy {
+        frontend,
+        backend,
+        capture,
+        counts: [Counts::default(); 2],
+        mode: Mode::Active,
+    };
     let same = std::ptr::eq(frontend, backend);
     while proxy.mode != Mode::Terminated {
         let ready = proxy.wait(control, same)?;
@@ -118,7 +123,10 @@ impl Proxy {
             }
             poll(&mut items, None, None)?;
             if control.is_some() && items.first().is_some_and(|item| item.revents != 0) {
-                return Ok(Ready { control: true, ..Ready::default() });
+                return Ok(Ready {
+                    control: true,
+                    ..Ready::default()
+                });
             }
         }
     }
@@ -144,7 +152,11 @@ impl Proxy {
                 if !more {
                     break;
                 }
-                api::receive(sockets[from], &mut Incoming::into_message(&mut frame), false)?;
+                api::receive(
+                    sockets[from],
+                    &mut Incoming::into_message(&mut frame),
+                    false,
+                )?;
             }
         }
         Ok(())
@@ -174,7 +186,12 @@ impl Proxy {
     /// Eight numbers in host order: per side received frames and bytes, sent frames and bytes.
     fn send_statistics(&self, control: &'static SocketCell) -> Result<()> {
         let side = |counts: &Counts| {
-            [counts.received.frames, counts.received.bytes, counts.sent.frames, counts.sent.bytes]
+            [
+                counts.received.frames,
+                counts.received.bytes,
+                counts.sent.frames,
+                counts.sent.bytes,
+            ]
         };
         let numbers: Vec<u64> = self.counts.iter().flat_map(side).collect();
         let last = numbers.len() - 1;
@@ -208,5 +225,9 @@ fn wanted(own: Events, other: Events) -> i32 {
 }
 
 fn item(socket: &'static SocketCell, events: i32) -> PollItem {
-    PollItem { target: Target::Socket(socket), events, revents: 0 }
+    PollItem {
+        target: Target::Socket(socket),
+        events,
+        revents: 0,
+    }
 }

@@ -19,7 +19,11 @@ use crate::sync::Mutex;
 #[derive(Clone, Debug)]
 pub(crate) enum Owner {
     /// A socket, with the high-water marks that it brings into pipes.
-    Socket { mailbox: Arc<Mailbox<SocketCommand>>, send_hwm: i32, receive_hwm: i32 },
+    Socket {
+        mailbox: Arc<Mailbox<SocketCommand>>,
+        send_hwm: i32,
+        receive_hwm: i32,
+    },
     /// A monitor: connects complete at once.
     Monitor(Arc<Monitor>),
 }
@@ -76,7 +80,11 @@ impl Names {
                 monitor.attach(end);
                 return;
             }
-            Some(Owner::Socket { mailbox, send_hwm, receive_hwm }) => {
+            Some(Owner::Socket {
+                mailbox,
+                send_hwm,
+                receive_hwm,
+            }) => {
                 // The connecter may send before the binder looks.
                 end.join_limits(*send_hwm, *receive_hwm);
                 let attachment = Attachment::inproc(end);
@@ -90,7 +98,10 @@ impl Names {
         };
         let connecter = Arc::clone(connecter);
         let waiting = inner.parked.entry(name.into()).or_default();
-        waiting.push(Parked { end: parked, connecter });
+        waiting.push(Parked {
+            end: parked,
+            connecter,
+        });
     }
 
     /// Removes a name, if `mailbox` has bound it. `NotFound`.
@@ -107,38 +118,33 @@ impl Names {
 
     /// Removes the name of a monitor that stops.
     pub(crate) fn unbind_monitor(&self, monitor: &Arc<Monitor>) {
-        let is_other = |owner: &Owner| !matches!(owner, Owner::Monitor(own) if Arc::ptr_eq(own, monitor));
+        let is_other =
+            |owner: &Owner| !matches!(owner, Owner::Monitor(own) if Arc::ptr_eq(own, monitor));
         self.inner.lock().bound.retain(|_, owner| is_other(owner));
     }
 
     /// Removes all names and parked connects of a socket that closes. What the parked pipes hold is
     /// returned, to be dropped outside of the leaf.
-    pub(crate) fn remove_socket(
-        &self,
-        mailbox: &Arc<Mailbox<SocketCommand>>,
-    ) -> Vec<Parked> {
+    pub(crate) fn remove_socket(&self, mailbox: &Arc<Mailbox<SocketCommand>>) -> Vec<Parked> {
         let mut inner = self.inner.lock();
         inner.bound.retain(|_, owner| !owner.is(mailbox));
         let mut removed = Vec::new();
         inner.parked.retain(|_, waiting| {
-            removed.extend(
-                waiting.extract_if(.., |parked| Arc::ptr_eq(&parked.connecter, mailbox)),
-            );
+            removed
+                .extend(waiting.extract_if(.., |parked| Arc::ptr_eq(&parked.connecter, mailbox)));
             !waiting.is_empty()
         });
         removed
     }
 
     /// Drops the parked connects of `mailbox` to a name (zmq_disconnect).
-    pub(crate) fn unpark(
-        &self,
-        name: &[u8],
-        mailbox: &Arc<Mailbox<SocketCommand>>,
-    ) -> Vec<Parked> {
+    pub(crate) fn unpark(&self, name: &[u8], mailbox: &Arc<Mailbox<SocketCommand>>) -> Vec<Parked> {
         let mut inner = self.inner.lock();
         let Some(waiting) = inner.parked.get_mut(name) else {
             return Vec::new();
         };
-        waiting.extract_if(.., |parked| Arc::ptr_eq(&parked.connecter, mailbox)).collect()
+        waiting
+            .extract_if(.., |parked| Arc::ptr_eq(&parked.connecter, mailbox))
+            .collect()
     }
 }

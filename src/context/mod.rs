@@ -97,7 +97,8 @@ impl Context {
         for index in 0..options.io_threads() {
             let (thread, handle) = IoThread::new(index)?;
             let attributes = options.thread_attributes(index);
-            life.joins.push(sys::thread::spawn(&attributes, move || thread.run())?);
+            life.joins
+                .push(sys::thread::spawn(&attributes, move || thread.run())?);
             life.threads.push(handle);
         }
         life.state = State::Started;
@@ -136,7 +137,11 @@ impl Context {
 
     pub(crate) fn remove_socket(&self, mailbox: &Arc<Mailbox<SocketCommand>>) {
         let mut life = self.life.lock();
-        if let Some(at) = life.sockets.iter().position(|other| Arc::ptr_eq(other, mailbox)) {
+        if let Some(at) = life
+            .sockets
+            .iter()
+            .position(|other| Arc::ptr_eq(other, mailbox))
+        {
             life.sockets.swap_remove(at);
         }
     }
@@ -193,7 +198,10 @@ impl Context {
             waiter.clear();
         };
         self.lingering.deregister(&waiter);
-        self.life.lock().waiters.retain(|other| !Arc::ptr_eq(other, &waiter));
+        self.life
+            .lock()
+            .waiters
+            .retain(|other| !Arc::ptr_eq(other, &waiter));
         waiter.clear();
         result?;
         let joins = {

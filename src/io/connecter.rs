@@ -57,8 +57,13 @@ pub(crate) struct Connecter {
 enum State {
     Idle,
     Resolving,
-    Pending { stream: Stream, deadline: Option<Instant> },
-    Waiting { until: Instant },
+    Pending {
+        stream: Stream,
+        deadline: Option<Instant>,
+    },
+    Waiting {
+        until: Instant,
+    },
     Stopped,
 }
 
@@ -71,7 +76,10 @@ impl Connecter {
             state: State::Idle,
             attempt: 0,
             id: None,
-            texts: EndpointTexts { local: String::new(), remote: String::from_utf8_lossy(&session.endpoint).into_owned() },
+            texts: EndpointTexts {
+                local: String::new(),
+                remote: String::from_utf8_lossy(&session.endpoint).into_owned(),
+            },
             candidates: Vec::new(),
         }
     }
@@ -177,7 +185,10 @@ impl Connecter {
         around: &mut Surroundings<'_>,
     ) -> Attempt {
         match &self.state {
-            State::Pending { deadline: Some(deadline), .. } if *deadline <= around.now => {
+            State::Pending {
+                deadline: Some(deadline),
+                ..
+            } if *deadline <= around.now => {
                 self.close_pending(session, around);
                 self.wait(session, around)
             }
@@ -202,7 +213,9 @@ impl Connecter {
         };
         let milliseconds = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         session.emit(Event::ConnectRetried, milliseconds, &self.texts);
-        self.state = State::Waiting { until: around.now + delay };
+        self.state = State::Waiting {
+            until: around.now + delay,
+        };
         Attempt::Waiting
     }
 
@@ -219,11 +232,7 @@ impl Connecter {
     }
 
     /// Tries the addresses one after the other; when none is left the attempt has failed.
-    fn try_next_address(
-        &mut self,
-        session: &Session,
-        around: &mut Surroundings<'_>,
-    ) -> Attempt {
+    fn try_next_address(&mut self, session: &Session, around: &mut Surroundings<'_>) -> Attempt {
         let ConnectAddress::Tcp(address) = &self.address else {
             return self.wait(session, around);
         };
@@ -260,7 +269,11 @@ impl Connecter {
                 }
             }
             Connecting::InProgress(stream) => {
-                session.emit(Event::ConnectDelayed, fd_value(libc::EINPROGRESS), &self.texts);
+                session.emit(
+                    Event::ConnectDelayed,
+                    fd_value(libc::EINPROGRESS),
+                    &self.texts,
+                );
                 let Some(id) = self.id else {
                     return Attempt::Waiting;
                 };
@@ -268,8 +281,7 @@ impl Connecter {
                     return self.wait(session, around);
                 }
                 let timeout = u64::try_from(session.options.connect_timeout).unwrap_or(0);
-                let deadline =
-                    (timeout > 0).then(|| around.now + Duration::from_millis(timeout));
+                let deadline = (timeout > 0).then(|| around.now + Duration::from_millis(timeout));
                 self.state = State::Pending { stream, deadline };
                 Attempt::Waiting
             }

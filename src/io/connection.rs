@@ -180,7 +180,11 @@ impl Connection {
                 let Some(live) = &self.live else {
                     return Outcome::Gone;
                 };
-                if live.stream.register(around.registry, self.id.token()).is_err() {
+                if live
+                    .stream
+                    .register(around.registry, self.id.token())
+                    .is_err()
+                {
                     return self.lose(Loss::Stream(libc::EMFILE), around);
                 }
                 self.drive(around)
@@ -217,7 +221,11 @@ impl Connection {
         if self.unbound {
             return self.drive_unbound(around);
         }
-        if self.live.as_ref().is_some_and(|live| live.closing.is_some()) {
+        if self
+            .live
+            .as_ref()
+            .is_some_and(|live| live.closing.is_some())
+        {
             return self.drive_closing(around);
         }
         let input = match self.pump_in(around) {
@@ -265,7 +273,10 @@ impl Connection {
 
     /// The next time at which [`Self::handle_timeout`] has something to do.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let linger = self.detached.as_ref().and_then(|detached| detached.deadline);
+        let linger = self
+            .detached
+            .as_ref()
+            .and_then(|detached| detached.deadline);
         let own = match (&self.live, &self.role) {
             (Some(live), _) => match &live.closing {
                 Some(closing) => closing.deadline(),
@@ -340,7 +351,10 @@ impl Connection {
     fn dismiss_endpoint(&mut self) -> Outcome {
         self.end_pipe();
         // A closed socket needs no telling.
-        let _ = self.session.mailbox.push(crate::socket::SocketCommand::EndpointGone(self.id));
+        let _ = self
+            .session
+            .mailbox
+            .push(crate::socket::SocketCommand::EndpointGone(self.id));
         self.give_up()
     }
 
@@ -365,7 +379,11 @@ impl Connection {
             zmtp: Zmtp::new(self.session.zmtp_config(), now),
             input: Input::new(),
             output: Output::new(),
-            envelope: self.session.row.checks_reply_envelope.then(ReplyEnvelope::default),
+            envelope: self
+                .session
+                .row
+                .checks_reply_envelope
+                .then(ReplyEnvelope::default),
             texts: EndpointTexts { local, remote },
             fd,
             traffic: false,
@@ -408,7 +426,8 @@ impl Connection {
             None
         };
         if let Some(pipe) = &mut self.pipe {
-            pipe.append_special(Special::Peer(Arc::new(peer))).map_err(|_| Loss::Dismissed)?;
+            pipe.append_special(Special::Peer(Arc::new(peer)))
+                .map_err(|_| Loss::Dismissed)?;
             pipe.flush();
         }
         if let Some(end) = new_end {
@@ -474,7 +493,8 @@ impl Connection {
     }
 
     fn is_retried(&self, loss: Loss, handshaken: bool) -> bool {
-        const STOP_HANDSHAKE_FAILED: i32 = crate::ffi::constants::ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED;
+        const STOP_HANDSHAKE_FAILED: i32 =
+            crate::ffi::constants::ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED;
         match loss {
             Loss::Protocol(_) => false,
             Loss::Stream(_) | Loss::Timeout(_) => {
@@ -656,8 +676,18 @@ impl Session {
             receive: Some(self.options.receive_hwm),
         };
         let conflate = self.options.conflate && self.row.conflates;
-        let both = Conflate { first_to_second: conflate, second_to_first: conflate };
-        pipe(socket, Limits { send: None, receive: None }, both)
+        let both = Conflate {
+            first_to_second: conflate,
+            second_to_first: conflate,
+        };
+        pipe(
+            socket,
+            Limits {
+                send: None,
+                receive: None,
+            },
+            both,
+        )
     }
 }
 

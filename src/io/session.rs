@@ -9,12 +9,13 @@ use crate::context::Lingering;
 use crate::io::{IoHandle, ObjectId};
 use crate::mailbox::Mailbox;
 use crate::monitor::{Event, Monitor};
-use crate::options::{Bytes, SocketOptions};
+use crate::options::{AcceptFilter, Bytes, SocketOptions};
 use crate::patterns::{Origin, TypeRow};
 use crate::pipe::PipeEnd;
 use crate::protocol::Config;
 use crate::socket::SocketCommand;
 use crate::transport::StreamOptions;
+use crate::transport::filter::{AddressFilter, PeerFilters};
 
 /// The unchanging surroundings of a connection or listener: captured at bind or connect.
 #[derive(Clone, Debug)]
@@ -47,7 +48,10 @@ impl Session {
 
     /// The least loaded thread that may serve the endpoint, lowest index on ties.
     pub(crate) fn choose_thread(&self) -> Option<Arc<IoHandle>> {
-        self.threads.iter().min_by_key(|thread| (thread.load(), thread.index())).cloned()
+        self.threads
+            .iter()
+            .min_by_key(|thread| (thread.load(), thread.index()))
+            .cloned()
     }
 
     /// Gives a new pipe to the socket. `Err` if the socket is closed: the connection has no purpose.
@@ -57,11 +61,12 @@ impl Session {
         origin: Origin,
         connection: (Arc<IoHandle>, ObjectId),
     ) -> Result<(), SocketCommand> {
-        self.mailbox.push(SocketCommand::Attach(Box::new(crate::socket::Attachment {
-            end,
-            origin,
-            connection: Some(connection),
-        })))
+        self.mailbox
+            .push(SocketCommand::Attach(Box::new(crate::socket::Attachment {
+                end,
+                origin,
+                connection: Some(connection),
+            })))
     }
 }
 
@@ -76,7 +81,10 @@ impl Session {
         };
         let property = |(name, value): &(Bytes, Bytes)| {
             // The value goes up to its first NUL (zmtp.md section 5.1).
-            let length = value.iter().position(|byte| *byte == 0).unwrap_or(value.len());
+            let length = value
+                .iter()
+                .position(|byte| *byte == 0)
+                .unwrap_or(value.len());
             (name.to_vec(), value.iter().take(length).copied().collect())
         };
         Config {
@@ -120,11 +128,31 @@ impl Session {
             backlog: options.backlog,
             ipv6: options.ipv6,
             use_fd: (options.use_fd >= 0).then_some(options.use_fd),
+            filters: PeerFilters {
+                addresses: options
+                    .tcp_accept_filters
+                    .iter()
+                    .map(address_filter)
+                    .collect(),
+                pids: options.ipc_filter_pids.as_slice().into(),
+                uids: options.ipc_filter_uids.as_slice().into(),
+                gids: options.ipc_filter_gids.as_slice().into(),
+            },
         }
+    }
+}
+
+fn address_filter(filter: &AcceptFilter) -> AddressFilter {
+    AddressFilter {
+        address: filter.address,
+        prefix: filter.prefix,
     }
 }
 
 /// Times of options: 0 = off.
 fn milliseconds(value: i32) -> Option<Duration> {
-    u64::try_from(value).ok().filter(|value| *value > 0).map(Duration::from_millis)
+    u64::try_from(value)
+        .ok()
+        .filter(|value| *value > 0)
+        .map(Duration::from_millis)
 }

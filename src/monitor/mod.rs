@@ -80,13 +80,19 @@ type Frames = Vec<Vec<u8>>;
 
 impl Monitor {
     pub(crate) fn new() -> Self {
-        Self { mask: AtomicU64::new(0), active: Mutex::new(None) }
+        Self {
+            mask: AtomicU64::new(0),
+            active: Mutex::new(None),
+        }
     }
 
     /// Begins to collect `events`.
     pub(crate) fn start(&self, events: u64, version: i32) {
-        *self.active.lock() =
-            Some(Active { version, consumer: None, backlog: VecDeque::new() });
+        *self.active.lock() = Some(Active {
+            version,
+            consumer: None,
+            backlog: VecDeque::new(),
+        });
         self.mask.store(events, Ordering::Release);
     }
 
@@ -111,7 +117,11 @@ impl Monitor {
             drop(end);
             return;
         };
-        if active.consumer.as_ref().is_some_and(|consumer| !consumer.is_write_closed()) {
+        if active
+            .consumer
+            .as_ref()
+            .is_some_and(|consumer| !consumer.is_write_closed())
+        {
             end.abort();
             return;
         }
@@ -135,7 +145,11 @@ impl Monitor {
             1 => version_1(number, value, endpoint),
             _ => version_2(number, value, texts),
         };
-        if active.consumer.as_ref().is_some_and(PipeEnd::is_write_closed) {
+        if active
+            .consumer
+            .as_ref()
+            .is_some_and(PipeEnd::is_write_closed)
+        {
             active.consumer = None;
         }
         match &mut active.consumer {

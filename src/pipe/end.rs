@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::message::{Message, PeerInfo};
 use crate::pipe::credit::{Credit, low_water_step};
 use crate::pipe::frame::{Incoming, Outgoing, Stored};
-use crate::pipe::queue::{self, Advanced, BodyRef, Gather, Reader, Special, Writer};
+use crate::pipe::queue::{self, Advanced, BodyRef, Gather, Reader, Run, Special, Writer};
 use crate::pipe::{Notice, Wake};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -390,7 +390,7 @@ impl PipeEnd {
             return Some(Ok(()));
         }
         let peer = self.peer.as_ref().filter(|_| self.stamps);
-        let result = self.reader.read_with(|more, body| match body {
+        let result = self.reader.try_read_with(|more, body| match body {
             BodyRef::Copied(bytes) => into.accept_bytes(more, bytes, peer),
             BodyRef::Stored(storage) => {
                 into.accept_storage(more, storage, peer);
@@ -490,8 +490,8 @@ impl PipeEnd {
 
     /// The longest run of committed wire bytes; see [`Reader::gather`]. Falls asleep like
     /// [`PipeEnd::head`] is the caller's business: it looks at `head` first.
-    pub(crate) fn gather<'a>(&'a mut self, budget: usize, run: &mut Gather) {
-        self.reader.gather(budget, run);
+    pub(crate) fn gather<'a>(&'a mut self, budget: usize, gather: &'a mut Gather) -> Run<'a> {
+        self.reader.gather(budget, gather)
     }
 
     /// Consumes `bytes` of what was gathered.

@@ -8,8 +8,6 @@
 //! Called by `patterns` (through [`Pipes`]), `socket` and `io`. Must not know who is at the other
 //! end: it is woken through [`Wake`].
 
-#![forbid(unsafe_code)]
-
 mod credit;
 mod end;
 mod frame;

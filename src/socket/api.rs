@@ -10,8 +10,8 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::ffi::handle::{Cell, Entered, Pool, Tenant};
 use crate::mailbox::{Mailbox, Waiter};
-use crate::message::release::Hold;
 use crate::message::Message;
+use crate::message::release::Hold;
 use crate::options::SocketOptions;
 use crate::patterns::TypeRow;
 use crate::pipe::{Incoming, Outgoing};
@@ -46,12 +46,15 @@ fn enter(cell: &'static SocketCell) -> Result<Inside> {
 pub(crate) fn open(context: &Arc<Context>, socket_type: i32) -> Result<&'static SocketCell> {
     context.start()?;
     context.take_slot()?;
-    let made = TypeRow::find(socket_type).ok_or(Error::Invalid).and_then(|row| {
-        let options = context.with_options(|options| SocketOptions::new(row.socket_type, options));
-        let core = Core::new(Arc::clone(context), row, options);
-        context.add_socket(&core.mailbox)?;
-        Ok(core)
-    });
+    let made = TypeRow::find(socket_type)
+        .ok_or(Error::Invalid)
+        .and_then(|row| {
+            let options =
+                context.with_options(|options| SocketOptions::new(row.socket_type, options));
+            let core = Core::new(Arc::clone(context), row, options);
+            context.add_socket(&core.mailbox)?;
+            Ok(core)
+        });
     match made {
         Ok(core) => Ok(SOCKETS.insert(core)),
         Err(error) => {
@@ -76,7 +79,9 @@ pub(crate) fn send_bytes(
     more: bool,
     dont_wait: bool,
 ) -> Result<usize> {
-    send(cell, dont_wait, |dont_wait| Outgoing::from_bytes(bytes, more, dont_wait))
+    send(cell, dont_wait, |dont_wait| {
+        Outgoing::from_bytes(bytes, more, dont_wait)
+    })
 }
 
 /// zmq_msg_send: on success `message` is empty, on failure it is untouched.
@@ -164,7 +169,9 @@ pub(crate) fn monitor(
     version: i32,
     socket_type: i32,
 ) -> Result<()> {
-    enter(cell)?.core.start_monitor(endpoint, events, version, socket_type)
+    enter(cell)?
+        .core
+        .start_monitor(endpoint, events, version, socket_type)
 }
 
 /// ZMQ_EVENTS.

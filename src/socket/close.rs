@@ -43,7 +43,8 @@ impl Core {
         for (thread, listener) in self.endpoints.listeners() {
             thread.post(IoCommand::CloseListener(listener));
             // Accepted connections that are still in their handshake.
-            self.context.broadcast(|| IoCommand::ListenerClosed(listener));
+            self.context
+                .broadcast(|| IoCommand::ListenerClosed(listener));
         }
         self.stop_monitor();
         self.context.remove_socket(&self.mailbox);

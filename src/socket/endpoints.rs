@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
+use crate::context::inproc::Owner;
 use crate::endpoint::{ConnectAddress, Endpoint, Use};
 use crate::error::{Error, Result};
-use crate::context::inproc::Owner;
 use crate::io::{
     Connecter, Connection, EndpointTexts, IoCommand, IoHandle, Linger, ListenerObject, ObjectId,
     Session,
@@ -40,18 +40,29 @@ struct Entry {
 
 #[derive(Debug)]
 enum Kind {
-    Listener { thread: Arc<IoHandle>, id: ObjectId },
-    Connection { thread: Arc<IoHandle>, id: ObjectId, pipe: Option<PipeKey> },
-    InprocName { name: Box<[u8]> },
-    InprocPipe { name: Box<[u8]>, pipe: PipeKey },
+    Listener {
+        thread: Arc<IoHandle>,
+        id: ObjectId,
+    },
+    Connection {
+        thread: Arc<IoHandle>,
+        id: ObjectId,
+        pipe: Option<PipeKey>,
+    },
+    InprocName {
+        name: Box<[u8]>,
+    },
+    InprocPipe {
+        name: Box<[u8]>,
+        pipe: PipeKey,
+    },
 }
 
 impl Endpoints {
     /// The connecter gave up for good.
     pub(super) fn forget(&mut self, connection: ObjectId) {
-        self.entries.retain(|entry| {
-            !matches!(entry.kind, Kind::Connection { id, .. } if id == connection)
-        });
+        self.entries
+            .retain(|entry| !matches!(entry.kind, Kind::Connection { id, .. } if id == connection));
     }
 
     /// A pipe ended. An inproc connect ends with it; a network endpoint stays.
@@ -89,12 +100,17 @@ impl Endpoints {
     }
 
     fn add(&mut self, text: &[u8], kind: Kind) {
-        self.entries.push(Entry { text: text.into(), kind });
+        self.entries.push(Entry {
+            text: text.into(),
+            kind,
+        });
     }
 
     /// Takes out all entries with one of these texts.
     fn take(&mut self, texts: &[Box<[u8]>]) -> Vec<Kind> {
-        let taken = self.entries.extract_if(.., |entry| texts.contains(&entry.text));
+        let taken = self
+            .entries
+            .extract_if(.., |entry| texts.contains(&entry.text));
         taken.map(|entry| entry.kind).collect()
     }
 }
@@ -123,7 +139,8 @@ impl Core {
             self.attach(Attachment::inproc(end));
         }
         self.settle();
-        self.endpoints.add(text, Kind::InprocName { name: name.into() });
+        self.endpoints
+            .add(text, Kind::InprocName { name: name.into() });
         text.clone_into(&mut self.endpoints.last);
         Ok(())
     }
@@ -142,7 +159,10 @@ impl Core {
         let last: Arc<[u8]> = bound.last_endpoint.as_slice().into();
         session.endpoint = Arc::clone(&last);
         let thread = session.choose_thread().ok_or(Error::NoThread)?;
-        let texts = EndpointTexts { local: String::from_utf8_lossy(&last).into_owned(), remote: String::new() };
+        let texts = EndpointTexts {
+            local: String::from_utf8_lossy(&last).into_owned(),
+            remote: String::new(),
+        };
         let fd = bound.listener.as_raw_fd();
         session.emit(Event::Listening, crate::io::fd_value(fd), &texts);
         let id = ObjectId::new();
@@ -154,18 +174,22 @@ impl Core {
         Ok(())
     }
 
-    fn emit_bind_failure(
-        &self,
-        failure: &crate::transport::BindFailure,
-        session: &mut Session,
-    ) {
+    fn emit_bind_failure(&self, failure: &crate::transport::BindFailure, session: &mut Session) {
         if let Some(fd) = failure.fd_opened {
             session.endpoint = failure.closed_text.as_slice().into();
-            session.emit(Event::Closed, crate::io::fd_value(fd), &EndpointTexts::default());
+            session.emit(
+                Event::Closed,
+                crate::io::fd_value(fd),
+                &EndpointTexts::default(),
+            );
         }
         session.endpoint = failure.text.as_slice().into();
         let errno = crate::ffi::errno::number(failure.error);
-        session.emit(Event::BindFailed, crate::io::fd_value(errno), &EndpointTexts::default());
+        session.emit(
+            Event::BindFailed,
+            crate::io::fd_value(errno),
+            &EndpointTexts::default(),
+        );
     }
 
     /// zmq_connect. Errors: api.md section 4.
@@ -173,7 +197,10 @@ impl Core {
         self.notice()?;
         let endpoint = Endpoint::parse(text, Use::Connect)?;
         let routing_id = self.endpoints.connect_routing_id.clone();
-        if routing_id.as_ref().is_some_and(|id| self.pattern.has_routing_id(id)) {
+        if routing_id
+            .as_ref()
+            .is_some_and(|id| self.pattern.has_routing_id(id))
+        {
             return Err(Error::Invalid);
         }
         let origin = Origin {
@@ -201,11 +228,31 @@ impl Core {
             receive: Some(self.options.receive_hwm),
         };
         let conflate = self.options.conflate && self.row.conflates;
-        let both = Conflate { first_to_second: conflate, second_to_first: conflate };
-        let (mine, theirs) = pipe(own, Limits { send: None, receive: None }, both);
-        let key = self.attach(Attachment { end: mine, origin, connection: None });
+        let both = Conflate {
+            first_to_second: conflate,
+            second_to_first: conflate,
+        };
+        let (mine, theirs) = pipe(
+            own,
+            Limits {
+                send: None,
+                receive: None,
+            },
+            both,
+        );
+        let key = self.attach(Attachment {
+            end: mine,
+            origin,
+            connection: None,
+        });
         self.settle();
-        self.endpoints.add(text, Kind::InprocPipe { name: name.into(), pipe: key });
+        self.endpoints.add(
+            text,
+            Kind::InprocPipe {
+                name: name.into(),
+                pipe: key,
+            },
+        );
         self.context.names.connect(name, theirs, &self.mailbox);
         Ok(())
     }
@@ -217,9 +264,8 @@ impl Core {
         origin: Origin,
     ) -> Result<()> {
         let threads = self.context.threads(self.options.affinity)?;
-        let is_known = |entry: &Entry| {
-            entry.text == text && matches!(entry.kind, Kind::Connection { .. })
-        };
+        let is_known =
+            |entry: &Entry| *entry.text == *text && matches!(entry.kind, Kind::Connection { .. });
         if self.row.connects_once && self.endpoints.entries.iter().any(is_known) {
             return Ok(());
         }
@@ -232,14 +278,22 @@ impl Core {
             let (mine, theirs) = session.make_pipe();
             let connection = Some((Arc::clone(&thread), id));
             let origin = origin.clone();
-            (Some(self.attach(Attachment { end: mine, origin, connection })), Some(theirs))
+            (
+                Some(self.attach(Attachment {
+                    end: mine,
+                    origin,
+                    connection,
+                })),
+                Some(theirs),
+            )
         };
         self.settle();
         let connecter = Connecter::new(address, &session);
         let connection = Connection::connecting(id, session, connecter, theirs, origin);
         thread.add_load();
         thread.post(IoCommand::Start(Arc::new(Lock::new(connection))));
-        self.endpoints.add(text, Kind::Connection { thread, id, pipe });
+        self.endpoints
+            .add(text, Kind::Connection { thread, id, pipe });
         Ok(())
     }
 
@@ -251,10 +305,9 @@ impl Core {
         Endpoint::check(text)?;
         let mut ended = self.endpoints.take(&[text.into()]);
         if ended.is_empty() {
-            ended = self.endpoints.take(&crate::transport::resolved_texts(
-                text,
-                self.options.ipv6,
-            ));
+            ended = self
+                .endpoints
+                .take(&crate::transport::resolved_texts(text, self.options.ipv6));
         }
         if ended.is_empty() {
             return Err(Error::NotFound);

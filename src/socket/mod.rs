@@ -50,7 +50,11 @@ pub(crate) struct Attachment {
 impl Attachment {
     /// The binder's end of an inproc pipe.
     pub(crate) fn inproc(end: PipeEnd) -> Self {
-        Self { end, origin: Origin::default(), connection: None }
+        Self {
+            end,
+            origin: Origin::default(),
+            connection: None,
+        }
     }
 }
 
@@ -134,7 +138,11 @@ impl Core {
 
     /// Takes in a pipe.
     fn attach(&mut self, attachment: Attachment) -> PipeKey {
-        let Attachment { end, origin, connection } = attachment;
+        let Attachment {
+            end,
+            origin,
+            connection,
+        } = attachment;
         let over_inproc = connection.is_none();
         let key = self.pipes.insert(end);
         if let Some(connection) = connection {
@@ -193,7 +201,11 @@ impl Core {
         if inbound_ended {
             // What is unread stays readable; an empty pipe goes at once.
             self.pattern.readable(&mut self.pipes, key);
-            if self.pipes.get(key).is_some_and(|end| end.is_drained() && end.is_exhausted()) {
+            if self
+                .pipes
+                .get(key)
+                .is_some_and(|end| end.is_drained() && end.is_exhausted())
+            {
                 self.drop_pipe(key);
                 return;
             }

@@ -70,6 +70,10 @@ impl Core {
 
     /// These calls do not look for a stop themselves; they fail once another call has noticed it.
     fn refuse_if_stopped(&self) -> Result<()> {
-        if self.stopped { Err(Error::Terminated) } else { Ok(()) }
+        if self.stopped {
+            Err(Error::Terminated)
+        } else {
+            Ok(())
+        }
     }
 }

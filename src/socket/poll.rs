@@ -91,9 +91,9 @@ fn look(
     let mut ready = 0;
     for item in items.iter_mut() {
         item.revents = match item.target {
-            Target::Descriptor(_) => {
-                results.next().map_or(0, |found| events_from_system(found.returned()))
-            }
+            Target::Descriptor(_) => results
+                .next()
+                .map_or(0, |found| events_from_system(found.returned())),
             Target::Socket(socket) => {
                 api::events(socket)? & item.events & (c::ZMQ_POLLIN | c::ZMQ_POLLOUT)
             }
@@ -104,13 +104,23 @@ fn look(
 }
 
 fn events_to_system(events: i32) -> i16 {
-    let map = [(c::ZMQ_POLLIN, poll::IN), (c::ZMQ_POLLOUT, poll::OUT), (c::ZMQ_POLLPRI, poll::PRI)];
-    map.into_iter().filter(|(ours, _)| events & ours != 0).fold(0, |all, (_, system)| all | system)
+    let map = [
+        (c::ZMQ_POLLIN, poll::IN),
+        (c::ZMQ_POLLOUT, poll::OUT),
+        (c::ZMQ_POLLPRI, poll::PRI),
+    ];
+    map.into_iter()
+        .filter(|(ours, _)| events & ours != 0)
+        .fold(0, |all, (_, system)| all | system)
 }
 
 /// Whatever is neither input, output nor urgent data is an error, asked for or not.
 fn events_from_system(returned: i16) -> i32 {
-    let map = [(poll::IN, c::ZMQ_POLLIN), (poll::OUT, c::ZMQ_POLLOUT), (poll::PRI, c::ZMQ_POLLPRI)];
+    let map = [
+        (poll::IN, c::ZMQ_POLLIN),
+        (poll::OUT, c::ZMQ_POLLOUT),
+        (poll::PRI, c::ZMQ_POLLPRI),
+    ];
     let known = map
         .into_iter()
         .filter(|(system, _)| returned & system != 0)
@@ -127,12 +137,19 @@ struct Registered<'a> {
 
 impl<'a> Registered<'a> {
     fn new(items: &[PollItem], waiter: &'a Arc<Waiter>) -> Result<Self> {
-        let mut registered = Self { mailboxes: Vec::new(), waiter };
+        let mut registered = Self {
+            mailboxes: Vec::new(),
+            waiter,
+        };
         for item in items {
             if let Target::Socket(socket) = item.target {
                 let mailbox = api::mailbox(socket)?;
                 // The same socket may stand there twice; one registration wakes the thread.
-                if !registered.mailboxes.iter().any(|other| Arc::ptr_eq(other, &mailbox)) {
+                if !registered
+                    .mailboxes
+                    .iter()
+                    .any(|other| Arc::ptr_eq(other, &mailbox))
+                {
                     mailbox.register(waiter);
                     registered.mailboxes.push(mailbox);
                 }

@@ -42,17 +42,24 @@ pub(crate) struct Credentials {
 
 /// SO_PEERCRED.
 pub(crate) fn peer_credentials(fd: RawFd) -> io::Result<Credentials> {
-    let mut found = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut found = libc::ucred {
+        pid: 0,
+        uid: 0,
+        gid: 0,
+    };
     let mut length = size_of::<libc::ucred>() as libc::socklen_t;
     let target = std::ptr::from_mut(&mut found).cast();
     // SAFETY: `target` has room for `length` bytes.
-    let result = unsafe {
-        libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_PEERCRED, target, &mut length)
-    };
+    let result =
+        unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_PEERCRED, target, &mut length) };
     if result < 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(Credentials { pid: found.pid, uid: found.uid, gid: found.gid })
+    Ok(Credentials {
+        pid: found.pid,
+        uid: found.uid,
+        gid: found.gid,
+    })
 }
 
 /// The user of `uid` is listed as a member of group `gid`, or it is the user's primary group.
@@ -67,7 +74,13 @@ fn groups_of(uid: u32) -> Vec<u32> {
     let mut found = std::ptr::null_mut();
     // SAFETY: all pointers are live, `texts` has the length given.
     let result = unsafe {
-        libc::getpwuid_r(uid, entry.as_mut_ptr(), texts.as_mut_ptr(), TEXTS, &mut found)
+        libc::getpwuid_r(
+            uid,
+            entry.as_mut_ptr(),
+            texts.as_mut_ptr(),
+            TEXTS,
+            &mut found,
+        )
     };
     if result != 0 || found.is_null() {
         return Vec::new();
@@ -77,11 +90,14 @@ fn groups_of(uid: u32) -> Vec<u32> {
     let mut groups = vec![0; 256];
     let mut count = groups.len() as libc::c_int;
     // SAFETY: the name is a C string, `groups` has room for `count` entries.
-    let result = unsafe {
-        libc::getgrouplist(entry.pw_name, entry.pw_gid, groups.as_mut_ptr(), &mut count)
-    };
+    let result =
+        unsafe { libc::getgrouplist(entry.pw_name, entry.pw_gid, groups.as_mut_ptr(), &mut count) };
     // -1: there are more than fit; those that fit are there.
-    let filled = if result < 0 { groups.len() } else { usize::try_from(count).unwrap_or(0) };
+    let filled = if result < 0 {
+        groups.len()
+    } else {
+        usize::try_from(count).unwrap_or(0)
+    };
     groups.truncate(filled);
     groups
 }
@@ -128,7 +144,11 @@ pub(crate) fn interface_addresses(name: &str) -> Result<Vec<SocketAddr>> {
     }
     // SAFETY: from getifaddrs, freed once.
     unsafe { libc::freeifaddrs(list) };
-    if found.is_empty() { Err(Error::NoDevice) } else { Ok(found) }
+    if found.is_empty() {
+        Err(Error::NoDevice)
+    } else {
+        Ok(found)
+    }
 }
 
 /// # Safety

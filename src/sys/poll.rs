@@ -26,7 +26,11 @@ impl std::fmt::Debug for Descriptor {
 impl Descriptor {
     /// `events`: [`IN`], [`OUT`], [`PRI`]. A negative descriptor is never ready.
     pub(crate) fn new(fd: RawFd, events: i16) -> Self {
-        Self(libc::pollfd { fd, events, revents: 0 })
+        Self(libc::pollfd {
+            fd,
+            events,
+            revents: 0,
+        })
     }
 
     /// What the last [`poll`] found; conditions that were not asked for (hang-up, error, not open)
@@ -56,7 +60,9 @@ pub(crate) fn poll(
         tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: libc::c_long::from(timeout.subsec_nanos()),
     });
-    let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    let timeout = timeout
+        .as_ref()
+        .map_or(std::ptr::null(), std::ptr::from_ref);
     let mask = mask.map_or(std::ptr::null(), |mask| std::ptr::from_ref(&mask.0));
     let count = descriptors.len() as libc::nfds_t;
     // SAFETY: `Descriptor` is a transparent pollfd and `count` the length of the slice; the other

@@ -35,7 +35,11 @@ pub(crate) fn spawn(
 ) -> Result<JoinHandle> {
     let attributes = attributes.clone();
     let old = block_all_signals();
-    let name: String = attributes.name.chars().filter(|letter| *letter != '\0').collect();
+    let name: String = attributes
+        .name
+        .chars()
+        .filter(|letter| *letter != '\0')
+        .collect();
     let spawned = thread::Builder::new().name(name).spawn(move || {
         apply(&attributes);
         work();
@@ -46,7 +50,14 @@ pub(crate) fn spawn(
 
 /// Starts a thread that nobody waits for.
 pub(crate) fn spawn_detached(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
-    spawn(&Attributes { name: name.to_owned(), ..Attributes::default() }, work).map(drop)
+    spawn(
+        &Attributes {
+            name: name.to_owned(),
+            ..Attributes::default()
+        },
+        work,
+    )
+    .map(drop)
 }
 
 /// Blocks every signal in the calling thread; a thread it starts inherits that.
@@ -83,7 +94,10 @@ fn apply(attributes: &Attributes) {
         return;
     }
     policy = attributes.sched_policy.unwrap_or(policy);
-    let fair = matches!(policy, libc::SCHED_OTHER | libc::SCHED_IDLE | libc::SCHED_BATCH);
+    let fair = matches!(
+        policy,
+        libc::SCHED_OTHER | libc::SCHED_IDLE | libc::SCHED_BATCH
+    );
     match attributes.priority {
         Some(priority) if fair && priority > 0 => {
             // SAFETY: no memory is involved.

@@ -53,7 +53,10 @@ impl AddressFilter {
         match (self.address, peer.to_canonical()) {
             (IpAddr::V4(own), IpAddr::V4(peer)) => {
                 let host_bits = 32_u32.saturating_sub(u32::from(self.prefix));
-                (own.to_bits() ^ peer.to_bits()).checked_shr(host_bits).unwrap_or(0) == 0
+                (own.to_bits() ^ peer.to_bits())
+                    .checked_shr(host_bits)
+                    .unwrap_or(0)
+                    == 0
             }
             (IpAddr::V6(own), _) => {
                 let peer = match peer {
@@ -61,7 +64,10 @@ impl AddressFilter {
                     IpAddr::V6(peer) => peer,
                 };
                 let host_bits = 128_u32.saturating_sub(u32::from(self.prefix));
-                (own.to_bits() ^ peer.to_bits()).checked_shr(host_bits).unwrap_or(0) == 0
+                (own.to_bits() ^ peer.to_bits())
+                    .checked_shr(host_bits)
+                    .unwrap_or(0)
+                    == 0
             }
             (IpAddr::V4(_), IpAddr::V6(_)) => false,
         }
@@ -84,7 +90,10 @@ mod tests {
         assert!(matches("10.1.2.3", 32, "10.1.2.3"));
         assert!(!matches("10.1.2.3", 32, "10.1.2.2"));
         assert!(matches("10.1.2.3", 0, "200.1.1.1"));
-        assert!(matches("10.0.0.0", 8, "::ffff:10.1.1.1"), "mapped peers are IPv4");
+        assert!(
+            matches("10.0.0.0", 8, "::ffff:10.1.1.1"),
+            "mapped peers are IPv4"
+        );
         assert!(!matches("10.0.0.0", 8, "::1"));
         assert!(matches("fe80::", 10, "fe80::1"));
         assert!(!matches("fe80::", 10, "fec0::1"));
@@ -94,7 +103,13 @@ mod tests {
 
     #[test]
     fn lists_are_or_ed_and_empty_ones_let_everybody_in() {
-        let peer = || Some(Credentials { pid: 7, uid: 1_000_001, gid: 1_000_002 });
+        let peer = || {
+            Some(Credentials {
+                pid: 7,
+                uid: 1_000_001,
+                gid: 1_000_002,
+            })
+        };
         let mut filters = PeerFilters::default();
         assert!(filters.accept_process(|| None));
         filters.pids = Arc::new([8]);

@@ -64,7 +64,11 @@ pub(super) fn bind(
     let text = text(address);
     let result = open(address, options);
     match result {
-        Ok(socket) => Ok(BoundSocket { socket, text, temporary }),
+        Ok(socket) => Ok(BoundSocket {
+            socket,
+            text,
+            temporary,
+        }),
         Err(failure) => {
             if let Some(temporary) = temporary {
                 // The failure of the bind is what counts.
@@ -157,10 +161,16 @@ fn socket_address(address: &IpcAddress) -> Result<SockAddr> {
 /// the working directory.
 fn make_directory() -> Result<Temporary> {
     const ATTEMPTS: usize = 100;
-    #[expect(clippy::disallowed_methods, reason = "the contract names these variables")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the contract names these variables"
+    )]
     let variable = |name: &&str| std::env::var_os(name).map(PathBuf::from);
     let parents = ["TMPDIR", "TEMPDIR", "TMP"];
-    let parent = parents.iter().filter_map(variable).find(|path| path.is_dir());
+    let parent = parents
+        .iter()
+        .filter_map(variable)
+        .find(|path| path.is_dir());
     let parent = parent.unwrap_or_default();
     for _ in 0..ATTEMPTS {
         let directory = parent.join(format!("tmp{}", random_letters()));
@@ -176,7 +186,9 @@ fn make_directory() -> Result<Temporary> {
 fn random_letters() -> String {
     const LETTERS: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     // The remainder is below the length.
-    (0..6).map(|_| char::from(LETTERS[random::u32() as usize % LETTERS.len()])).collect()
+    (0..6)
+        .map(|_| char::from(LETTERS[random::u32() as usize % LETTERS.len()]))
+        .collect()
 }
 
 /// `ipc://` and the address as it is given to bind.

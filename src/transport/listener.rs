@@ -61,12 +61,19 @@ impl Listener {
         match address {
             ConnectAddress::Tcp(tcp_address) => match tcp::bind(tcp_address, options) {
                 Ok((socket, local)) => Ok(Bound {
-                    listener: Self { socket, is_tcp: true, temporary: None },
+                    listener: Self {
+                        socket,
+                        is_tcp: true,
+                        temporary: None,
+                    },
                     last_endpoint: tcp::endpoint_text(local).into_bytes(),
                 }),
-                Err((error, fd_opened)) => {
-                    Err(BindFailure { error, fd_opened, text, closed_text: Vec::new() })
-                }
+                Err((error, fd_opened)) => Err(BindFailure {
+                    error,
+                    fd_opened,
+                    text,
+                    closed_text: Vec::new(),
+                }),
             },
             ConnectAddress::Ipc(ipc_address) => match ipc::bind(ipc_address, options) {
                 Ok(bound) => Ok(Bound {
@@ -79,7 +86,12 @@ impl Listener {
                 }),
                 Err((error, fd_opened)) => {
                     let closed_text = [b"ipc://", text.as_slice()].concat();
-                    Err(BindFailure { error, fd_opened, text, closed_text })
+                    Err(BindFailure {
+                        error,
+                        fd_opened,
+                        text,
+                        closed_text,
+                    })
                 }
             },
         }
@@ -95,18 +107,31 @@ impl Listener {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
             Err(error) => return Err(accept_failure(&error)),
         };
-        socket.set_nonblocking(true).map_err(|error| accept_failure(&error))?;
+        socket
+            .set_nonblocking(true)
+            .map_err(|error| accept_failure(&error))?;
         let accepts = if self.is_tcp {
             options.filters.accept_address(tcp::peer_ip(&address))
         } else {
-            options.filters.accept_process(|| net::peer_credentials(socket.as_raw_fd()).ok())
+            options
+                .filters
+                .accept_process(|| net::peer_credentials(socket.as_raw_fd()).ok())
         };
         if !accepts {
-            return Err(AcceptFailure { error: Error::Os(libc::EACCES), exhausted: false });
+            return Err(AcceptFailure {
+                error: Error::Os(libc::EACCES),
+                exhausted: false,
+            });
         }
-        let stream = if self.is_tcp { Stream::tcp(socket) } else { Stream::ipc(socket) };
+        let stream = if self.is_tcp {
+            Stream::tcp(socket)
+        } else {
+            Stream::ipc(socket)
+        };
         stream.apply_service_class(options);
-        stream.apply_connected(options).map_err(|error| accept_failure(&error))?;
+        stream
+            .apply_connected(options)
+            .map_err(|error| accept_failure(&error))?;
         Ok(Some(stream))
     }
 
@@ -128,7 +153,9 @@ impl Listener {
 
     /// Closes the descriptor, and removes the file of a wildcard. The errno if that fails.
     pub(crate) fn close(self) -> std::result::Result<(), i32> {
-        let Self { socket, temporary, .. } = self;
+        let Self {
+            socket, temporary, ..
+        } = self;
         drop(socket);
         temporary.map_or(Ok(()), |temporary| temporary.remove())
     }
@@ -136,7 +163,12 @@ impl Listener {
 
 fn accept_failure(error: &io::Error) -> AcceptFailure {
     let errno = error.raw_os_error().unwrap_or(libc::EIO);
-    let exhausted =
-        matches!(errno, libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM);
-    AcceptFailure { error: Error::Os(errno), exhausted }
+    let exhausted = matches!(
+        errno,
+        libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM
+    );
+    AcceptFailure {
+        error: Error::Os(errno),
+        exhausted,
+    }
 }

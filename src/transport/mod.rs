@@ -71,7 +71,10 @@ pub(crate) enum Connecting {
     /// It will be writable when it is up, or broken.
     InProgress(Stream),
     /// It failed; the number of the descriptor if one had been opened.
-    Failed { fd_opened: Option<RawFd>, error: Error },
+    Failed {
+        fd_opened: Option<RawFd>,
+        error: Error,
+    },
 }
 
 /// Other texts under which a tcp endpoint may be bound or connected: resolved as a connect address, then
@@ -79,7 +82,10 @@ pub(crate) enum Connecting {
 pub(crate) fn resolved_texts(text: &[u8], ipv6: bool) -> Vec<Box<[u8]>> {
     let mut texts: Vec<Box<[u8]>> = Vec::new();
     if let Ok(Endpoint::Tcp(address)) = Endpoint::parse(text, Use::Connect) {
-        for resolved in resolve::connect(&address.host, address.port, ipv6).into_iter().take(1) {
+        for resolved in resolve::connect(&address.host, address.port, ipv6)
+            .into_iter()
+            .take(1)
+        {
             texts.push(tcp::endpoint_text(resolved).into_bytes().into());
         }
     }

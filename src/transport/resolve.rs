@@ -12,9 +12,10 @@ use crate::sys::net;
 /// the wrong family.
 pub(crate) fn bind(host: &TcpHost, port: u16, ipv6: bool) -> Result<SocketAddr> {
     local(host, port, ipv6).or_else(|error| match host {
-        TcpHost::Name(name) => {
-            connect(&TcpHost::Name(name.clone()), port, ipv6).into_iter().next().ok_or(error)
-        }
+        TcpHost::Name(name) => connect(&TcpHost::Name(name.clone()), port, ipv6)
+            .into_iter()
+            .next()
+            .ok_or(error),
         _ => Err(error),
     })
 }
@@ -40,9 +41,11 @@ pub(crate) fn local(host: &TcpHost, port: u16, ipv6: bool) -> Result<SocketAddr>
 /// The addresses of a host that needs no look-up; `None` if it needs one.
 pub(crate) fn numeric(host: &TcpHost, port: u16, ipv6: bool) -> Option<Vec<SocketAddr>> {
     match host {
-        TcpHost::Literal(address, zone) => {
-            Some(literal(*address, zone.as_ref(), port, ipv6).into_iter().collect())
-        }
+        TcpHost::Literal(address, zone) => Some(
+            literal(*address, zone.as_ref(), port, ipv6)
+                .into_iter()
+                .collect(),
+        ),
         TcpHost::Any => Some(Vec::new()),
         TcpHost::Name(name) if name.is_empty() => Some(Vec::new()),
         TcpHost::Name(_) => None,
@@ -63,13 +66,20 @@ pub(crate) fn connect(host: &TcpHost, port: u16, ipv6: bool) -> Vec<SocketAddr> 
         Err(_) => return Vec::new(),
     };
     let of_family = |wanted_v6: bool| {
-        found.iter().copied().filter(move |address| address.is_ipv6() == wanted_v6)
+        found
+            .iter()
+            .copied()
+            .filter(move |address| address.is_ipv6() == wanted_v6)
     };
     if !ipv6 {
         return of_family(false).collect();
     }
     let own: Vec<SocketAddr> = of_family(true).collect();
-    if own.is_empty() { of_family(false).map(mapped).collect() } else { own }
+    if own.is_empty() {
+        of_family(false).map(mapped).collect()
+    } else {
+        own
+    }
 }
 
 fn literal(address: IpAddr, zone: Option<&Zone>, port: u16, ipv6: bool) -> Option<SocketAddr> {

@@ -29,11 +29,17 @@ enum Kind {
 
 impl Stream {
     pub(super) fn tcp(socket: Socket) -> Self {
-        Self { socket, kind: Kind::Tcp }
+        Self {
+            socket,
+            kind: Kind::Tcp,
+        }
     }
 
     pub(super) fn ipc(socket: Socket) -> Self {
-        Self { socket, kind: Kind::Ipc }
+        Self {
+            socket,
+            kind: Kind::Ipc,
+        }
     }
 
     /// Watches the descriptor, edge-triggered, for both directions.
@@ -150,12 +156,16 @@ impl Stream {
     pub(crate) fn endpoint_texts(&self) -> (String, String) {
         let text = |address: io::Result<SockAddr>| match (self.kind, address) {
             (_, Err(_)) => String::new(),
-            (Kind::Tcp, Ok(address)) => {
-                address.as_socket().map(tcp::endpoint_text).unwrap_or_default()
-            }
+            (Kind::Tcp, Ok(address)) => address
+                .as_socket()
+                .map(tcp::endpoint_text)
+                .unwrap_or_default(),
             (Kind::Ipc, Ok(address)) => ipc::endpoint_text(&address),
         };
-        (text(self.socket.local_addr()), text(self.socket.peer_addr()))
+        (
+            text(self.socket.local_addr()),
+            text(self.socket.peer_addr()),
+        )
     }
 }
 

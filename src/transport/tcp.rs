@@ -88,11 +88,19 @@ pub(crate) fn connect(
         Ok(socket) => socket,
         Err(error) if is_without_ipv6(&error, target) => {
             let Some(target) = unmapped(target) else {
-                return Connecting::Failed { fd_opened: None, error: error.into() };
+                return Connecting::Failed {
+                    fd_opened: None,
+                    error: error.into(),
+                };
             };
             return connect(target, source, options);
         }
-        Err(error) => return Connecting::Failed { fd_opened: None, error: error.into() },
+        Err(error) => {
+            return Connecting::Failed {
+                fd_opened: None,
+                error: error.into(),
+            };
+        }
     };
     let fd_opened = Some(socket.as_raw_fd());
     let begin = || {
@@ -105,7 +113,10 @@ pub(crate) fn connect(
     match begin() {
         Ok(()) => Connecting::Done(Stream::tcp(socket)),
         Err(error) if is_in_progress(&error) => Connecting::InProgress(Stream::tcp(socket)),
-        Err(error) => Connecting::Failed { fd_opened, error: error.into() },
+        Err(error) => Connecting::Failed {
+            fd_opened,
+            error: error.into(),
+        },
     }
 }
 
@@ -116,7 +127,11 @@ fn is_in_progress(error: &io::Error) -> bool {
 
 /// A socket with the options that precede bind or connect.
 fn open(address: SocketAddr, options: &StreamOptions) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     socket.set_nonblocking(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
