@@ -95,7 +95,7 @@ impl Context {
         }
         life.max_slots = options.max_sockets();
         for index in 0..options.io_threads() {
-            let (thread, handle) = IoThread::new(index)?;
+            let (thread, handle) = IoThread::new(index, Arc::clone(&self.lingering))?;
             let attributes = options.thread_attributes(index);
             life.joins
                 .push(sys::thread::spawn(&attributes, move || thread.run())?);

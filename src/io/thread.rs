@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token};
 
 use crate::clock;
+use crate::context::Lingering;
 use crate::error::Result;
 use crate::io::connection::{Connection, Outcome};
 use crate::io::listener::ListenerObject;
@@ -53,6 +54,7 @@ enum Kind {
 pub(crate) struct IoThread {
     poll: Poll,
     handle: Arc<IoHandle>,
+    lingering: Arc<Lingering>,
     objects: Objects,
     timers: Timers,
     /// Objects that have more to do at once.
@@ -72,12 +74,13 @@ pub(crate) struct Surroundings<'a> {
 
 impl IoThread {
     /// Opens the poll descriptor and the waker. Errors: those of the system (EMFILE).
-    pub(crate) fn new(index: usize) -> Result<(Self, Arc<IoHandle>)> {
+    pub(crate) fn new(index: usize, lingering: Arc<Lingering>) -> Result<(Self, Arc<IoHandle>)> {
         let poll = Poll::new()?;
         let handle = Arc::new(IoHandle::new(index, poll.registry())?);
         let thread = Self {
             poll,
             handle: Arc::clone(&handle),
+            lingering,
             objects: Objects::default(),
             timers: Timers::default(),
             ready: Vec::new(),
@@ -161,6 +164,10 @@ impl IoThread {
                 self.with_listener(id, ListenerObject::start);
             }
             IoCommand::Drive(id) => self.with_connection(id, Connection::drive),
+            // It ended before: it owes nothing.
+            IoCommand::Detach(id, _) if !self.objects.contains_key(&id) => {
+                self.lingering.finished(id);
+            }
             IoCommand::Detach(id, linger) => {
                 self.with_connection(id, |connection, around| connection.detach(linger, around));
             }

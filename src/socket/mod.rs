@@ -304,3 +304,6 @@ fn introduce(end: &mut PipeEnd, routing_id: &[u8]) {
         end.flush();
     }
 }
+
+#[cfg(test)]
+mod tests;

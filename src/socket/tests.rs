@@ -1,0 +1,67 @@
+//! Sockets end to end, inside the library: the C interface has its own tests in `capi-tests`.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use crate::context::Context;
+use crate::ffi::constants as c;
+use crate::message::Message;
+use crate::pipe::Incoming;
+use crate::socket::api::{self, SocketCell};
+
+fn open(context: &Arc<Context>, socket_type: i32) -> &'static SocketCell {
+    let socket = api::open(context, socket_type).expect("socket");
+    let limit = 10_000_i32.to_ne_bytes();
+    api::set_option(socket, c::ZMQ_RCVTIMEO, Some(&limit), 4).expect("timeout");
+    api::set_option(socket, c::ZMQ_SNDTIMEO, Some(&limit), 4).expect("timeout");
+    socket
+}
+
+fn last_endpoint(socket: &'static SocketCell) -> Vec<u8> {
+    let mut text = [0; 256];
+    let length = api::get_option(socket, c::ZMQ_LAST_ENDPOINT, &mut text).expect("endpoint");
+    text[..length - 1].to_vec()
+}
+
+fn receive(socket: &'static SocketCell) -> Vec<u8> {
+    let mut message = Message::new();
+    api::receive(socket, &mut Incoming::into_message(&mut message), false).expect("frame");
+    message.bytes().to_vec()
+}
+
+fn send(socket: &'static SocketCell, bytes: &[u8], more: bool) {
+    assert_eq!(api::send_bytes(socket, bytes, more, false), Ok(bytes.len()));
+}
+
+fn exchange(endpoint: &[u8]) {
+    let context = Arc::new(Context::new());
+    let pull = open(&context, c::ZMQ_PULL);
+    api::bind(pull, endpoint).expect("bind");
+    let push = open(&context, c::ZMQ_PUSH);
+    api::connect(push, &last_endpoint(pull)).expect("connect");
+    for size in [0, 1, 33, 34, 255, 256, 1024, 1025, 4096] {
+        send(push, &vec![7; size], true);
+        send(push, b"end", false);
+        assert_eq!(receive(pull).len(), size);
+        assert_eq!(receive(pull).len(), 3);
+    }
+    api::close(push).expect("close");
+    api::close(pull).expect("close");
+    assert_eq!(context.terminate(), Ok(()));
+}
+
+#[test]
+fn push_and_pull_over_inproc() {
+    exchange(b"inproc://a");
+}
+
+#[test]
+fn push_and_pull_over_tcp() {
+    exchange(b"tcp://127.0.0.1:*");
+}
+
+#[test]
+fn push_and_pull_over_ipc() {
+    exchange(b"ipc://*");
+}
