@@ -7,3 +7,5 @@ mod options;
 mod patterns;
 mod pipe;
 mod sync;
+mod timers;
+mod z85;
