@@ -287,11 +287,12 @@ fn change(
     let id = random(oracle.ids as u64 + 2) as i32;
     let interval = random(6);
     match random(5) {
-        0 | 1 => assert_eq!(
+        // Handlers that add would let the number explode.
+        0 | 1 if oracle.list.len() < 20 => assert_eq!(
             timers.add(time.at(now), interval, ()),
             oracle.add(now, interval)
         ),
-        2 => assert_eq!(timers.cancel(id).is_ok(), oracle.cancel(id)),
+        0..=2 => assert_eq!(timers.cancel(id).is_ok(), oracle.cancel(id)),
         3 => {
             let answer = timers.set_interval(time.at(now), id, interval);
             assert_eq!(answer.is_ok(), oracle.again(now, id, Some(interval)));
