@@ -96,3 +96,5 @@ mod transport;
 
 #[cfg(test)]
 mod architecture;
+mod timers;
+mod z85;
