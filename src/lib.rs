@@ -1,17 +1,98 @@
-//! Zeroxide: libzmq's C ABI on a Rust engine. (Map: to be written at the end of the first slice.)
+//! Zeroxide: libzmq's C ABI on a Rust engine.
+//!
+//! # The picture
+//!
+//! ```text
+//!  C program / binding
+//!       |   include/zmq.h (generated from ffi, committed, checked)
+//!  ffi ................. the only exported functions, the only errno, the only panic guard
+//!       |
+//!  context  socket  proxy  monitor  timers          objects an application owns
+//!               |
+//!           patterns --- patterns/parts              routing; one type per file
+//!               |
+//!             pipe ............ the only place where messages wait
+//!               |
+//!              io ............. threads, poll loop, timers, connection, connecter, listener --> transport
+//!               |
+//!           protocol --> mechanism                   sans-IO: bytes in, bytes and events out
+//!
+//!  message options endpoint error z85 clock random mailbox sync sys      leaves
+//! ```
+//! Dependencies point down; `architecture.rs` (a test) holds each module's imports against a table.
+//!
+//! # Three kinds of owner
+//!
+//! A **socket** is a [`socket`] core under a lock, entered by every API call, plus a mailbox that others
+//! push commands into. A **connection** lives from connect or accept to its end, homed on one I/O thread;
+//! the stream in it comes and goes. A **listener** is a plain value of its I/O thread. Nobody else owns
+//! anything that lives. Effects across owners are typed commands, `SocketCommand` and `IoCommand`, or
+//! marks on the two ends of a pipe.
+//!
+//! # Life of a message, tcp PUSH -> PULL
+//!
+//! 1. `ffi/message`: check the handle, take the value out of the C struct.
+//! 2. `socket/api::send` -> `Core::send_once`: stop flag, mailbox; `patterns/push` ->
+//!    `parts/load_balancer` picks the pipe and stays on it to the last frame.
+//! 3. `pipe`: append a record (wire bytes, or a header and a reference); commit at the last frame; if the
+//!    reader slept, post `IoCommand::Drive`.
+//! 4. `io/traffic::pump_out`: gather committed records, one vectored write. Kernel full: wait for
+//!    writability; the pipe fills; back-pressure.
+//! 5. The peer's `io/traffic::pump_in`: read into the thread's slab, `protocol` finds frames, records into
+//!    the inbound pipe, one commit a read. No credit: stop reading the stream.
+//! 6. Commit for a sleeping reader: `SocketCommand::Pipe(key, Readable)` into the mailbox, wake.
+//! 7. `socket/api::receive` -> `patterns/pull` -> `parts/fair_queue` -> `pipe.read`; credit goes back at
+//!    the low-water step.
+//!
+//! Over inproc: 1, 2, 3 and 6, 7 on the same pipe. Connect before bind parks the far end in
+//! `context/inproc`.
+//!
+//! # An option, from zmq_setsockopt to the kernel
+//!
+//! `ffi/socket` -> `socket/options` -> the row in `options/table` validates and stores it. bind and connect
+//! copy all options into a `Session`; `io` turns that into `transport::StreamOptions`, which are applied
+//! when a stream is opened or accepted. High-water marks, timeouts and linger are read where they are used.
+//!
+//! # A lost connection, until it is back
+//!
+//! `io/traffic` sees EOF or an error -> `io/connection::lose`: monitor event, pipe repaired (inbound tail
+//! rolled back, the rest of a cut outbound message skipped; types that subscribe are asked for a restart
+//! marker and all their topics) -> `io/connecter::wait` -> timer -> attempt -> handshake -> the peer's
+//! information goes into the pipe, then traffic.
+//!
+//! # zmq_close, until zmq_ctx_term returns
+//!
+//! `socket/close` takes the core out of its cell (the handle is refused from now on), removes inproc names,
+//! leaves every pipe, posts `Detach` with the linger time for every connection, frees the slot. Each
+//! connection drains its queue, then ends its stream in order (`io/closing`). `Context::terminate` waits for
+//! slots = 0 and lingering = 0, then stops the threads.
+//!
+//! # State machines
+//!
+//! connection phase (`io/connection`) · mechanism phase (`mechanism/*`) · connecter (`io/connecter`) · pipe
+//! end (`pipe/end`) · socket life (`ffi/handle`, `Core::stopped`) · context life (`context`).
 
 mod clock;
-mod context {
-    //! STAND-IN for the options alone until the real module is wired in.
-    pub(crate) mod options;
-    pub(crate) use options::ContextOptions;
-}
+mod context;
 mod decimal;
 mod endpoint;
 pub mod error;
 mod ffi;
+mod io;
+mod mailbox;
+mod mechanism;
 mod message;
+mod monitor;
 mod options;
 mod patterns;
 mod pipe;
+mod protocol;
+mod proxy;
+mod random;
+mod socket;
 mod sync;
+mod sys;
+mod transport;
+
+#[cfg(test)]
+mod architecture;

@@ -47,6 +47,9 @@ impl Lingering {
     }
 
     pub(crate) fn deregister(&self, waiter: &Arc<Waiter>) {
-        self.inner.lock().waiters.retain(|other| !Arc::ptr_eq(other, waiter));
+        self.inner
+            .lock()
+            .waiters
+            .retain(|other| !Arc::ptr_eq(other, waiter));
     }
 }

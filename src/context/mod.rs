@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+pub(crate) mod api;
 pub(crate) mod inproc;
 mod lingering;
 pub(crate) mod options;
@@ -96,7 +97,8 @@ impl Context {
         for index in 0..options.io_threads() {
             let (thread, handle) = IoThread::new(index)?;
             let attributes = options.thread_attributes(index);
-            life.joins.push(sys::thread::spawn(&attributes, move || thread.run())?);
+            life.joins
+                .push(sys::thread::spawn(&attributes, move || thread.run())?);
             life.threads.push(handle);
         }
         life.state = State::Started;
@@ -135,7 +137,11 @@ impl Context {
 
     pub(crate) fn remove_socket(&self, mailbox: &Arc<Mailbox<SocketCommand>>) {
         let mut life = self.life.lock();
-        if let Some(at) = life.sockets.iter().position(|other| Arc::ptr_eq(other, mailbox)) {
+        if let Some(at) = life
+            .sockets
+            .iter()
+            .position(|other| Arc::ptr_eq(other, mailbox))
+        {
             life.sockets.swap_remove(at);
         }
     }
@@ -192,7 +198,10 @@ impl Context {
             waiter.clear();
         };
         self.lingering.deregister(&waiter);
-        self.life.lock().waiters.retain(|other| !Arc::ptr_eq(other, &waiter));
+        self.life
+            .lock()
+            .waiters
+            .retain(|other| !Arc::ptr_eq(other, &waiter));
         waiter.clear();
         result?;
         let joins = {
@@ -208,9 +217,13 @@ impl Context {
         Ok(())
     }
 
-    /// A closing socket limits how long its earlier disconnected connections linger.
-    pub(crate) fn cap_linger(&self, thread: &IoHandle, connection: ObjectId, linger: Linger) {
-        thread.post(IoCommand::CapLinger(connection, linger));
+    /// A socket leaves a connection, which may go on sending for `linger`. Counted before the socket
+    /// stops counting, so that zmq_ctx_term overlooks nothing.
+    pub(crate) fn detach(&self, thread: &IoHandle, connection: ObjectId, linger: Linger) {
+        if linger != Linger::For(std::time::Duration::ZERO) {
+            self.lingering.begin(connection);
+        }
+        thread.post(IoCommand::Detach(connection, linger));
     }
 }
 

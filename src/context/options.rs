@@ -12,6 +12,7 @@ use std::ops::RangeInclusive;
 use crate::decimal;
 use crate::error::{Error, Result};
 use crate::ffi::constants as c;
+use crate::sys::thread::Attributes;
 
 /// Longest ZMQ_THREAD_NAME_PREFIX.
 const PREFIX_MAX: usize = 16;
@@ -39,17 +40,6 @@ pub(crate) struct ContextOptions {
     zero_copy_receive: bool,
     ipv6: bool,
     blocky: bool,
-}
-
-/// How a thread of the context is to run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ThreadAttributes {
-    /// At most 15 bytes.
-    pub(crate) name: String,
-    pub(crate) priority: Option<i32>,
-    pub(crate) sched_policy: Option<i32>,
-    /// The CPUs it may run on; empty = all.
-    pub(crate) cpus: Vec<i32>,
 }
 
 impl ContextOptions {
@@ -119,7 +109,7 @@ impl ContextOptions {
     }
 
     /// How I/O thread `index` is to run.
-    pub(crate) fn thread_attributes(&self, index: usize) -> ThreadAttributes {
+    pub(crate) fn thread_attributes(&self, index: usize) -> Attributes {
         let prefix = self
             .thread_name_prefix
             .split(|&byte| byte == 0)
@@ -134,11 +124,15 @@ impl ContextOptions {
             name.pop();
         }
         let set = |value: i32| (value >= 0).then_some(value);
-        ThreadAttributes {
+        Attributes {
             name,
             priority: set(self.thread_priority),
             sched_policy: set(self.thread_sched_policy),
-            cpus: self.thread_cpus.clone(),
+            cpus: self
+                .thread_cpus
+                .iter()
+                .filter_map(|&cpu| usize::try_from(cpu).ok())
+                .collect(),
         }
     }
 

@@ -16,7 +16,11 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn new(interval: i32, maximum: i32) -> Self {
-        Self { interval, maximum, previous: None }
+        Self {
+            interval,
+            maximum,
+            previous: None,
+        }
     }
 
     /// The next delay, or `None` if there is no next attempt. `random` is any uniform number.
@@ -25,7 +29,9 @@ impl Backoff {
             return None;
         }
         let delay = if self.maximum > 0 {
-            let grown = self.previous.map_or(self.interval, |delay| delay.saturating_mul(2));
+            let grown = self
+                .previous
+                .map_or(self.interval, |delay| delay.saturating_mul(2));
             grown.min(self.maximum)
         } else {
             let jitter = i64::from(random) % i64::from(self.interval);
@@ -60,10 +66,7 @@ mod tests {
 
     #[test]
     fn with_maximum_it_doubles_without_jitter() {
-        assert_eq!(
-            delays(20, 100, 7, 5),
-            [20, 40, 80, 100, 100].map(Some)
-        );
+        assert_eq!(delays(20, 100, 7, 5), [20, 40, 80, 100, 100].map(Some));
         assert_eq!(delays(50, 20, 7, 2), [Some(20); 2]);
         assert_eq!(delays(i32::MAX, i32::MAX, 1, 2), [Some(2_147_483_647); 2]);
     }

@@ -69,12 +69,19 @@ impl Closing {
         if now >= self.next_look {
             self.look(stream, now);
         }
-        Step { obligation_met: self.obligation_met, may_close: false }
+        Step {
+            obligation_met: self.obligation_met,
+            may_close: false,
+        }
     }
 
     /// When to call [`Closing::step`] again if nothing is heard of the peer.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        Some(if self.obligation_met { self.give_up_at } else { self.next_look })
+        Some(if self.obligation_met {
+            self.give_up_at
+        } else {
+            self.next_look
+        })
     }
 
     fn look(&mut self, stream: &Stream, now: Instant) {
@@ -91,6 +98,9 @@ impl Closing {
 
     fn over(&mut self) -> Step {
         self.obligation_met = true;
-        Step { obligation_met: true, may_close: true }
+        Step {
+            obligation_met: true,
+            may_close: true,
+        }
     }
 }

@@ -57,8 +57,13 @@ pub(crate) struct Connecter {
 enum State {
     Idle,
     Resolving,
-    Pending { stream: Stream, deadline: Option<Instant> },
-    Waiting { until: Instant },
+    Pending {
+        stream: Stream,
+        deadline: Option<Instant>,
+    },
+    Waiting {
+        until: Instant,
+    },
     Stopped,
 }
 
@@ -71,7 +76,10 @@ impl Connecter {
             state: State::Idle,
             attempt: 0,
             id: None,
-            texts: EndpointTexts { local: String::new(), remote: session.endpoint.to_string() },
+            texts: EndpointTexts {
+                local: String::new(),
+                remote: String::from_utf8_lossy(&session.endpoint).into_owned(),
+            },
             candidates: Vec::new(),
         }
     }
@@ -177,7 +185,10 @@ impl Connecter {
         around: &mut Surroundings<'_>,
     ) -> Attempt {
         match &self.state {
-            State::Pending { deadline: Some(deadline), .. } if *deadline <= around.now => {
+            State::Pending {
+                deadline: Some(deadline),
+                ..
+            } if *deadline <= around.now => {
                 self.close_pending(session, around);
                 self.wait(session, around)
             }
@@ -202,15 +213,15 @@ impl Connecter {
         };
         let milliseconds = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         session.emit(Event::ConnectRetried, milliseconds, &self.texts);
-        self.state = State::Waiting { until: around.now + delay };
+        self.state = State::Waiting {
+            until: around.now + delay,
+        };
         Attempt::Waiting
     }
 
-    /// The connection ends: a descriptor that is still connecting is closed.
-    pub(crate) fn abandon(&mut self, session: &Session) {
-        if let State::Pending { stream, .. } = std::mem::replace(&mut self.state, State::Stopped) {
-            session.emit(Event::Closed, fd_value(stream.as_raw_fd()), &self.texts);
-        }
+    /// The connection ends; a descriptor that is still connecting is closed with it.
+    pub(crate) fn abandon(&mut self) {
+        self.state = State::Stopped;
     }
 
     fn close_pending(&mut self, session: &Session, around: &mut Surroundings<'_>) {
@@ -221,11 +232,7 @@ impl Connecter {
     }
 
     /// Tries the addresses one after the other; when none is left the attempt has failed.
-    fn try_next_address(
-        &mut self,
-        session: &Session,
-        around: &mut Surroundings<'_>,
-    ) -> Attempt {
+    fn try_next_address(&mut self, session: &Session, around: &mut Surroundings<'_>) -> Attempt {
         let ConnectAddress::Tcp(address) = &self.address else {
             return self.wait(session, around);
         };
@@ -262,7 +269,11 @@ impl Connecter {
                 }
             }
             Connecting::InProgress(stream) => {
-                session.emit(Event::ConnectDelayed, fd_value(libc::EINPROGRESS), &self.texts);
+                session.emit(
+                    Event::ConnectDelayed,
+                    fd_value(libc::EINPROGRESS),
+                    &self.texts,
+                );
                 let Some(id) = self.id else {
                     return Attempt::Waiting;
                 };
@@ -270,19 +281,13 @@ impl Connecter {
                     return self.wait(session, around);
                 }
                 let timeout = u64::try_from(session.options.connect_timeout).unwrap_or(0);
-                let deadline =
-                    (timeout > 0).then(|| around.now + Duration::from_millis(timeout));
+                let deadline = (timeout > 0).then(|| around.now + Duration::from_millis(timeout));
                 self.state = State::Pending { stream, deadline };
                 Attempt::Waiting
             }
-            Connecting::Failed { fd_opened, error } => {
+            Connecting::Failed { fd_opened, .. } => {
                 if let Some(fd) = fd_opened {
                     session.emit(Event::Closed, fd_value(fd), &self.texts);
-                }
-                let refused = error == crate::error::Error::Os(libc::ECONNREFUSED);
-                if refused && session.stops_after_disconnect() {
-                    self.state = State::Stopped;
-                    return Attempt::Stopped;
                 }
                 if self.candidates.is_empty() {
                     self.wait(session, around)

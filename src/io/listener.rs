@@ -28,8 +28,17 @@ pub(crate) struct ListenerObject {
 
 impl ListenerObject {
     pub(crate) fn new(id: ObjectId, session: Session, listener: Listener) -> Self {
-        let texts = EndpointTexts { local: session.endpoint.to_string(), remote: String::new() };
-        Self { id, session, listener: Some(listener), texts, retry_at: None }
+        let texts = EndpointTexts {
+            local: String::from_utf8_lossy(&session.endpoint).into_owned(),
+            remote: String::new(),
+        };
+        Self {
+            id,
+            session,
+            listener: Some(listener),
+            texts,
+            retry_at: None,
+        }
     }
 
     pub(crate) fn id(&self) -> ObjectId {
@@ -62,7 +71,8 @@ impl ListenerObject {
                     };
                     let (local, remote) = stream.endpoint_texts();
                     let texts = EndpointTexts { local, remote };
-                    self.session.emit(Event::Accepted, fd_value(stream.as_raw_fd()), &texts);
+                    self.session
+                        .emit(Event::Accepted, fd_value(stream.as_raw_fd()), &texts);
                     let connection =
                         Connection::accepted(self.session.clone(), self.id, stream, around.now);
                     thread.add_load();
@@ -70,7 +80,8 @@ impl ListenerObject {
                 }
                 Err(failure) => {
                     let errno = crate::ffi::errno::number(failure.error);
-                    self.session.emit(Event::AcceptFailed, fd_value(errno), &self.texts);
+                    self.session
+                        .emit(Event::AcceptFailed, fd_value(errno), &self.texts);
                     if failure.exhausted {
                         self.retry_at = Some(around.now + ACCEPT_RETRY);
                         return Outcome::Wait;
@@ -99,7 +110,8 @@ impl ListenerObject {
             match listener.close() {
                 Ok(()) => self.session.emit(Event::Closed, fd_value(fd), &self.texts),
                 Err(errno) => {
-                    self.session.emit(Event::CloseFailed, fd_value(errno), &self.texts);
+                    self.session
+                        .emit(Event::CloseFailed, fd_value(errno), &self.texts);
                 }
             }
         }

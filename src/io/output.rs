@@ -26,7 +26,10 @@ const KEEP: usize = 4096;
 
 impl Output {
     pub(crate) fn new() -> Self {
-        Self { writable: true, ..Self::default() }
+        Self {
+            writable: true,
+            ..Self::default()
+        }
     }
 
     /// Nothing is left to send.

@@ -30,14 +30,27 @@ pub(crate) fn local(source: &TcpSource, ipv6: bool) -> Option<SocketAddr> {
 
 /// Looks `host` up on a thread of its own and posts the addresses, none if it failed.
 pub(crate) fn resolve(host: TcpHost, port: u16, ipv6: bool, reply: Reply) {
-    let failed = Reply { thread: Arc::clone(&reply.thread), ..reply };
-    let Reply { connection, attempt, .. } = failed;
+    let failed = Reply {
+        thread: Arc::clone(&reply.thread),
+        ..reply
+    };
+    let Reply {
+        connection,
+        attempt,
+        ..
+    } = failed;
     let look_up = move || {
         let addresses = resolve::connect(&host, port, ipv6);
-        reply.thread.post(IoCommand::Resolved(reply.connection, reply.attempt, addresses));
+        reply.thread.post(IoCommand::Resolved(
+            reply.connection,
+            reply.attempt,
+            addresses,
+        ));
     };
     // Without a thread it is a failed attempt like any other.
     if sys::thread::spawn_detached("ZMQbg/Resolve", look_up).is_err() {
-        failed.thread.post(IoCommand::Resolved(connection, attempt, Vec::new()));
+        failed
+            .thread
+            .post(IoCommand::Resolved(connection, attempt, Vec::new()));
     }
 }

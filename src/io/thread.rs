@@ -137,7 +137,9 @@ impl IoThread {
         let next = self.timers.next()?;
         let left = next.saturating_duration_since(clock::now());
         // Rounded up to the resolution of the wait: timers are never early, and never spin.
-        Some(Duration::from_millis(u64::try_from(left.as_micros().div_ceil(1000)).unwrap_or(u64::MAX)))
+        Some(Duration::from_millis(
+            u64::try_from(left.as_micros().div_ceil(1000)).unwrap_or(u64::MAX),
+        ))
     }
 
     fn handle_commands(&mut self) {
@@ -170,7 +172,9 @@ impl IoThread {
             IoCommand::CloseListener(id) => self.with_listener(id, ListenerObject::close),
             IoCommand::ListenerClosed(listener) => {
                 let accepted = |(id, object): (&ObjectId, &Object)| match &object.kind {
-                    Kind::Connection(connection) if connection.lock().accepted_by() == Some(listener) => {
+                    Kind::Connection(connection)
+                        if connection.lock().accepted_by() == Some(listener) =>
+                    {
                         Some(*id)
                     }
                     _ => None,
@@ -217,7 +221,14 @@ impl IoThread {
     }
 
     fn add(&mut self, id: ObjectId, kind: Kind) {
-        self.objects.insert(id, Object { kind, armed: None, scheduled: false });
+        self.objects.insert(
+            id,
+            Object {
+                kind,
+                armed: None,
+                scheduled: false,
+            },
+        );
     }
 
     fn with_connection(

@@ -11,10 +11,10 @@ use std::io::{self, IoSlice};
 use crate::error::{Error, Result};
 use crate::io::connection::{Connection, Live, Loss};
 use crate::io::thread::Surroundings;
-use crate::message::{Message, Slab, Storage};
-use crate::pipe::queue::{Gather, Special};
+use crate::message::{Slab, Storage};
+use crate::pipe::queue::{Gather, Run, Special};
 use crate::pipe::{COPY_LIMIT, Head, PipeEnd};
-use crate::protocol::{Event, ProtocolError};
+use crate::protocol::{self, Event, ProtocolError};
 
 /// Bytes read at once; the slab's size.
 const SLAB: usize = 128 * 1024;
@@ -34,7 +34,10 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     pub(crate) fn new() -> Result<Self> {
-        Ok(Self { slab: Slab::allocate(SLAB)?, gather: Gather::new() })
+        Ok(Self {
+            slab: Slab::allocate(SLAB)?,
+            gather: Gather::new(),
+        })
     }
 
     /// A buffer for bytes that nobody wants.
@@ -80,7 +83,10 @@ struct Large {
 
 impl Input {
     pub(crate) fn new() -> Self {
-        Self { readable: true, ..Self::default() }
+        Self {
+            readable: true,
+            ..Self::default()
+        }
     }
 }
 
@@ -161,10 +167,7 @@ impl Connection {
     }
 
     /// Goes on with bytes that were received earlier, when there was no credit.
-    fn decode_rest(
-        &mut self,
-        around: &mut Surroundings<'_>,
-    ) -> std::result::Result<Stopped, Loss> {
+    fn decode_rest(&mut self, around: &mut Surroundings<'_>) -> std::result::Result<Stopped, Loss> {
         let Some(live) = &mut self.live else {
             return Ok(Stopped::NeedsMore);
         };
@@ -194,7 +197,10 @@ impl Connection {
             return Ok(());
         }
         let bytes = around.scratch.slab.bytes().get(range).unwrap_or_default();
-        live.input.rest.try_reserve(bytes.len()).map_err(|_| out_of_memory())?;
+        live.input
+            .rest
+            .try_reserve(bytes.len())
+            .map_err(|_| out_of_memory())?;
         live.input.rest.extend_from_slice(bytes);
         Ok(())
     }
@@ -304,7 +310,8 @@ impl Connection {
         }
         live.zmtp.large_frame_done();
         if let Some(pipe) = self.pipe.as_mut().filter(|pipe| !pipe.is_write_closed()) {
-            pipe.append_storage(large.storage, large.more).map_err(|_| out_of_memory())?;
+            pipe.append_storage(large.storage, large.more)
+                .map_err(|_| out_of_memory())?;
             pipe.flush();
         }
         Ok(Some(received))
@@ -323,15 +330,15 @@ impl Connection {
             if let Some(head) = live.output.at_boundary() {
                 head.append(live.zmtp.poll_output());
             }
-            let has_run = live.traffic && prepare_run(live, &mut self.pipe, &mut self.restarts_awaited);
+            let has_run =
+                live.traffic && prepare_run(live, &mut self.pipe, &mut self.restarts_awaited);
             if !has_run && live.output.is_empty() {
                 return Ok(Pumped::Blocked);
             }
-            let run = &mut around.scratch.gather;
-            run.clear();
-            if has_run && let Some(pipe) = &mut self.pipe {
-                pipe.gather(WRITE_BUDGET, run);
-            }
+            let run = match &mut self.pipe {
+                Some(pipe) if has_run => pipe.gather(WRITE_BUDGET, &mut around.scratch.gather),
+                _ => Run::empty(),
+            };
             let written = match write_once(live, run) {
                 Ok(written) => written,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -346,7 +353,9 @@ impl Connection {
             };
             moved += written;
             let of_run = live.output.consume(written);
-            if of_run > 0 && let Some(pipe) = &mut self.pipe {
+            if of_run > 0
+                && let Some(pipe) = &mut self.pipe
+            {
                 live.output.note_messages();
                 if let Some(cut) = pipe.advance(of_run).cut {
                     live.output.take_cut(cut);
@@ -375,7 +384,9 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
                 let Some(head) = live.output.at_boundary() else {
                     return false;
                 };
-                encode_message(live_encoder(message), head);
+                if protocol::encode_frame(false, message.bytes(), head).is_err() {
+                    return false;
+                }
                 live.output.note_messages();
                 return false;
             }
@@ -384,9 +395,12 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
                     return false;
                 };
                 match pipe.take_special() {
-                    Some(Special::Restart) => *restarts_awaited = restarts_awaited.saturating_sub(1),
+                    Some(Special::Restart) => {
+                        *restarts_awaited = restarts_awaited.saturating_sub(1)
+                    }
                     Some(Special::Subscription { subscribe, topic }) if *restarts_awaited == 0 => {
-                        live.zmtp.encode_subscription(subscribe, &topic, head);
+                        // Without memory for it the peer misses the topic; nothing else suffers.
+                        let _ = live.zmtp.encode_subscription(subscribe, &topic, head);
                         live.output.note_messages();
                     }
                     _ => {}
@@ -399,17 +413,8 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
     }
 }
 
-fn live_encoder(message: Message) -> Message {
-    message
-}
-
-/// A ZMTP 2/3 traffic frame.
-fn encode_message(message: Message, out: &mut Vec<u8>) {
-    crate::protocol::encode_frame(message.more(), message.bytes(), out);
-}
-
 /// One system call for everything that is ready.
-fn write_once(live: &Live, run: &Gather) -> io::Result<usize> {
+fn write_once(live: &Live, run: Run<'_>) -> io::Result<usize> {
     let mut slices = [IoSlice::new(&[]); 2 + Gather::SLICES];
     let mut count = 0;
     let pending = [live.output.head(), live.output.body().unwrap_or_default()];
@@ -436,7 +441,9 @@ fn receive(live: &mut Live, room: &mut [u8]) -> std::result::Result<Option<usize
                 return Ok(None);
             }
             Err(error) => {
-                return Err(Loss::Stream(error.raw_os_error().unwrap_or(libc::ECONNRESET)));
+                return Err(Loss::Stream(
+                    error.raw_os_error().unwrap_or(libc::ECONNRESET),
+                ));
             }
         }
     }
@@ -457,10 +464,18 @@ impl Large {
     fn begin(more: bool, length: usize, head: &[u8]) -> std::result::Result<Self, Loss> {
         let capacity = length.min(FIRST_ALLOCATION.max(head.len()));
         let mut storage = Storage::allocate(capacity).map_err(|_| out_of_memory())?;
-        if let Some(front) = storage.bytes_mut().and_then(|bytes| bytes.get_mut(..head.len())) {
+        if let Some(front) = storage
+            .bytes_mut()
+            .and_then(|bytes| bytes.get_mut(..head.len()))
+        {
             front.copy_from_slice(head);
         }
-        Ok(Self { more, length, storage, received: head.len() })
+        Ok(Self {
+            more,
+            length,
+            storage,
+            received: head.len(),
+        })
     }
 
     /// Where the next bytes go. The storage doubles as the bytes arrive.
@@ -468,7 +483,10 @@ impl Large {
         if self.received == self.storage.len() {
             let capacity = self.length.min(self.storage.len().saturating_mul(2));
             let mut grown = Storage::allocate(capacity).map_err(|_| out_of_memory())?;
-            if let Some(front) = grown.bytes_mut().and_then(|bytes| bytes.get_mut(..self.received)) {
+            if let Some(front) = grown
+                .bytes_mut()
+                .and_then(|bytes| bytes.get_mut(..self.received))
+            {
                 front.copy_from_slice(self.storage.bytes());
             }
             self.storage = grown;
@@ -483,14 +501,15 @@ impl Large {
 
 fn copy_of(bytes: &[u8]) -> std::result::Result<Box<[u8]>, Loss> {
     let mut copy = Vec::new();
-    copy.try_reserve_exact(bytes.len()).map_err(|_| out_of_memory())?;
+    copy.try_reserve_exact(bytes.len())
+        .map_err(|_| out_of_memory())?;
     copy.extend_from_slice(bytes);
     Ok(copy.into_boxed_slice())
 }
 
 /// What the peer sent does not fit into memory: the connection ends like for a frame that is too large.
 fn out_of_memory() -> Loss {
-    Loss::Protocol(ProtocolError::MessageTooLarge)
+    Loss::Protocol(ProtocolError::OutOfMemory)
 }
 
 impl From<Error> for Loss {

@@ -1,170 +1,79 @@
-//! STAND-IN until the real module is merged: the same interface over a locked deque.
-#![allow(dead_code, missing_docs, clippy::all)]
-use crate::error::Result;
-use crate::message::{PeerInfo, Storage};
-use parking_lot::Mutex;
-use std::collections::VecDeque;
+//! One direction of a pipe: a queue with a single writer and a single reader.
+//!
+//! It holds **records**: ZMTP 2/3 traffic frames as they go on the wire, and [`Special`]s for everything
+//! else. They lie in linked chunks; the bytes grow from a chunk's beginning, the specials from its end:
+//!
+//! ```text
+//!  published (bytes, messages, specials, flags)      next
+//!  | frame | frame | header of a stored body |  free  | Special 1 | Special 0 |
+//!    0 ->                                                 <- capacity
+//! ```
+//!
+//! - A frame's header and copied body never straddle chunks. A body held by reference is
+//!   [`Special::Body`] at the position right behind its header. Other specials are records of their own,
+//!   between two frames. Nothing that a peer sends can become a special.
+//! - The writer appends privately. [`Writer::commit`] makes the whole messages appended so far visible
+//!   together, by one release store: later chunks are filled in first, the word of the chunk where the
+//!   reader may stand last. Bytes and message counts share that word, so they cannot disagree.
+//! - The reader puts itself to sleep ([`Reader::sleep`]); the commit after that says that it has to be
+//!   woken. Both sides store, fence and look (protocols: "Sleeping reader").
+//! - A chunk that was read goes back to the writer through a slot, so a steady stream allocates nothing.
+//!   A chunk grows only when the slot is empty, that is when the reader is behind.
+//!
+//! Called by `pipe` only. Must not know credit, conflation, or who is at the two ends.
+
+mod chunk;
+mod gather;
+mod reader;
+mod shared;
+mod writer;
+
+#[cfg(all(test, not(loom)))]
+mod tests;
+#[cfg(all(test, loom))]
+mod tests_loom;
+
+pub(crate) use gather::{Gather, Run};
+pub(crate) use reader::{Advanced, BodyRef, Cut, Item, Reader};
+pub(crate) use writer::Writer;
+
 use std::sync::Arc;
+
+use crate::message::{PeerInfo, Storage};
+use shared::Shared;
+
+/// What travels in a queue besides bytes. Counts as no message, except that the frame of a body may.
 #[derive(Debug)]
 pub(crate) enum Special {
+    /// The body, by reference, of the frame whose header precedes it.
     Body(Storage),
+    /// What the peer said of itself in the handshake; before the messages that it concerns.
     Peer(Arc<PeerInfo>),
-    Subscription { subscribe: bool, topic: Box<[u8]> },
+    /// A subscription or its end.
+    Subscription {
+        /// False to cancel it.
+        subscribe: bool,
+        /// The prefix.
+        topic: Box<[u8]>,
+    },
+    /// The socket begins anew: what precedes this was for a connection that is lost.
     Restart,
+    /// A reason to look at the pipe.
     Notify,
 }
-#[derive(Debug)]
-enum Rec {
-    Frame(bool, Vec<u8>),
-    Special(Special),
-}
-#[derive(Debug, Default)]
-struct Inner {
-    q: VecDeque<Rec>,
-    asleep: bool,
-}
-#[derive(Debug)]
-pub(crate) struct Writer {
-    inner: Arc<Mutex<Inner>>,
-    pending: Vec<Rec>,
-}
-#[derive(Debug)]
-pub(crate) struct Reader {
-    inner: Arc<Mutex<Inner>>,
-    cur: Option<Rec>,
-}
+
+/// Sizes of the chunks that a queue allocates one after the other, header included, as long as its
+/// reader is behind. An idle pipe holds none, a slow one little.
+const CHUNK_SIZES: &[usize] = &[512, 4096, 32 * 1024, 64 * 1024];
+
+/// Makes a queue. Nothing but a small head is allocated before the first record.
 pub(crate) fn queue() -> (Writer, Reader) {
-    let i: Arc<Mutex<Inner>> = Arc::default();
-    (
-        Writer {
-            inner: i.clone(),
-            pending: vec![],
-        },
-        Reader {
-            inner: i,
-            cur: None,
-        },
-    )
+    queue_with_chunks(CHUNK_SIZES)
 }
-#[derive(Debug)]
-pub(crate) enum Item<'a> {
-    Frame {
-        more: bool,
-        body: &'a [u8],
-        storage: bool,
-    },
-    Special(&'a Special),
-}
-#[derive(Debug)]
-pub(crate) enum BodyRef<'a> {
-    Copied(&'a [u8]),
-    Stored(Storage),
-}
-#[derive(Debug, Default)]
-pub(crate) struct Gather {
-    pub(crate) bytes: Vec<u8>,
-}
-#[derive(Debug)]
-pub(crate) struct Cut {
-    pub(crate) head: Vec<u8>,
-    pub(crate) body: Option<(Storage, usize)>,
-    pub(crate) more: bool,
-}
-#[derive(Debug)]
-pub(crate) struct Advanced {
-    pub(crate) messages: u64,
-    pub(crate) mid_message: bool,
-    pub(crate) cut: Option<Cut>,
-}
-impl Writer {
-    pub(crate) fn append(&mut self, more: bool, b: &[u8]) -> Result<()> {
-        self.pending.push(Rec::Frame(more, b.to_vec()));
-        Ok(())
-    }
-    pub(crate) fn append_storage(&mut self, more: bool, s: Storage) -> Result<()> {
-        self.append(more, s.bytes())
-    }
-    pub(crate) fn append_special(&mut self, s: Special) -> Result<()> {
-        self.pending.push(Rec::Special(s));
-        Ok(())
-    }
-    pub(crate) fn commit(&mut self) -> bool {
-        let mut i = self.inner.lock();
-        i.q.extend(self.pending.drain(..));
-        std::mem::take(&mut i.asleep)
-    }
-    pub(crate) fn rollback(&mut self) {
-        self.pending.clear()
-    }
-}
-impl Reader {
-    fn load(&mut self) {
-        if self.cur.is_none() {
-            let mut i = self.inner.lock();
-            i.asleep = false;
-            self.cur = i.q.pop_front();
-        }
-    }
-    pub(crate) fn peek(&mut self) -> Option<Item<'_>> {
-        self.load();
-        match self.cur.as_ref()? {
-            Rec::Frame(m, b) => Some(Item::Frame {
-                more: *m,
-                body: b,
-                storage: false,
-            }),
-            Rec::Special(s) => Some(Item::Special(s)),
-        }
-    }
-    pub(crate) fn skip(&mut self) {
-        self.load();
-        self.cur = None
-    }
-    pub(crate) fn take_special(&mut self) -> Option<Special> {
-        self.load();
-        match self.cur.take() {
-            Some(Rec::Special(s)) => Some(s),
-            o => {
-                self.cur = o;
-                None
-            }
-        }
-    }
-    pub(crate) fn read_with<R>(&mut self, f: impl FnOnce(bool, BodyRef<'_>) -> R) -> Option<R> {
-        self.load();
-        match self.cur.take() {
-            Some(Rec::Frame(m, b)) => Some(f(m, BodyRef::Copied(&b))),
-            o => {
-                self.cur = o;
-                None
-            }
-        }
-    }
-    pub(crate) fn sleep(&mut self) -> bool {
-        if self.cur.is_some() {
-            return false;
-        }
-        let mut i = self.inner.lock();
-        if i.q.is_empty() {
-            i.asleep = true;
-            true
-        } else {
-            false
-        }
-    }
-    pub(crate) fn gather(&mut self, _b: usize, _g: &mut Gather) {}
-    pub(crate) fn advance(&mut self, _n: usize) -> Advanced {
-        Advanced {
-            messages: 0,
-            mid_message: false,
-            cut: None,
-        }
-    }
-    pub(crate) fn discard_until_restart(&mut self) -> u64 {
-        0
-    }
-    pub(crate) fn drain_storages(&mut self) {
-        self.cur = None;
-        self.inner.lock().q.clear()
-    }
+
+/// As [`queue`], with chunks of these sizes: not empty, each at least [`chunk::MINIMUM`].
+pub(crate) fn queue_with_chunks(sizes: &'static [usize]) -> (Writer, Reader) {
+    let shared = crate::sync::Arc::new(Shared::new(sizes));
+    let writer = Writer::new(crate::sync::Arc::clone(&shared), sizes);
+    (writer, Reader::new(shared))
 }

@@ -1,0 +1,104 @@
+//! What a blocked thread sleeps on.
+
+#![forbid(unsafe_code)]
+
+use std::cell::RefCell;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::Result;
+#[cfg(loom)]
+use crate::sync::EventFd;
+use crate::sync::atomic::{AtomicBool, Ordering};
+#[cfg(not(loom))]
+use crate::sys::eventfd::EventFd;
+use crate::sys::fork;
+
+/// A descriptor with a mark that saves writing to it twice.
+///
+/// A thread has one of its own and registers it wherever something can happen that it waits for;
+/// sharing one between sleepers loses wake-ups. A handed-out ZMQ_FD is one too.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    event: EventFd,
+    /// The descriptor is, or is about to become, readable. Only ever swapped.
+    mark: AtomicBool,
+}
+
+impl Waiter {
+    /// Errors: those of opening a descriptor (EMFILE).
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            event: EventFd::new()?,
+            mark: AtomicBool::new(false),
+        })
+    }
+
+    /// The calling thread's own waiter, cleared. The same one each time, but for a forked child and a
+    /// thread that is ending (static destructors).
+    ///
+    /// Errors: those of opening a descriptor.
+    pub(crate) fn current() -> Result<Arc<Self>> {
+        thread_local! {
+            static CURRENT: RefCell<Option<(fork::Generation, Arc<Waiter>)>> =
+                const { RefCell::new(None) };
+        }
+        let generation = fork::generation();
+        let known = CURRENT.try_with(|current| match &*current.borrow() {
+            Some((made_in, waiter)) if *made_in == generation => Some(Arc::clone(waiter)),
+            _ => None,
+        });
+        if let Ok(Some(waiter)) = known {
+            if waiter.mark.load(Ordering::Relaxed) {
+                waiter.clear();
+            }
+            return Ok(waiter);
+        }
+        let fresh = Arc::new(Self::new()?);
+        // Without a thread-local the waiter lives for one call.
+        let _ = CURRENT.try_with(|current| {
+            current.replace(Some((generation, Arc::clone(&fresh))));
+        });
+        Ok(fresh)
+    }
+
+    /// Wakes whoever waits now or next, once.
+    pub(crate) fn wake(&self) {
+        if !self.mark.swap(true, Ordering::AcqRel) {
+            self.event.write();
+        }
+    }
+
+    /// Takes wake-ups back. The caller looks afterwards at what it was woken for.
+    ///
+    /// The order matters: a wake between the two steps leaves the descriptor readable, while the other
+    /// way round its write would be read away and the mark left standing, and nobody could wake any more.
+    pub(crate) fn clear(&self) {
+        self.event.read();
+        self.mark.swap(false, Ordering::AcqRel);
+    }
+
+    /// Sleeps until woken (true) or until `timeout` is over (false); `None` = for ever.
+    ///
+    /// `Interrupted` if a signal handler ran.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<bool> {
+        self.event.wait(timeout)
+    }
+
+    /// The descriptor, to be polled for reading among others. It lives as long as the waiter.
+    #[cfg(not(loom))]
+    pub(crate) fn descriptor(&self) -> RawFd {
+        std::os::fd::AsRawFd::as_raw_fd(&self.event)
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn descriptor(&self) -> RawFd {
+        -1
+    }
+
+    #[cfg(all(test, loom))]
+    pub(crate) fn is_raised(&self) -> bool {
+        self.event.is_raised()
+    }
+}

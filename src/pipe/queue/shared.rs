@@ -1,0 +1,136 @@
+//! What the two sides of a queue share besides chunks.
+
+#![allow(unsafe_code, reason = "frees chunks")]
+
+use std::cell::UnsafeCell;
+
+use crate::pipe::queue::chunk::{Chunk, Slot};
+use crate::sync::atomic::{AtomicBool, Ordering};
+
+/// The head of a queue.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Where the reader goes on when it has no chunk: the beginning, and after a trim.
+    pub(super) first: Slot,
+    /// The reader sleeps: the next commit has to wake it. Only ever swapped.
+    pub(super) asleep: AtomicBool,
+    /// A chunk on its way back to the writer.
+    spare: Slot,
+    /// Capacities of chunks that are worth keeping.
+    kept: std::ops::RangeInclusive<usize>,
+    /// Where the reader stood when it was dropped.
+    rest: UnsafeCell<Rest>,
+}
+
+/// A position in the queue.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    pub(super) chunk: Option<Chunk>,
+    /// Specials of the chunk that were taken.
+    pub(super) specials: usize,
+}
+
+// SAFETY: chunks hold bytes and specials, which are all Send, as asserted below.
+unsafe impl Send for Shared {}
+// SAFETY: the slots and the flag are atomic; `rest` is written by the reader's drop and read when the last
+// of the two sides is gone, which the reference count orders.
+unsafe impl Sync for Shared {}
+
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<crate::pipe::queue::Special>();
+};
+
+impl Shared {
+    pub(super) fn new(sizes: &[usize]) -> Self {
+        // The smallest size is for pipes that see a few messages only.
+        let first = sizes.get(1).or(sizes.first()).copied().unwrap_or_default();
+        let last = sizes.last().copied().unwrap_or_default();
+        Self {
+            first: Slot::new(),
+            asleep: AtomicBool::new(false),
+            spare: Slot::new(),
+            // In sizes with the header; a capacity is less by that.
+            kept: first.saturating_sub(64)..=last,
+            rest: UnsafeCell::new(Rest::default()),
+        }
+    }
+
+    /// Keeps a chunk for the writer, or frees it.
+    ///
+    /// # Safety
+    /// The chunk is alive, its specials are gone, and nobody else knows it.
+    pub(super) unsafe fn recycle(&self, chunk: Chunk) {
+        // SAFETY: alive.
+        let capacity = unsafe { chunk.capacity() };
+        let surplus = if self.kept.contains(&capacity) {
+            self.spare.exchange(chunk)
+        } else {
+            Some(chunk)
+        };
+        if let Some(surplus) = surplus {
+            // SAFETY: either the caller's or one that was in the slot: known to nobody else.
+            unsafe { surplus.free() };
+        }
+    }
+
+    /// A chunk with room for `need` bytes that was read to its end.
+    pub(super) fn reuse(&self, need: usize) -> Option<Chunk> {
+        let chunk = self.spare.take()?;
+        // SAFETY: chunks in the slot are alive and known to nobody else.
+        let capacity = unsafe { chunk.capacity() };
+        if capacity < need {
+            // SAFETY: as above.
+            unsafe { chunk.free() };
+            return None;
+        }
+        // SAFETY: as above; whoever put it there had taken its specials.
+        unsafe { chunk.reset() };
+        Some(chunk)
+    }
+
+    /// Frees the chunk that is kept, if any.
+    pub(super) fn drop_spare(&self) {
+        if let Some(chunk) = self.spare.take() {
+            // SAFETY: chunks in the slot are alive and known to nobody else.
+            unsafe { chunk.free() };
+        }
+    }
+
+    /// Notes where the reader stands for good.
+    ///
+    /// # Safety
+    /// Called by the reader, once, in its drop.
+    pub(super) unsafe fn leave(&self, rest: Rest) {
+        let place = self.rest.get();
+        // SAFETY: only the reader writes, and nobody reads before both sides are gone.
+        unsafe { place.write(rest) };
+    }
+}
+
+impl Drop for Shared {
+    /// Both sides are gone: drops what nobody read, and the chunks.
+    fn drop(&mut self) {
+        self.drop_spare();
+        let Rest { chunk, specials } = std::mem::take(self.rest.get_mut());
+        let mut taken = specials;
+        let mut at = chunk.or_else(|| self.first.take());
+        while let Some(chunk) = at {
+            // SAFETY: reached from the reader's place, so alive; nobody else is there.
+            let word = unsafe { chunk.published(Ordering::Relaxed) };
+            // SAFETY: published, not taken, and nobody else is there.
+            unsafe { chunk.drop_specials(taken, word.specials()) };
+            taken = 0;
+            at = if word.leads_to_head() {
+                self.first.take()
+            } else if word.is_sealed() {
+                // SAFETY: alive.
+                unsafe { chunk.next() }
+            } else {
+                None
+            };
+            // SAFETY: alive, and the way on is known.
+            unsafe { chunk.free() };
+        }
+    }
+}

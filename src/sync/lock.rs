@@ -1,0 +1,136 @@
+//! A futex lock whose whole state is one word in the lock itself.
+//!
+//! parking_lot keeps its waiters in a process-global table: a fork at the wrong moment leaves that table
+//! locked in the child, and with it every contended lock of a fresh context there.
+
+#![allow(
+    unsafe_code,
+    reason = "the futex system call and lock_api's unsafe trait"
+)]
+
+use std::hint::spin_loop;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A lock for a socket's core or a connection.
+pub(crate) type Lock<T> = lock_api::Mutex<RawLock, T>;
+/// What [`Lock::lock`] returns.
+pub(crate) type LockGuard<'a, T> = lock_api::MutexGuard<'a, RawLock, T>;
+/// A [`LockGuard`] for a part of the content.
+pub(crate) type MappedLockGuard<'a, T> = lock_api::MappedMutexGuard<'a, RawLock, T>;
+
+const FREE: u32 = 0;
+const HELD: u32 = 1;
+/// Held, and somebody may sleep on the word.
+const CONTENDED: u32 = 2;
+
+/// Turns before a thread sleeps. Critical sections are short, but a holder that was preempted does not
+/// come back while others spin.
+const SPINS: u32 = 40;
+
+/// The raw lock: three states in one word.
+#[derive(Debug)]
+pub(crate) struct RawLock {
+    state: AtomicU32,
+}
+
+// SAFETY: `lock` returns only after it changed the word from FREE to a held state, and only `unlock`
+// changes it back, so at most one thread holds the lock.
+unsafe impl lock_api::RawMutex for RawLock {
+    #[expect(
+        clippy::declare_interior_mutable_const,
+        reason = "lock_api wants a constant to start from"
+    )]
+    const INIT: Self = Self {
+        state: AtomicU32::new(FREE),
+    };
+
+    type GuardMarker = lock_api::GuardNoSend;
+
+    #[inline]
+    fn lock(&self) {
+        if !self.try_lock() {
+            self.lock_contended();
+        }
+    }
+
+    #[inline]
+    fn try_lock(&self) -> bool {
+        self.state
+            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    #[inline]
+    unsafe fn unlock(&self) {
+        if self.state.swap(FREE, Ordering::Release) == CONTENDED {
+            wake_one(&self.state);
+        }
+    }
+
+    fn is_locked(&self) -> bool {
+        self.state.load(Ordering::Relaxed) != FREE
+    }
+}
+
+impl RawLock {
+    #[cold]
+    fn lock_contended(&self) {
+        let mut state = self.spin();
+        if state == FREE {
+            match self
+                .state
+                .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
+            {
+                Ok(_) => return,
+                Err(other) => state = other,
+            }
+        }
+        loop {
+            // Whoever got here cannot know whether others sleep, so it takes the lock as contended.
+            if state != CONTENDED && self.state.swap(CONTENDED, Ordering::Acquire) == FREE {
+                return;
+            }
+            wait_while(&self.state, CONTENDED);
+            state = self.spin();
+        }
+    }
+
+    /// Waits for a change for a short time; the last state seen.
+    fn spin(&self) -> u32 {
+        let mut turns = SPINS;
+        loop {
+            let state = self.state.load(Ordering::Relaxed);
+            if state != HELD || turns == 0 {
+                return state;
+            }
+            spin_loop();
+            turns -= 1;
+        }
+    }
+}
+
+/// Sleeps while the word has this value; returns spuriously at will.
+fn wait_while(word: &AtomicU32, value: u32) {
+    // SAFETY: the address is that of a live word; the kernel reads it and nothing else.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
+            value,
+            std::ptr::null::<libc::timespec>(),
+        );
+    }
+}
+
+fn wake_one(word: &AtomicU32) {
+    // SAFETY: only the address is used, as a key; the word may even be gone by now.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
+            1,
+        );
+    }
+}

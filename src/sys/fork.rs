@@ -1,0 +1,138 @@
+//! Telling a forked child from the process that made an object.
+//!
+//! A page that the kernel empties in a child (`MADV_WIPEONFORK`, Linux 4.14) holds the generation of
+//! the process: asking costs one load. Without such a page the process id is asked for.
+
+#![allow(unsafe_code, reason = "mmap, madvise and the page they make")]
+
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+/// Names a process: a forked child has another one than its parent. Kept in every object that a child
+/// must not use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Generation(u64);
+
+/// The page's first word: the generation, 0 until it was first asked for in this process. NULL until
+/// there is a page; [`NO_PAGE`] if there cannot be one.
+static PAGE: AtomicPtr<AtomicU64> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Stands in [`PAGE`] for "ask for the process id". Its value is never read.
+static NO_PAGE: AtomicU64 = AtomicU64::new(0);
+
+/// The last generation given out in this process or its ancestors. Not wiped.
+static LAST: AtomicU64 = AtomicU64::new(0);
+
+/// The generation of the calling process. Async-signal-safe but for the first call.
+#[inline]
+pub(crate) fn generation() -> Generation {
+    let page = PAGE.load(Ordering::Acquire);
+    if !page.is_null() && !std::ptr::eq(page, &NO_PAGE) {
+        // SAFETY: a page that stands in `PAGE` is never unmapped, here or in a child.
+        let word = unsafe { &*page };
+        let generation = word.load(Ordering::Relaxed);
+        if generation != 0 {
+            return Generation(generation);
+        }
+        return begin(word);
+    }
+    without_page(page)
+}
+
+/// True in a forked child of the process that `generation` names.
+#[inline]
+pub(crate) fn in_child_of(made_in: Generation) -> bool {
+    generation() != made_in
+}
+
+/// The first time in this process: takes a number that no ancestor had.
+#[cold]
+fn begin(word: &AtomicU64) -> Generation {
+    let fresh = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+    match word.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => Generation(fresh),
+        Err(other) => Generation(other),
+    }
+}
+
+#[cold]
+fn without_page(page: *const AtomicU64) -> Generation {
+    if page.is_null() {
+        let page = map_page().unwrap_or((&raw const NO_PAGE).cast_mut());
+        // A thread that lost the race leaks a page, once.
+        let _ = PAGE.compare_exchange(
+            std::ptr::null_mut(),
+            page,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        return generation();
+    }
+    // SAFETY: getpid has no preconditions.
+    let pid = unsafe { libc::getpid() };
+    Generation(u64::from(pid.unsigned_abs()))
+}
+
+/// A page that reads zero in a child.
+fn map_page() -> Option<*mut AtomicU64> {
+    // Any size up to a page maps, and wipes, a whole one.
+    const SIZE: usize = 4096;
+    // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing that exists.
+    let page = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            SIZE,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    if page == libc::MAP_FAILED {
+        return None;
+    }
+    // SAFETY: the range is the mapping just made.
+    let advised = unsafe { libc::madvise(page, SIZE, libc::MADV_WIPEONFORK) };
+    if advised != 0 {
+        // SAFETY: the mapping just made, which nobody else knows.
+        unsafe { libc::munmap(page, SIZE) };
+        return None;
+    }
+    // Zero-filled and page-aligned: a valid atomic zero.
+    Some(page.cast())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stays_the_same_within_a_process() {
+        let first = generation();
+        let others: Vec<_> = (0..4).map(|_| std::thread::spawn(generation)).collect();
+        for other in others {
+            assert_eq!(other.join().unwrap(), first);
+        }
+        assert!(!in_child_of(first));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "miri cannot fork")]
+    fn a_child_is_told_from_its_parent() {
+        let parent = generation();
+        // SAFETY: the child calls nothing but async-signal-safe functions before it exits.
+        let child = unsafe { libc::fork() };
+        assert!(child >= 0);
+        if child == 0 {
+            let is_child = in_child_of(parent);
+            let is_stable = generation() == generation();
+            // SAFETY: ends the child at once.
+            unsafe { libc::_exit(if is_child && is_stable { 0 } else { 1 }) };
+        }
+        let mut status = -1;
+        // SAFETY: waits for the child made above; `status` is writable.
+        let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+        assert_eq!(waited, child);
+        assert_eq!(status, 0, "the child did not notice that it is one");
+        assert!(!in_child_of(parent));
+    }
+}

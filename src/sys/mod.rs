@@ -1,0 +1,20 @@
+//! Corners of the operating system. Everything above is portable; a port to another system supplies:
+//!
+//! - [`eventfd`]: a descriptor that one thread makes readable and another waits for;
+//! - [`fork`]: a number that is another one in a forked child;
+//! - [`net`]: unsent bytes of a stream, peer credentials, group membership, interfaces;
+//! - [`poll`]: waiting for descriptors, interrupted by signal handlers;
+//! - [`random`]: the system's random source;
+//! - [`thread`]: threads with a name, blocked signals and scheduling.
+//!
+//! Called from everywhere above. Must not know anything of this library.
+
+#![allow(unsafe_code, reason = "the fence around system calls")]
+
+#[cfg(not(loom))]
+pub(crate) mod eventfd;
+pub(crate) mod fork;
+pub(crate) mod net;
+pub(crate) mod poll;
+pub(crate) mod random;
+pub(crate) mod thread;

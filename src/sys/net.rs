@@ -1,0 +1,173 @@
+//! Corners of the socket interface that no package covers: queue lengths, credentials, interfaces.
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+
+use crate::error::{Error, Result};
+
+/// Bytes in the send queue of a stream (SIOCOUTQ).
+pub(crate) fn unsent(fd: RawFd) -> io::Result<usize> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the request fills an int.
+    let result = unsafe { libc::ioctl(fd, libc::TIOCOUTQ, &mut bytes) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(usize::try_from(bytes).unwrap_or(0))
+}
+
+/// Takes over a descriptor of the caller's. `BadDescriptor` if it is not open.
+pub(crate) fn adopt(fd: RawFd) -> Result<OwnedFd> {
+    // SAFETY: no memory is involved.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
+    if flags < 0 {
+        return Err(Error::BadDescriptor);
+    }
+    // SAFETY: no memory is involved.
+    let _ = unsafe { libc::fcntl(fd, libc::F_SETFD, flags | libc::FD_CLOEXEC) };
+    // SAFETY: it is open, and ZMQ_USE_FD hands it over to us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Who is at the other end of a unix socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Credentials {
+    pub(crate) pid: i32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+/// SO_PEERCRED.
+pub(crate) fn peer_credentials(fd: RawFd) -> io::Result<Credentials> {
+    let mut found = libc::ucred {
+        pid: 0,
+        uid: 0,
+        gid: 0,
+    };
+    let mut length = size_of::<libc::ucred>() as libc::socklen_t;
+    let target = std::ptr::from_mut(&mut found).cast();
+    // SAFETY: `target` has room for `length` bytes.
+    let result =
+        unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_PEERCRED, target, &mut length) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(Credentials {
+        pid: found.pid,
+        uid: found.uid,
+        gid: found.gid,
+    })
+}
+
+/// The user of `uid` is listed as a member of group `gid`, or it is the user's primary group.
+pub(crate) fn is_member(uid: u32, gid: u32) -> bool {
+    groups_of(uid).contains(&gid)
+}
+
+fn groups_of(uid: u32) -> Vec<u32> {
+    const TEXTS: usize = 16 * 1024;
+    let mut entry = MaybeUninit::<libc::passwd>::uninit();
+    let mut texts = vec![0; TEXTS];
+    let mut found = std::ptr::null_mut();
+    // SAFETY: all pointers are live, `texts` has the length given.
+    let result = unsafe {
+        libc::getpwuid_r(
+            uid,
+            entry.as_mut_ptr(),
+            texts.as_mut_ptr(),
+            TEXTS,
+            &mut found,
+        )
+    };
+    if result != 0 || found.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: found, so the entry is filled; its texts live in `texts`.
+    let entry = unsafe { entry.assume_init() };
+    let mut groups = vec![0; 256];
+    let mut count = groups.len() as libc::c_int;
+    // SAFETY: the name is a C string, `groups` has room for `count` entries.
+    let result =
+        unsafe { libc::getgrouplist(entry.pw_name, entry.pw_gid, groups.as_mut_ptr(), &mut count) };
+    // -1: there are more than fit; those that fit are there.
+    let filled = if result < 0 {
+        groups.len()
+    } else {
+        usize::try_from(count).unwrap_or(0)
+    };
+    groups.truncate(filled);
+    groups
+}
+
+/// The number of a network interface.
+pub(crate) fn interface_index(name: &str) -> Option<u32> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: a C string.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    (index != 0).then_some(index)
+}
+
+/// The name of a network interface.
+pub(crate) fn interface_name(index: u32) -> Option<String> {
+    let mut name = [0; libc::IF_NAMESIZE];
+    // SAFETY: the buffer has the length that the call wants.
+    let found = unsafe { libc::if_indextoname(index, name.as_mut_ptr()) };
+    if found.is_null() {
+        return None;
+    }
+    // SAFETY: the call filled the buffer with a C string.
+    let name = unsafe { CStr::from_ptr(name.as_ptr()) };
+    Some(name.to_string_lossy().into_owned())
+}
+
+/// The addresses of an interface in the system's order, port 0. `NoDevice` if there is none of that name.
+pub(crate) fn interface_addresses(name: &str) -> Result<Vec<SocketAddr>> {
+    let mut list = std::ptr::null_mut();
+    // SAFETY: fills the pointer with a list, which is freed below.
+    if unsafe { libc::getifaddrs(&mut list) } != 0 {
+        return Err(io::Error::last_os_error().into());
+    }
+    let mut found = Vec::new();
+    let mut next = list;
+    // SAFETY: null, or an entry of the list that is not yet freed.
+    while let Some(entry) = unsafe { next.as_ref() } {
+        // SAFETY: the name of an entry is a C string.
+        let own = unsafe { CStr::from_ptr(entry.ifa_name) };
+        if own.to_bytes() == name.as_bytes() {
+            // SAFETY: null, or a socket address as long as its family says.
+            found.extend(unsafe { socket_address(entry.ifa_addr) });
+        }
+        next = entry.ifa_next;
+    }
+    // SAFETY: from getifaddrs, freed once.
+    unsafe { libc::freeifaddrs(list) };
+    if found.is_empty() {
+        Err(Error::NoDevice)
+    } else {
+        Ok(found)
+    }
+}
+
+/// # Safety
+/// `address` is null or points to a socket address that is as long as its family says.
+unsafe fn socket_address(address: *const libc::sockaddr) -> Option<SocketAddr> {
+    // SAFETY: by contract.
+    let family = libc::c_int::from(unsafe { address.as_ref() }?.sa_family);
+    match family {
+        libc::AF_INET => {
+            // SAFETY: the family says so.
+            let v4 = unsafe { &*address.cast::<libc::sockaddr_in>() };
+            Some((Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr)), 0).into())
+        }
+        libc::AF_INET6 => {
+            // SAFETY: the family says so.
+            let v6 = unsafe { &*address.cast::<libc::sockaddr_in6>() };
+            let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
+            Some(SocketAddrV6::new(ip, 0, 0, v6.sin6_scope_id).into())
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,174 @@
+//! A listening socket, whatever the transport. Contract: transports.md section 6.
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use socket2::Socket;
+
+use crate::endpoint::ConnectAddress;
+use crate::error::Error;
+use crate::sys::net;
+use crate::transport::ipc::Temporary;
+use crate::transport::{Stream, StreamOptions, address_text, ipc, tcp};
+
+/// Accepts peers; closed when dropped.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    socket: Socket,
+    is_tcp: bool,
+    temporary: Option<Temporary>,
+}
+
+/// A listener and the endpoint that it is known by.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    pub(crate) listener: Listener,
+    /// ZMQ_LAST_ENDPOINT.
+    pub(crate) last_endpoint: Vec<u8>,
+}
+
+/// Why a bind failed, and what its monitor events say.
+#[derive(Debug)]
+pub(crate) struct BindFailure {
+    pub(crate) error: Error,
+    /// The descriptor that had been opened: CLOSED precedes BIND_FAILED.
+    pub(crate) fd_opened: Option<RawFd>,
+    /// The text of BIND_FAILED.
+    pub(crate) text: Vec<u8>,
+    /// The text of CLOSED.
+    pub(crate) closed_text: Vec<u8>,
+}
+
+/// Why an accept brought nobody.
+#[derive(Debug)]
+pub(crate) struct AcceptFailure {
+    pub(crate) error: Error,
+    /// Descriptors or memory ran out: whoever waits in the backlog stays there, without a further signal.
+    pub(crate) exhausted: bool,
+}
+
+impl Listener {
+    /// Binds and listens in the caller's thread.
+    pub(crate) fn bind(
+        address: &ConnectAddress,
+        options: &StreamOptions,
+    ) -> std::result::Result<Bound, BindFailure> {
+        let text = address_text(address).into_bytes();
+        match address {
+            ConnectAddress::Tcp(tcp_address) => match tcp::bind(tcp_address, options) {
+                Ok((socket, local)) => Ok(Bound {
+                    listener: Self {
+                        socket,
+                        is_tcp: true,
+                        temporary: None,
+                    },
+                    last_endpoint: tcp::endpoint_text(local).into_bytes(),
+                }),
+                Err((error, fd_opened)) => Err(BindFailure {
+                    error,
+                    fd_opened,
+                    text,
+                    closed_text: Vec::new(),
+                }),
+            },
+            ConnectAddress::Ipc(ipc_address) => match ipc::bind(ipc_address, options) {
+                Ok(bound) => Ok(Bound {
+                    listener: Self {
+                        socket: bound.socket,
+                        is_tcp: false,
+                        temporary: bound.temporary,
+                    },
+                    last_endpoint: bound.text,
+                }),
+                Err((error, fd_opened)) => {
+                    let closed_text = [b"ipc://", text.as_slice()].concat();
+                    Err(BindFailure {
+                        error,
+                        fd_opened,
+                        text,
+                        closed_text,
+                    })
+                }
+            },
+        }
+    }
+
+    /// Takes the next peer; `None` if nobody waits.
+    pub(crate) fn accept(
+        &self,
+        options: &StreamOptions,
+    ) -> std::result::Result<Option<Stream>, AcceptFailure> {
+        let (socket, address) = match self.socket.accept() {
+            Ok(accepted) => accepted,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) => return Err(accept_failure(&error)),
+        };
+        socket
+            .set_nonblocking(true)
+            .map_err(|error| accept_failure(&error))?;
+        let accepts = if self.is_tcp {
+            options.filters.accept_address(tcp::peer_ip(&address))
+        } else {
+            options
+                .filters
+                .accept_process(|| net::peer_credentials(socket.as_raw_fd()).ok())
+        };
+        if !accepts {
+            return Err(AcceptFailure {
+                error: Error::Os(libc::EACCES),
+                exhausted: false,
+            });
+        }
+        let stream = if self.is_tcp {
+            Stream::tcp(socket)
+        } else {
+            Stream::ipc(socket)
+        };
+        stream.apply_service_class(options);
+        stream
+            .apply_connected(options)
+            .map_err(|error| accept_failure(&error))?;
+        Ok(Some(stream))
+    }
+
+    /// Watches the descriptor, edge-triggered.
+    pub(crate) fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
+        let fd = self.socket.as_raw_fd();
+        registry.register(&mut SourceFd(&fd), token, Interest::READABLE)
+    }
+
+    /// Ends [`Listener::register`].
+    pub(crate) fn deregister(&self, registry: &Registry) {
+        // It was registered, or the registration failed and there is nothing to undo.
+        let _ = registry.deregister(&mut SourceFd(&self.socket.as_raw_fd()));
+    }
+
+    pub(crate) fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+
+    /// Closes the descriptor, and removes the file of a wildcard. The errno if that fails.
+    pub(crate) fn close(self) -> std::result::Result<(), i32> {
+        let Self {
+            socket, temporary, ..
+        } = self;
+        drop(socket);
+        temporary.map_or(Ok(()), |temporary| temporary.remove())
+    }
+}
+
+fn accept_failure(error: &io::Error) -> AcceptFailure {
+    let errno = error.raw_os_error().unwrap_or(libc::EIO);
+    let exhausted = matches!(
+        errno,
+        libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM
+    );
+    AcceptFailure {
+        error: Error::Os(errno),
+        exhausted,
+    }
+}
