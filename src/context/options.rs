@@ -199,7 +199,7 @@ impl Default for ContextOptions {
 struct Row {
     #[cfg_attr(
         not(test),
-        expect(dead_code, reason = "for the test against the contract")
+        allow(dead_code, reason = "for the test against the contract")
     )]
     name: &'static str,
     number: i32,

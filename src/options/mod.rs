@@ -96,4 +96,8 @@ pub(crate) fn get(
 }
 
 #[cfg(test)]
+mod contract_tests;
+#[cfg(test)]
+mod documentation;
+#[cfg(test)]
 mod tests;

@@ -27,7 +27,7 @@ pub(crate) struct Row {
 #[derive(Debug)]
 #[cfg_attr(
     not(test),
-    expect(dead_code, reason = "a test writes docs/options.md from it")
+    allow(dead_code, reason = "a test writes docs/options.md from it")
 )]
 pub(crate) struct Documentation {
     pub(crate) alias: &'static str,

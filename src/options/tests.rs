@@ -1,1 +1,382 @@
-//! The table against the contract's, and against behaviour.
+//! Options as callers see them.
+
+use std::net::IpAddr;
+
+use super::PatternOption as P;
+use super::*;
+use crate::context::ContextOptions;
+use crate::ffi::constants as c;
+use crate::patterns::TYPES;
+
+/// Every stored byte value comes back, and only the documented ones can be emptied.
+#[test]
+fn bytes_come_back() {
+    let mut options = SocketOptions::default();
+    let pair = SocketType::Pair;
+    let mut buffer = [0xaa; 8];
+    assert_eq!(
+        set(&mut options, pair, c::ZMQ_ROUTING_ID, Some(b"\0ab"), 3),
+        Ok(Applied::Stored)
+    );
+    assert_eq!(
+        set(&mut options, pair, c::ZMQ_ROUTING_ID, Some(b""), 0),
+        Err(Error::Invalid)
+    );
+    assert!(matches!(
+        get(&options, pair, c::ZMQ_ROUTING_ID, &mut buffer),
+        Ok(Answer::Written(3))
+    ));
+    assert_eq!(&buffer, b"\0ab\0\0\0\0\0");
+    assert!(matches!(
+        get(&options, pair, c::ZMQ_ROUTING_ID, &mut buffer[..3]),
+        Ok(Answer::Written(3))
+    ));
+    assert!(get(&options, pair, c::ZMQ_ROUTING_ID, &mut buffer[..2]).is_err());
+
+    assert_eq!(
+        set(&mut options, pair, c::ZMQ_BINDTODEVICE, Some(b"eth"), 3),
+        Ok(Applied::Stored)
+    );
+    assert!(matches!(
+        get(&options, pair, c::ZMQ_BINDTODEVICE, &mut buffer),
+        Ok(Answer::Written(4))
+    ));
+    assert_eq!(&buffer, b"eth\0\0\0\0\0");
+    assert!(get(&options, pair, c::ZMQ_BINDTODEVICE, &mut buffer[..3]).is_err());
+    assert_eq!(
+        set(&mut options, pair, c::ZMQ_BINDTODEVICE, Some(b""), 0),
+        Err(Error::Invalid)
+    );
+    assert_eq!(&*options.bind_to_device, b"eth");
+    assert_eq!(
+        set(&mut options, pair, c::ZMQ_BINDTODEVICE, None, 0),
+        Ok(Applied::Stored)
+    );
+    assert!(options.bind_to_device.is_empty());
+
+    for (number, field) in [
+        (
+            c::ZMQ_HELLO_MSG,
+            (|o| &o.hello_message) as fn(&SocketOptions) -> &Bytes,
+        ),
+        (c::ZMQ_DISCONNECT_MSG, |o| &o.disconnect_message),
+        (c::ZMQ_HICCUP_MSG, |o| &o.hiccup_message),
+    ] {
+        assert_eq!(
+            set(&mut options, pair, number, Some(b"hi"), 2),
+            Ok(Applied::Stored)
+        );
+        assert_eq!(&**field(&options), b"hi");
+        assert_eq!(
+            set(&mut options, pair, number, Some(b""), 0),
+            Ok(Applied::Stored)
+        );
+        assert!(field(&options).is_empty());
+    }
+}
+
+#[test]
+fn pattern_options_are_handed_on() {
+    let mut options = SocketOptions::default();
+    let mut apply =
+        |typ, number, value: &[u8]| set(&mut options, typ, number, Some(value), value.len());
+    let on = 5_i32.to_ne_bytes();
+    let off = 0_i32.to_ne_bytes();
+    let topic = || Box::<[u8]>::from(*b"t");
+    let rows: [(i32, SocketType, &[u8], PatternOption); 12] = [
+        (
+            c::ZMQ_SUBSCRIBE,
+            SocketType::Sub,
+            b"t",
+            P::Subscribe(topic()),
+        ),
+        (
+            c::ZMQ_UNSUBSCRIBE,
+            SocketType::Xpub,
+            b"t",
+            P::Unsubscribe(topic()),
+        ),
+        (
+            c::ZMQ_ROUTER_MANDATORY,
+            SocketType::Router,
+            &on,
+            P::RouterMandatory(true),
+        ),
+        (
+            c::ZMQ_ROUTER_HANDOVER,
+            SocketType::Rep,
+            &off,
+            P::RouterHandover(false),
+        ),
+        (
+            c::ZMQ_PROBE_ROUTER,
+            SocketType::Dealer,
+            &on,
+            P::ProbeRouter(true),
+        ),
+        (
+            c::ZMQ_CONNECT_ROUTING_ID,
+            SocketType::Router,
+            b"t",
+            P::ConnectRoutingId(topic()),
+        ),
+        (
+            c::ZMQ_REQ_CORRELATE,
+            SocketType::Req,
+            &on,
+            P::ReqCorrelate(true),
+        ),
+        (
+            c::ZMQ_REQ_RELAXED,
+            SocketType::Req,
+            &off,
+            P::ReqRelaxed(false),
+        ),
+        (
+            c::ZMQ_XPUB_VERBOSER,
+            SocketType::Xpub,
+            &on,
+            P::XpubVerboser(true),
+        ),
+        (
+            c::ZMQ_XPUB_WELCOME_MSG,
+            SocketType::Pub,
+            b"t",
+            P::XpubWelcomeMsg(topic()),
+        ),
+        (
+            c::ZMQ_ONLY_FIRST_SUBSCRIBE,
+            SocketType::Xsub,
+            &on,
+            P::OnlyFirstSubscribe(true),
+        ),
+        (
+            c::ZMQ_XSUB_VERBOSE_UNSUBSCRIBE,
+            SocketType::Xsub,
+            &on,
+            P::XsubVerboseUnsubscribe(true),
+        ),
+    ];
+    for (number, typ, value, option) in rows {
+        assert_eq!(apply(typ, number, value), Ok(Applied::Pattern(option)));
+    }
+    assert_eq!(
+        apply(SocketType::Router, c::ZMQ_ROUTER_RAW, &on),
+        Ok(Applied::Pattern(P::RouterRaw(true)))
+    );
+    assert_eq!(
+        apply(SocketType::Router, c::ZMQ_ROUTER_RAW, &off),
+        Ok(Applied::Pattern(P::RouterRaw(false)))
+    );
+    assert!(
+        options.router_raw,
+        "raw mode of the connections cannot be taken back"
+    );
+}
+
+/// Results of stock 4.3.4: (filter, without IPV6, with IPV6), and what we store.
+#[test]
+fn tcp_accept_filters() {
+    let filter = |address: &str, prefix| {
+        Some(AcceptFilter {
+            address: address.parse::<IpAddr>().unwrap(),
+            prefix,
+        })
+    };
+    let rows: [(&str, Option<AcceptFilter>, Option<AcceptFilter>); 24] = [
+        ("10.0.0.1", filter("10.0.0.1", 32), filter("10.0.0.1", 32)),
+        ("10.0.0.0/8", filter("10.0.0.0", 8), filter("10.0.0.0", 8)),
+        ("10.0.0.0/0", filter("10.0.0.0", 0), filter("10.0.0.0", 0)),
+        ("10.0.0.0/33", None, filter("10.0.0.0", 0)),
+        ("10.0.0.0/104", None, filter("10.0.0.0", 8)),
+        ("10.0.0.0/128", None, filter("10.0.0.0", 32)),
+        ("10.0.0.0/129", None, None),
+        ("10.0.0.0/", None, None),
+        ("10.0.0.0/-1", None, None),
+        ("10.0.0.0/8x", filter("10.0.0.0", 8), filter("10.0.0.0", 8)),
+        ("10.0.0.0/x", None, None),
+        ("/8", None, None),
+        ("localhost", None, None),
+        ("lo/8", None, None),
+        ("*", None, None),
+        ("::1", None, filter("::1", 128)),
+        ("::1/64", None, filter("::1", 64)),
+        ("::1/129", None, None),
+        ("[::1]/64", None, filter("::1", 64)),
+        ("fe80::1%lo/64", None, filter("fe80::1", 64)),
+        ("::ffff:10.0.0.0/104", None, filter("10.0.0.0", 8)),
+        ("10.0.0.0/8/8", None, None),
+        (
+            "10.0.0.1\0x",
+            filter("10.0.0.1", 32),
+            filter("10.0.0.1", 32),
+        ),
+        ("", None, None),
+    ];
+    for (text, ipv4, ipv6) in rows {
+        for (ipv6_on, expected) in [(false, ipv4), (true, ipv6)] {
+            let mut options = SocketOptions {
+                ipv6: ipv6_on,
+                ..SocketOptions::default()
+            };
+            let bytes = text.as_bytes();
+            let number = c::ZMQ_TCP_ACCEPT_FILTER;
+            let result = set(
+                &mut options,
+                SocketType::Pair,
+                number,
+                Some(bytes),
+                bytes.len(),
+            );
+            assert_eq!(
+                result.is_ok(),
+                expected.is_some(),
+                "{text:?} with IPV6 {ipv6_on}"
+            );
+            assert_eq!(
+                options.tcp_accept_filters.first().copied(),
+                expected,
+                "{text:?}"
+            );
+            set(&mut options, SocketType::Pair, number, None, 0).unwrap();
+            assert!(options.tcp_accept_filters.is_empty());
+        }
+    }
+}
+
+#[test]
+fn ipc_filters_collect() {
+    let mut options = SocketOptions::default();
+    for number in [
+        c::ZMQ_IPC_FILTER_PID,
+        c::ZMQ_IPC_FILTER_UID,
+        c::ZMQ_IPC_FILTER_GID,
+    ] {
+        for value in [number, -1] {
+            let bytes = value.to_ne_bytes();
+            set(&mut options, SocketType::Pair, number, Some(&bytes), 4).unwrap();
+        }
+    }
+    assert_eq!(options.ipc_filter_pids, [58, -1]);
+    assert_eq!(options.ipc_filter_uids, [59, u32::MAX]);
+    assert_eq!(options.ipc_filter_gids, [60, u32::MAX]);
+    set(
+        &mut options,
+        SocketType::Pair,
+        c::ZMQ_IPC_FILTER_UID,
+        None,
+        0,
+    )
+    .unwrap();
+    assert_eq!(options.ipc_filter_pids.len(), 2);
+    assert!(options.ipc_filter_uids.is_empty());
+}
+
+/// Results of stock 4.3.4.
+#[test]
+fn metadata() {
+    let long = |length| format!("X-{}:b", "a".repeat(length)).into_bytes();
+    let refused: [&[u8]; 9] = [
+        b"",
+        b"X-a:",
+        b":bbbb",
+        b"Xaa:b",
+        b"X-a:",
+        b"X-aaa",
+        b"X-aaa:",
+        b"x-a:b",
+        &long(254),
+    ];
+    let mut options = SocketOptions::default();
+    let mut add = |text: &[u8]| {
+        set(
+            &mut options,
+            SocketType::Pair,
+            c::ZMQ_METADATA,
+            Some(text),
+            text.len(),
+        )
+    };
+    for text in refused {
+        assert_eq!(
+            add(text),
+            Err(Error::Invalid),
+            "{:?}",
+            text.escape_ascii().to_string()
+        );
+    }
+    for text in [
+        b"X-a:b:c".as_slice(),
+        b"X-a:other",
+        b"X-b:v\0rest",
+        b"X-c:\0rest",
+        &long(253),
+    ] {
+        assert_eq!(
+            add(text),
+            Ok(Applied::Stored),
+            "{:?}",
+            text.escape_ascii().to_string()
+        );
+    }
+    let stored: Vec<(&[u8], &[u8])> = options
+        .metadata
+        .iter()
+        .map(|(name, value)| (&**name, &**value))
+        .collect();
+    assert_eq!(
+        stored[..3],
+        [(&b"X-a"[..], &b"b:c"[..]), (b"X-b", b"v"), (b"X-c", b"")]
+    );
+    assert_eq!(stored.len(), 4);
+}
+
+#[test]
+fn what_new_sockets_inherit() {
+    let mut context = ContextOptions::default();
+    let linger = |context: &ContextOptions| {
+        TYPES
+            .iter()
+            .map(|typ| SocketOptions::new(typ.socket_type, context).linger)
+            .collect::<Vec<_>>()
+    };
+    for (typ, linger) in TYPES.iter().zip(linger(&context)) {
+        let zero = ["SUB", "XSUB"].contains(&typ.wire_name);
+        assert_eq!(linger, if zero { 0 } else { -1 }, "{}", typ.wire_name);
+    }
+    let options = SocketOptions::new(SocketType::Pair, &context);
+    assert!(!options.ipv6 && options.zero_copy_receive);
+    assert_eq!(options.backlog, None);
+
+    context.set(c::ZMQ_BLOCKY, 0).unwrap();
+    context.set(c::ZMQ_IPV6, 1).unwrap();
+    context.set(c::ZMQ_ZERO_COPY_RECV, 0).unwrap();
+    assert!(linger(&context).iter().all(|&linger| linger == 0));
+    let options = SocketOptions::new(SocketType::Pair, &context);
+    assert!(options.ipv6 && !options.zero_copy_receive);
+    let mut buffer = [0xaa; 4];
+    get(&options, SocketType::Pair, c::ZMQ_IPV4ONLY, &mut buffer).unwrap();
+    assert_eq!(buffer, 0_i32.to_ne_bytes());
+}
+
+#[test]
+fn curve_keys_read_as_zeros() {
+    let options = SocketOptions::default();
+    let mut buffer = [0xaa; 41];
+    get(
+        &options,
+        SocketType::Pair,
+        c::ZMQ_CURVE_PUBLICKEY,
+        &mut buffer,
+    )
+    .unwrap();
+    assert_eq!(&buffer, b"0000000000000000000000000000000000000000\0");
+    get(
+        &options,
+        SocketType::Pair,
+        c::ZMQ_CURVE_PUBLICKEY,
+        &mut buffer[..32],
+    )
+    .unwrap();
+    assert_eq!(buffer[..32], [0; 32]);
+}
