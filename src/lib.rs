@@ -92,9 +92,10 @@ mod random;
 mod socket;
 mod sync;
 mod sys;
+mod timers;
 mod transport;
+
+mod z85;
 
 #[cfg(test)]
 mod architecture;
-mod timers;
-mod z85;

@@ -380,3 +380,71 @@ fn curve_keys_read_as_zeros() {
     .unwrap();
     assert_eq!(buffer[..32], [0; 32]);
 }
+
+/// A value goes where its name says, and nowhere else.
+#[test]
+fn each_int_has_its_own_field() {
+    type Field = fn(&SocketOptions) -> i32;
+    let fields: [(i32, Field); 20] = [
+        (c::ZMQ_SNDHWM, |o| o.send_hwm),
+        (c::ZMQ_RCVHWM, |o| o.receive_hwm),
+        (c::ZMQ_SNDBUF, |o| o.send_buffer),
+        (c::ZMQ_RCVBUF, |o| o.receive_buffer),
+        (c::ZMQ_SNDTIMEO, |o| o.send_timeout),
+        (c::ZMQ_RCVTIMEO, |o| o.receive_timeout),
+        (c::ZMQ_LINGER, |o| o.linger),
+        (c::ZMQ_RECONNECT_IVL, |o| o.reconnect_interval),
+        (c::ZMQ_RECONNECT_IVL_MAX, |o| o.reconnect_interval_max),
+        (c::ZMQ_TCP_KEEPALIVE_CNT, |o| o.tcp_keepalive_count),
+        (c::ZMQ_TCP_KEEPALIVE_IDLE, |o| o.tcp_keepalive_idle),
+        (c::ZMQ_TCP_KEEPALIVE_INTVL, |o| o.tcp_keepalive_interval),
+        (c::ZMQ_TCP_MAXRT, |o| o.tcp_max_retransmit),
+        (c::ZMQ_TOS, |o| o.type_of_service),
+        (c::ZMQ_PRIORITY, |o| o.priority),
+        (c::ZMQ_BUSY_POLL, |o| o.busy_poll),
+        (c::ZMQ_HANDSHAKE_IVL, |o| o.handshake_interval),
+        (c::ZMQ_CONNECT_TIMEOUT, |o| o.connect_timeout),
+        (c::ZMQ_HEARTBEAT_IVL, |o| o.heartbeat_interval),
+        (c::ZMQ_HEARTBEAT_TIMEOUT, |o| o.heartbeat_timeout),
+    ];
+    for (number, field) in fields {
+        let mut options = SocketOptions::default();
+        let value = (700 + number).to_ne_bytes();
+        set(&mut options, SocketType::Pair, number, Some(&value), 4).unwrap();
+        assert_eq!(field(&options), 700 + number, "{number}");
+    }
+
+    let view = c::ZMQ_IPV4ONLY;
+    let readable: Vec<i32> = OPTIONS
+        .iter()
+        .map(|row| row.number)
+        .filter(|&number| number != view && read_int(&SocketOptions::default(), number).is_some())
+        .collect();
+    for &changed in &readable {
+        let mut options = SocketOptions::default();
+        let before = read_int(&options, changed);
+        let other = (1 - before.unwrap().clamp(0, 1)).to_ne_bytes();
+        if set(&mut options, SocketType::Router, changed, Some(&other), 4).is_err() {
+            continue;
+        }
+        for &number in &readable {
+            let same = read_int(&options, number) == read_int(&SocketOptions::default(), number);
+            // 1 ms is no tenth of a second.
+            let hidden = number == c::ZMQ_HEARTBEAT_TTL;
+            assert_eq!(
+                same,
+                number != changed || hidden,
+                "{changed} shows in {number}"
+            );
+        }
+    }
+}
+
+/// The value of an option that is stored as an int.
+fn read_int(options: &SocketOptions, number: i32) -> Option<i32> {
+    let mut buffer = [0; 4];
+    match get(options, SocketType::Router, number, &mut buffer) {
+        Ok(Answer::Written(4)) => Some(i32::from_ne_bytes(buffer)),
+        _ => None,
+    }
+}
