@@ -15,3 +15,5 @@ mod options;
 mod patterns;
 mod pipe;
 mod sync;
+mod timers;
+mod z85;

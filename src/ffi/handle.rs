@@ -38,7 +38,9 @@ pub(crate) struct Pool<T: Tenant> {
 
 impl<T: Tenant> Pool<T> {
     pub(crate) const fn new() -> Self {
-        Self { free: Mutex::new(VecDeque::new()) }
+        Self {
+            free: Mutex::new(VecDeque::new()),
+        }
     }
 
     /// Moves a tenant in; the handle for C.
