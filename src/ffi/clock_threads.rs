@@ -114,8 +114,10 @@ fn start(start: Start) -> Result<libc::pthread_t> {
 extern "C" fn run(start: *mut c_void) -> *mut c_void {
     // SAFETY: the box that `start` gave to this thread.
     let start = *unsafe { Box::from_raw(start.cast::<Start>()) };
-    // SAFETY: the calling thread, and a short text.
-    unsafe { libc::pthread_setname_np(libc::pthread_self(), c"ZMQapp".as_ptr()) };
+    // SAFETY: no arguments.
+    let own = unsafe { libc::pthread_self() };
+    // SAFETY: a thread that runs, and a short text.
+    unsafe { libc::pthread_setname_np(own, c"ZMQapp".as_ptr()) };
     // SAFETY: the caller of zmq_threadstart promised it.
     unsafe { (start.function)(start.argument) };
     std::ptr::null_mut()

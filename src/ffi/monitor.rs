@@ -15,7 +15,7 @@ pub unsafe extern "C" fn zmq_socket_monitor(
     events: c_int,
 ) -> c_int {
     // A negative mask has bits that version 1 does not know.
-    let events = i64::from(events).cast_unsigned();
+    let events = i64::from(events) as u64;
     // SAFETY: NULL or valid.
     guard::done(|| unsafe { start(socket, endpoint, events, 1, c::ZMQ_PAIR) })
 }

@@ -211,7 +211,8 @@ mod tests {
             assert_eq!(zmq_timers_cancel(timers, 2), -1);
             assert_eq!(zmq_errno(), libc::EINVAL);
             assert_eq!(zmq_timers_destroy(&raw mut (*arg.cast::<Log>()).timers), 0);
-            assert_eq!(zmq_timers_execute(timers), -1);
+            let mut foreign = [0u64; 8];
+            assert_eq!(zmq_timers_execute(foreign.as_mut_ptr().cast()), -1);
             assert_eq!(zmq_errno(), libc::EFAULT);
         }
     }
