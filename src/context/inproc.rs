@@ -19,14 +19,14 @@ use crate::sync::Mutex;
 #[derive(Clone, Debug)]
 pub(crate) enum Owner {
     /// A socket, with the high-water marks that it brings into pipes.
-    Socket(Arc<Mailbox<SocketCommand>>),
+    Socket { mailbox: Arc<Mailbox<SocketCommand>>, send_hwm: i32, receive_hwm: i32 },
     /// A monitor: connects complete at once.
     Monitor(Arc<Monitor>),
 }
 
 impl Owner {
     fn is(&self, mailbox: &Arc<Mailbox<SocketCommand>>) -> bool {
-        matches!(self, Self::Socket(own) if Arc::ptr_eq(own, mailbox))
+        matches!(self, Self::Socket { mailbox: own, .. } if Arc::ptr_eq(own, mailbox))
     }
 }
 
@@ -47,27 +47,26 @@ pub(crate) struct Names {
 
 #[derive(Debug, Default)]
 struct Inner {
-    bound: HashMap<String, Owner>,
-    parked: HashMap<String, Vec<Parked>>,
+    bound: HashMap<Box<[u8]>, Owner>,
+    parked: HashMap<Box<[u8]>, Vec<Parked>>,
 }
 
 impl Names {
     /// Binds a name; the connects that waited for it, in their order. `AddressInUse`.
-    pub(crate) fn bind(&self, name: &str, owner: Owner) -> Result<Vec<Parked>> {
+    pub(crate) fn bind(&self, name: &[u8], owner: Owner) -> Result<Vec<Parked>> {
         let mut inner = self.inner.lock();
         if inner.bound.contains_key(name) {
             return Err(Error::AddressInUse);
         }
-        inner.bound.insert(name.to_owned(), owner);
+        inner.bound.insert(name.into(), owner);
         Ok(inner.parked.remove(name).unwrap_or_default())
     }
 
-    /// Hands `end` to whoever has bound the name, or parks it. `prepare` joins the limits of a binder
-    /// that is there, before it can see the pipe.
+    /// Hands `end`, the binder's, to whoever has bound the name, or parks it.
     pub(crate) fn connect(
         &self,
-        name: &str,
-        end: PipeEnd,
+        name: &[u8],
+        mut end: PipeEnd,
         connecter: &Arc<Mailbox<SocketCommand>>,
     ) {
         let mut inner = self.inner.lock();
@@ -77,7 +76,9 @@ impl Names {
                 monitor.attach(end);
                 return;
             }
-            Some(Owner::Socket(mailbox)) => {
+            Some(Owner::Socket { mailbox, send_hwm, receive_hwm }) => {
+                // The connecter may send before the binder looks.
+                end.join_limits(*send_hwm, *receive_hwm);
                 let attachment = Attachment::inproc(end);
                 match mailbox.push(SocketCommand::Attach(Box::new(attachment))) {
                     Ok(()) => return,
@@ -88,12 +89,12 @@ impl Names {
             }
         };
         let connecter = Arc::clone(connecter);
-        let waiting = inner.parked.entry(name.to_owned()).or_default();
+        let waiting = inner.parked.entry(name.into()).or_default();
         waiting.push(Parked { end: parked, connecter });
     }
 
     /// Removes a name, if `mailbox` has bound it. `NotFound`.
-    pub(crate) fn unbind(&self, name: &str, mailbox: &Arc<Mailbox<SocketCommand>>) -> Result<()> {
+    pub(crate) fn unbind(&self, name: &[u8], mailbox: &Arc<Mailbox<SocketCommand>>) -> Result<()> {
         let mut inner = self.inner.lock();
         match inner.bound.get(name) {
             Some(owner) if owner.is(mailbox) => {
@@ -131,7 +132,7 @@ impl Names {
     /// Drops the parked connects of `mailbox` to a name (zmq_disconnect).
     pub(crate) fn unpark(
         &self,
-        name: &str,
+        name: &[u8],
         mailbox: &Arc<Mailbox<SocketCommand>>,
     ) -> Vec<Parked> {
         let mut inner = self.inner.lock();

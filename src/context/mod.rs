@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+pub(crate) mod api;
 pub(crate) mod inproc;
 mod lingering;
 pub(crate) mod options;
@@ -208,9 +209,13 @@ impl Context {
         Ok(())
     }
 
-    /// A closing socket limits how long its earlier disconnected connections linger.
-    pub(crate) fn cap_linger(&self, thread: &IoHandle, connection: ObjectId, linger: Linger) {
-        thread.post(IoCommand::CapLinger(connection, linger));
+    /// A socket leaves a connection, which may go on sending for `linger`. Counted before the socket
+    /// stops counting, so that zmq_ctx_term overlooks nothing.
+    pub(crate) fn detach(&self, thread: &IoHandle, connection: ObjectId, linger: Linger) {
+        if linger != Linger::For(std::time::Duration::ZERO) {
+            self.lingering.begin(connection);
+        }
+        thread.post(IoCommand::Detach(connection, linger));
     }
 }
 

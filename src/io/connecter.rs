@@ -71,7 +71,7 @@ impl Connecter {
             state: State::Idle,
             attempt: 0,
             id: None,
-            texts: EndpointTexts { local: String::new(), remote: session.endpoint.to_string() },
+            texts: EndpointTexts { local: String::new(), remote: String::from_utf8_lossy(&session.endpoint).into_owned() },
             candidates: Vec::new(),
         }
     }
@@ -206,11 +206,9 @@ impl Connecter {
         Attempt::Waiting
     }
 
-    /// The connection ends: a descriptor that is still connecting is closed.
-    pub(crate) fn abandon(&mut self, session: &Session) {
-        if let State::Pending { stream, .. } = std::mem::replace(&mut self.state, State::Stopped) {
-            session.emit(Event::Closed, fd_value(stream.as_raw_fd()), &self.texts);
-        }
+    /// The connection ends; a descriptor that is still connecting is closed with it.
+    pub(crate) fn abandon(&mut self) {
+        self.state = State::Stopped;
     }
 
     fn close_pending(&mut self, session: &Session, around: &mut Surroundings<'_>) {
@@ -275,14 +273,9 @@ impl Connecter {
                 self.state = State::Pending { stream, deadline };
                 Attempt::Waiting
             }
-            Connecting::Failed { fd_opened, error } => {
+            Connecting::Failed { fd_opened, .. } => {
                 if let Some(fd) = fd_opened {
                     session.emit(Event::Closed, fd_value(fd), &self.texts);
-                }
-                let refused = error == crate::error::Error::Os(libc::ECONNREFUSED);
-                if refused && session.stops_after_disconnect() {
-                    self.state = State::Stopped;
-                    return Attempt::Stopped;
                 }
                 if self.candidates.is_empty() {
                     self.wait(session, around)

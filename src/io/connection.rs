@@ -22,7 +22,7 @@ use crate::io::connecter::{Attempt, Connecter};
 use crate::io::output::Output;
 use crate::io::thread::Surroundings;
 use crate::io::traffic::{Input, Pumped};
-use crate::io::{DriveConnection, EndpointTexts, IoCommand, Linger, ObjectId, Session};
+use crate::io::{DriveConnection, EndpointTexts, Linger, ObjectId, Session};
 use crate::message::PeerInfo;
 use crate::monitor::Event;
 use crate::patterns::Origin;
@@ -80,6 +80,9 @@ pub(crate) struct Connection {
     pub(crate) restarts_awaited: u32,
     /// ZMQ_CONNECT_ROUTING_ID, for pipes made later (IMMEDIATE).
     origin: Origin,
+    /// The listener was unbound: nothing moves any more, and the connection ends when the socket has
+    /// read what arrived.
+    unbound: bool,
 }
 
 /// What exists while a stream does.
@@ -123,6 +126,7 @@ impl Connection {
             detached: None,
             restarts_awaited: 0,
             origin,
+            unbound: false,
         }
     }
 
@@ -142,6 +146,7 @@ impl Connection {
             detached: None,
             restarts_awaited: 0,
             origin: Origin::default(),
+            unbound: false,
         };
         connection.live = Some(connection.bring_up(stream, now));
         connection
@@ -207,7 +212,10 @@ impl Connection {
     /// Moves bytes both ways as far as the kernel and credit allow.
     pub(crate) fn drive(&mut self, around: &mut Surroundings<'_>) -> Outcome {
         if self.live.is_none() {
-            return self.drive_absent(around);
+            return self.drive_absent();
+        }
+        if self.unbound {
+            return self.drive_unbound(around);
         }
         if self.live.as_ref().is_some_and(|live| live.closing.is_some()) {
             return self.drive_closing(around);
@@ -336,7 +344,7 @@ impl Connection {
         self.give_up()
     }
 
-    fn drive_absent(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+    fn drive_absent(&mut self) -> Outcome {
         if self.is_refused() {
             // The socket wants none of this pipe, before a connection existed.
             self.end_pipe();
@@ -345,7 +353,6 @@ impl Connection {
         if self.detached.is_some() && self.has_sent_everything() {
             return self.give_up();
         }
-        let _ = around;
         Outcome::Wait
     }
 
@@ -406,7 +413,8 @@ impl Connection {
         }
         if let Some(end) = new_end {
             let origin = self.origin.clone();
-            if self.session.attach(end, origin, self.id).is_err() {
+            let connection = (Arc::clone(around.handle), self.id);
+            if self.session.attach(end, origin, connection).is_err() {
                 return Err(Loss::Dismissed);
             }
         }
@@ -421,9 +429,7 @@ impl Connection {
         };
         let handshaken = live.traffic;
         live.stream.deregister(around.registry);
-        if !matches!(loss, Loss::Dismissed) || self.accepted_by().is_none() {
-            self.emit_loss(loss, handshaken, &live);
-        }
+        self.emit_loss(loss, handshaken, &live);
         let retried = self.is_retried(loss, handshaken);
         if matches!(self.role, Role::Accepted { .. }) || !retried {
             drop(live);
@@ -503,24 +509,39 @@ impl Connection {
         }
     }
 
-    /// The listener was unbound: the connection ends once the socket has read what arrived.
+    /// The listener was unbound: nothing more is read or sent, no event is emitted, and the stream ends
+    /// once the socket has read what arrived.
     pub(crate) fn listener_closed(&mut self, around: &mut Surroundings<'_>) -> Outcome {
         if self.detached.is_some() {
             return Outcome::Wait;
         }
-        self.end_pipe();
+        let Some(pipe) = &mut self.pipe else {
+            return self.leave_unbound(around);
+        };
+        pipe.finish();
+        pipe.stop_reading();
+        self.unbound = true;
+        self.drive_unbound(around)
+    }
+
+    fn drive_unbound(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+        if self.pipe.as_ref().is_some_and(|pipe| !pipe.is_abandoned()) {
+            return Outcome::Wait;
+        }
+        self.leave_unbound(around)
+    }
+
+    fn leave_unbound(&mut self, around: &mut Surroundings<'_>) -> Outcome {
         if let Some(live) = self.live.take() {
             live.stream.deregister(around.registry);
         }
-        Outcome::Gone
+        self.give_up()
     }
 
-    /// The socket ended its side of the pipe on its own (a refused peer, handover).
+    /// The socket wants none of this peer (a second one for PAIR, ROUTER handover). A socket that leaves
+    /// finishes its pipe instead, and a Detach follows.
     fn is_refused(&self) -> bool {
-        self.detached.is_none()
-            && self.pipe.as_ref().is_some_and(|pipe| {
-                pipe.is_inbound_aborted() || (pipe.is_write_closed() && pipe.is_exhausted())
-            })
+        self.detached.is_none() && self.pipe.as_ref().is_some_and(PipeEnd::is_inbound_aborted)
     }
 
     // ---- leaving ----
@@ -576,7 +597,7 @@ impl Connection {
     fn give_up(&mut self) -> Outcome {
         self.end_pipe();
         if let Role::Connecting(connecter) = &mut self.role {
-            connecter.abandon(&self.session, self.detached.is_some());
+            connecter.abandon();
         }
         self.live = None;
         if self.detached.take().is_some() {
@@ -624,11 +645,6 @@ impl Connection {
         if self.detached.is_none() {
             self.session.emit(event, value, texts);
         }
-    }
-
-    /// The connection as a command target for its own thread.
-    pub(crate) fn drive_command(&self) -> IoCommand {
-        IoCommand::Drive(self.id)
     }
 }
 

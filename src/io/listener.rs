@@ -28,7 +28,7 @@ pub(crate) struct ListenerObject {
 
 impl ListenerObject {
     pub(crate) fn new(id: ObjectId, session: Session, listener: Listener) -> Self {
-        let texts = EndpointTexts { local: session.endpoint.to_string(), remote: String::new() };
+        let texts = EndpointTexts { local: String::from_utf8_lossy(&session.endpoint).into_owned(), remote: String::new() };
         Self { id, session, listener: Some(listener), texts, retry_at: None }
     }
 

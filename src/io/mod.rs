@@ -18,7 +18,8 @@ mod thread;
 mod timers;
 mod traffic;
 
-pub(crate) use connection::{Connection, Role};
+pub(crate) use connecter::Connecter;
+pub(crate) use connection::{Connection, fd_value};
 pub(crate) use listener::ListenerObject;
 pub(crate) use session::{EndpointTexts, Session};
 pub(crate) use thread::IoThread;
@@ -42,6 +43,12 @@ impl ObjectId {
     pub(crate) fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The object in events of its thread's poll.
+    pub(crate) fn token(self) -> mio::Token {
+        // 64-bit systems only: ids are never reused.
+        mio::Token(self.0 as usize)
     }
 }
 

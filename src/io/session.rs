@@ -3,15 +3,18 @@
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::context::Lingering;
 use crate::io::{IoHandle, ObjectId};
 use crate::mailbox::Mailbox;
 use crate::monitor::{Event, Monitor};
-use crate::options::SocketOptions;
+use crate::options::{Bytes, SocketOptions};
 use crate::patterns::{Origin, TypeRow};
 use crate::pipe::PipeEnd;
+use crate::protocol::Config;
 use crate::socket::SocketCommand;
+use crate::transport::StreamOptions;
 
 /// The unchanging surroundings of a connection or listener: captured at bind or connect.
 #[derive(Clone, Debug)]
@@ -26,7 +29,7 @@ pub(crate) struct Session {
     pub(crate) threads: Arc<[Arc<IoHandle>]>,
     pub(crate) lingering: Arc<Lingering>,
     /// The endpoint as monitor events name it.
-    pub(crate) endpoint: Arc<str>,
+    pub(crate) endpoint: Arc<[u8]>,
 }
 
 /// Local and remote endpoint of a connection for monitor events of version 2.
@@ -52,7 +55,7 @@ impl Session {
         &self,
         end: PipeEnd,
         origin: Origin,
-        connection: ObjectId,
+        connection: (Arc<IoHandle>, ObjectId),
     ) -> Result<(), SocketCommand> {
         self.mailbox.push(SocketCommand::Attach(Box::new(crate::socket::Attachment {
             end,
@@ -60,4 +63,68 @@ impl Session {
             connection: Some(connection),
         })))
     }
+}
+
+impl Session {
+    /// What the protocol has to know of the socket.
+    pub(crate) fn zmtp_config(&self) -> Config {
+        let options = &self.options;
+        let heartbeat_interval = milliseconds(options.heartbeat_interval);
+        let heartbeat_timeout = match options.heartbeat_timeout {
+            -1 => heartbeat_interval,
+            own => milliseconds(own),
+        };
+        let property = |(name, value): &(Bytes, Bytes)| {
+            // The value goes up to its first NUL (zmtp.md section 5.1).
+            let length = value.iter().position(|byte| *byte == 0).unwrap_or(value.len());
+            (name.to_vec(), value.iter().take(length).copied().collect())
+        };
+        Config {
+            socket_type: self.row.wire_name,
+            compatible: self.row.peers,
+            routing_id: options.routing_id.to_vec().into_boxed_slice(),
+            announce_routing_id: self.row.announces_routing_id,
+            metadata: options.metadata.iter().map(property).collect(),
+            max_message_size: u64::try_from(options.max_message_size).ok(),
+            handshake_interval: milliseconds(options.handshake_interval),
+            heartbeat_interval,
+            heartbeat_timeout,
+            heartbeat_ttl: options.heartbeat_ttl,
+            receives_subscriptions: self.row.takes_subscriptions,
+            ..Config::default()
+        }
+    }
+
+    /// What is set on descriptors.
+    pub(crate) fn stream_options(&self) -> StreamOptions {
+        let options = &self.options;
+        let positive = |value: i32| (value > 0).then_some(value);
+        let not_negative = |value: i32| usize::try_from(value).ok();
+        let not_default = |value: i32| (value >= 0).then_some(value);
+        StreamOptions {
+            tos: positive(options.type_of_service),
+            priority: positive(options.priority),
+            bind_to_device: (!options.bind_to_device.is_empty())
+                .then(|| String::from_utf8_lossy(&options.bind_to_device).into_owned()),
+            send_buffer: not_negative(options.send_buffer),
+            receive_buffer: not_negative(options.receive_buffer),
+            busy_poll: positive(options.busy_poll),
+            keepalive: match options.tcp_keepalive {
+                -1 => None,
+                value => Some(value != 0),
+            },
+            keepalive_count: not_default(options.tcp_keepalive_count),
+            keepalive_idle: not_default(options.tcp_keepalive_idle),
+            keepalive_interval: not_default(options.tcp_keepalive_interval),
+            max_retransmit: positive(options.tcp_max_retransmit),
+            backlog: options.backlog,
+            ipv6: options.ipv6,
+            use_fd: (options.use_fd >= 0).then_some(options.use_fd),
+        }
+    }
+}
+
+/// Times of options: 0 = off.
+fn milliseconds(value: i32) -> Option<Duration> {
+    u64::try_from(value).ok().filter(|value| *value > 0).map(Duration::from_millis)
 }

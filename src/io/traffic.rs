@@ -11,10 +11,10 @@ use std::io::{self, IoSlice};
 use crate::error::{Error, Result};
 use crate::io::connection::{Connection, Live, Loss};
 use crate::io::thread::Surroundings;
-use crate::message::{Message, Slab, Storage};
+use crate::message::{Slab, Storage};
 use crate::pipe::queue::{Gather, Special};
 use crate::pipe::{COPY_LIMIT, Head, PipeEnd};
-use crate::protocol::{Event, ProtocolError};
+use crate::protocol::{self, Event, ProtocolError};
 
 /// Bytes read at once; the slab's size.
 const SLAB: usize = 128 * 1024;
@@ -375,7 +375,9 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
                 let Some(head) = live.output.at_boundary() else {
                     return false;
                 };
-                encode_message(live_encoder(message), head);
+                if protocol::encode_frame(false, message.bytes(), head).is_err() {
+                    return false;
+                }
                 live.output.note_messages();
                 return false;
             }
@@ -386,7 +388,8 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
                 match pipe.take_special() {
                     Some(Special::Restart) => *restarts_awaited = restarts_awaited.saturating_sub(1),
                     Some(Special::Subscription { subscribe, topic }) if *restarts_awaited == 0 => {
-                        live.zmtp.encode_subscription(subscribe, &topic, head);
+                        // Without memory for it the peer misses the topic; nothing else suffers.
+                        let _ = live.zmtp.encode_subscription(subscribe, &topic, head);
                         live.output.note_messages();
                     }
                     _ => {}
@@ -397,15 +400,6 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
             }
         }
     }
-}
-
-fn live_encoder(message: Message) -> Message {
-    message
-}
-
-/// A ZMTP 2/3 traffic frame.
-fn encode_message(message: Message, out: &mut Vec<u8>) {
-    crate::protocol::encode_frame(message.more(), message.bytes(), out);
 }
 
 /// One system call for everything that is ready.
@@ -490,7 +484,7 @@ fn copy_of(bytes: &[u8]) -> std::result::Result<Box<[u8]>, Loss> {
 
 /// What the peer sent does not fit into memory: the connection ends like for a frame that is too large.
 fn out_of_memory() -> Loss {
-    Loss::Protocol(ProtocolError::MessageTooLarge)
+    Loss::Protocol(ProtocolError::OutOfMemory)
 }
 
 impl From<Error> for Loss {

@@ -76,6 +76,8 @@ pub(crate) struct TypeRow {
     pub(crate) drops_on_end: bool,
     /// ZMQ_CONFLATE is effective.
     pub(crate) conflates: bool,
+    /// Its connections take replies only, in their envelope (REQ): anything else is a protocol error.
+    pub(crate) checks_reply_envelope: bool,
     /// A second connect to the same endpoint text is ignored.
     pub(crate) connects_once: bool,
     pub(crate) new: fn() -> Box<dyn Pattern>,
@@ -100,6 +102,7 @@ const PLAIN: TypeRow = TypeRow {
     resubscribes: false,
     drops_on_end: false,
     conflates: false,
+    checks_reply_envelope: false,
     connects_once: false,
     new: || Box::<pair::Pair>::default(),
 };
@@ -140,6 +143,7 @@ pub(crate) static TYPES: &[TypeRow] = &[
         wire_name: "REQ",
         peers: &["REP", "ROUTER"],
         announces_routing_id: true,
+        checks_reply_envelope: true,
         connects_once: true,
         new: || Box::<req::Req>::default(),
         ..PLAIN

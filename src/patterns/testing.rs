@@ -97,9 +97,7 @@ impl Wires {
 
     /// The peer says who it is.
     pub(crate) fn introduce(&mut self, key: PipeKey, routing_id: &[u8]) {
-        let peer = PeerInfo {
-            routing_id: routing_id.into(),
-        };
+        let peer = PeerInfo::new(routing_id.into(), None, -1, &[]);
         self.arrive_special(key, Special::Peer(Arc::new(peer)));
     }
 

@@ -117,6 +117,8 @@ pub(crate) struct PipeEnd {
     mid_read: bool,
     /// What the peer's last handshake said; in force for the messages that follow.
     peer: Option<Arc<PeerInfo>>,
+    /// `peer` has metadata for messages to carry; over inproc it has none.
+    stamps: bool,
     /// The inbound direction is finished or aborted and read to its end.
     exhausted: bool,
     /// This side ended the outbound direction.
@@ -141,6 +143,7 @@ impl PipeEnd {
             step: 0,
             mid_read: false,
             peer: None,
+            stamps: false,
             exhausted: false,
             out_ended: false,
             reading_stopped: false,
@@ -211,7 +214,12 @@ impl PipeEnd {
 
     /// True if the other side no longer reads, or this side ended the direction.
     pub(crate) fn is_write_closed(&self) -> bool {
-        self.out_ended || self.out().reader_gone.load(Ordering::Acquire)
+        self.out_ended || self.is_abandoned()
+    }
+
+    /// The other side reads no more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.out().reader_gone.load(Ordering::Acquire)
     }
 
     /// A report of the reader was noticed: the pipe is no longer held to be full.
@@ -325,6 +333,7 @@ impl PipeEnd {
                 Some(queue::Item::Frame { .. }) => return Head::Frame,
                 Some(queue::Item::Special(Special::Peer(_))) => {
                     if let Some(Special::Peer(peer)) = self.reader.take_special() {
+                        self.stamps = peer.fd().is_some();
                         self.peer = Some(peer);
                     }
                 }
@@ -380,7 +389,7 @@ impl PipeEnd {
             into.accept_message(message);
             return Some(Ok(()));
         }
-        let peer = self.peer.as_ref();
+        let peer = self.peer.as_ref().filter(|_| self.stamps);
         let result = self.reader.read_with(|more, body| match body {
             BodyRef::Copied(bytes) => into.accept_bytes(more, bytes, peer),
             BodyRef::Stored(storage) => {
@@ -396,7 +405,7 @@ impl PipeEnd {
 
     fn take_newest(&mut self) -> Option<Message> {
         let mut message = self.inbound().slot.as_ref()?.newest.lock().take()?;
-        message.set_peer(self.peer.clone());
+        message.set_peer(self.peer.clone().filter(|_| self.stamps));
         Some(message)
     }
 
@@ -582,6 +591,16 @@ impl PipeEnd {
     pub(crate) fn leave(&mut self) {
         self.finish();
         self.stop_reading();
+    }
+
+    /// Asks the socket to begin the queue anew: a restart marker, then what every peer must know.
+    pub(crate) fn announce_restart(&self) {
+        self.wake_other(Notice::Restarted);
+    }
+
+    /// Nothing is left to read, and nothing will come.
+    pub(crate) fn is_drained(&mut self) -> bool {
+        self.head() == Head::Empty && !self.mid_read
     }
 
     /// Messages written and not reported as read, and messages written by the other side likewise

@@ -31,6 +31,8 @@ pub(crate) enum Notice {
     Ended,
     /// It changed its high-water marks: the reporting step has to follow.
     LimitsChanged,
+    /// The connection behind it was lost: its queue begins anew (types that resubscribe).
+    Restarted,
 }
 
 /// How a pipe end reaches its owner, who may be asleep.

@@ -1,0 +1,104 @@
+//! What C holds: pointers to cells of a process-wide pool.
+//!
+//! A cell is never unmapped and is reused first-in first-out, so that a call on a handle that was just
+//! closed finds a cleared magic instead of freed memory (protocols: "Handles").
+
+use std::collections::VecDeque;
+use std::ffi::c_void;
+
+use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::{Lock, LockGuard, MappedLockGuard, Mutex};
+
+/// Something that C code holds a handle to.
+pub(crate) trait Tenant: Send + Sized + 'static {
+    /// Tells its cells from other memory.
+    const MAGIC: u32;
+}
+
+/// A place for one tenant after the other.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Cell<T: Tenant> {
+    /// [`Tenant::MAGIC`] while there is a tenant. First, so that any pointer to a handle of another kind
+    /// finds another number.
+    magic: AtomicU32,
+    /// Counts tenants.
+    generation: AtomicU32,
+    content: Lock<Option<Box<T>>>,
+}
+
+/// A tenant, locked.
+pub(crate) type Entered<T> = MappedLockGuard<'static, Box<T>>;
+
+/// All cells of one kind.
+#[derive(Debug)]
+pub(crate) struct Pool<T: Tenant> {
+    free: Mutex<VecDeque<&'static Cell<T>>>,
+}
+
+impl<T: Tenant> Pool<T> {
+    pub(crate) const fn new() -> Self {
+        Self { free: Mutex::new(VecDeque::new()) }
+    }
+
+    /// Moves a tenant in; the handle for C.
+    pub(crate) fn insert(&self, tenant: T) -> &'static Cell<T> {
+        let cell = self.free.lock().pop_front().unwrap_or_else(|| {
+            Box::leak(Box::new(Cell {
+                magic: AtomicU32::new(0),
+                generation: AtomicU32::new(0),
+                content: Lock::new(None),
+            }))
+        });
+        *cell.content.lock() = Some(Box::new(tenant));
+        cell.magic.store(T::MAGIC, Ordering::Release);
+        cell
+    }
+
+    /// Moves the tenant out; from now on the handle is refused. `None` if somebody was faster.
+    pub(crate) fn remove(&self, cell: &'static Cell<T>) -> Option<Box<T>> {
+        let mut content = cell.content.lock();
+        let tenant = content.take()?;
+        cell.magic.store(0, Ordering::Release);
+        cell.generation.fetch_add(1, Ordering::Relaxed);
+        drop(content);
+        self.free.lock().push_back(cell);
+        Some(tenant)
+    }
+}
+
+impl<T: Tenant> Cell<T> {
+    /// The cell that `handle` points to; `None` if it is NULL or has no tenant of this kind.
+    ///
+    /// # Safety
+    /// `handle` is NULL, or points to readable memory, as every handle that this library ever gave out
+    /// does for ever.
+    pub(crate) unsafe fn from_handle(handle: *mut c_void) -> Option<&'static Self> {
+        let cell = handle.cast::<Self>();
+        if cell.is_null() || !cell.is_aligned() {
+            return None;
+        }
+        // SAFETY: readable by contract; the magic is the first field and atomic.
+        let magic = unsafe { &*cell.cast::<AtomicU32>() };
+        if magic.load(Ordering::Acquire) != T::MAGIC {
+            return None;
+        }
+        // SAFETY: the magic says that this is a cell, and cells are never unmapped.
+        Some(unsafe { &*cell })
+    }
+
+    /// The handle for C.
+    pub(crate) fn handle(&'static self) -> *mut c_void {
+        std::ptr::from_ref(self).cast_mut().cast()
+    }
+
+    /// Locks the tenant; `None` if it has moved out.
+    pub(crate) fn enter(&'static self) -> Option<Entered<T>> {
+        LockGuard::try_map(self.content.lock(), Option::as_mut).ok()
+    }
+
+    /// Which tenant it is; compared after a time without the lock.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,1 @@
+//! Every storage kind moved, copied and closed; free functions; memory of C.

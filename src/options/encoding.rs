@@ -1,0 +1,75 @@
+//! How option values travel through the buffers of zmq_setsockopt and zmq_getsockopt
+//! (contract: socket_options.tsv, the length columns). All errors are `Invalid`.
+
+#![forbid(unsafe_code)]
+
+use std::ops::RangeInclusive;
+
+use crate::error::{Error, Result};
+
+/// How a byte value of length 0 is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Empty {
+    /// Refused.
+    Refused,
+    /// Taken if the pointer is NULL.
+    Null,
+    /// Taken whatever the pointer.
+    Taken,
+}
+
+/// A value of exactly N bytes.
+pub(crate) fn array<const N: usize>(input: Option<&[u8]>) -> Result<[u8; N]> {
+    input
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or(Error::Invalid)
+}
+
+/// An int within `accepts`.
+pub(crate) fn int(input: Option<&[u8]>, accepts: &RangeInclusive<i32>) -> Result<i32> {
+    let value = i32::from_ne_bytes(array(input)?);
+    if accepts.contains(&value) {
+        Ok(value)
+    } else {
+        Err(Error::Invalid)
+    }
+}
+
+/// Bytes with a length within `lengths`; an empty value as `empty` says.
+pub(crate) fn bytes<'a>(
+    input: Option<&'a [u8]>,
+    lengths: &RangeInclusive<usize>,
+    empty: Empty,
+) -> Result<&'a [u8]> {
+    match (input, empty) {
+        (None, Empty::Null | Empty::Taken) | (Some([]), Empty::Taken) => Ok(&[]),
+        (Some(bytes), _) if !bytes.is_empty() && lengths.contains(&bytes.len()) => Ok(bytes),
+        _ => Err(Error::Invalid),
+    }
+}
+
+/// Writes `value` into a buffer of its very size; returns the size.
+pub(crate) fn write_exactly(buffer: &mut [u8], value: &[u8]) -> Result<usize> {
+    if buffer.len() != value.len() {
+        return Err(Error::Invalid);
+    }
+    write_padded(buffer, value)
+}
+
+/// Writes `value` into a buffer that may be longer; the rest becomes zero. Returns the value's size.
+pub(crate) fn write_padded(buffer: &mut [u8], value: &[u8]) -> Result<usize> {
+    let (front, rest) = buffer
+        .split_at_mut_checked(value.len())
+        .ok_or(Error::Invalid)?;
+    front.copy_from_slice(value);
+    rest.fill(0);
+    Ok(value.len())
+}
+
+/// As [`write_padded`], but at least one zero must follow and is counted.
+pub(crate) fn write_text(buffer: &mut [u8], value: &[u8]) -> Result<usize> {
+    if buffer.len() <= value.len() {
+        return Err(Error::Invalid);
+    }
+    Ok(write_padded(buffer, value)? + 1)
+}

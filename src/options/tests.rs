@@ -1,0 +1,1 @@
+//! The table against the contract's, and against behaviour.

@@ -1,0 +1,249 @@
+//! The entry points for `ffi`: find the socket, do the call, wait where it may block.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::clock;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::ffi::handle::{Cell, Entered, Pool, Tenant};
+use crate::mailbox::{Mailbox, Waiter};
+use crate::message::release::Hold;
+use crate::message::Message;
+use crate::options::SocketOptions;
+use crate::patterns::TypeRow;
+use crate::pipe::{Incoming, Outgoing};
+use crate::socket::{Core, SocketCommand};
+
+/// What a socket handle points to.
+pub(crate) type SocketCell = Cell<Core>;
+
+impl Tenant for Core {
+    const MAGIC: u32 = 0x5a78_534b;
+}
+
+static SOCKETS: Pool<Core> = Pool::new();
+
+/// A socket that a call is inside of. User callbacks wait until it is left.
+struct Inside {
+    // Dropped in this order: the lock first, then what was held back is released.
+    core: Entered<Core>,
+    _hold: Hold,
+}
+
+fn enter(cell: &'static SocketCell) -> Result<Inside> {
+    let hold = Hold::new();
+    let core = cell.enter().ok_or(Error::NotSocket)?;
+    if core.context.is_of_parent() {
+        return Err(Error::Interrupted);
+    }
+    Ok(Inside { core, _hold: hold })
+}
+
+/// zmq_socket. `Terminated`, `TooManySockets`, `Invalid` for an unknown type; those of the system.
+pub(crate) fn open(context: &Arc<Context>, socket_type: i32) -> Result<&'static SocketCell> {
+    context.start()?;
+    context.take_slot()?;
+    let made = TypeRow::find(socket_type).ok_or(Error::Invalid).and_then(|row| {
+        let options = context.with_options(|options| SocketOptions::new(row.socket_type, options));
+        let core = Core::new(Arc::clone(context), row, options);
+        context.add_socket(&core.mailbox)?;
+        Ok(core)
+    });
+    match made {
+        Ok(core) => Ok(SOCKETS.insert(core)),
+        Err(error) => {
+            context.free_slot();
+            Err(error)
+        }
+    }
+}
+
+/// zmq_close.
+pub(crate) fn close(cell: &'static SocketCell) -> Result<()> {
+    let _hold = Hold::new();
+    let core = SOCKETS.remove(cell).ok_or(Error::NotSocket)?;
+    core.close();
+    Ok(())
+}
+
+/// zmq_send: the size of the frame.
+pub(crate) fn send_bytes(
+    cell: &'static SocketCell,
+    bytes: &[u8],
+    more: bool,
+    dont_wait: bool,
+) -> Result<usize> {
+    send(cell, dont_wait, |dont_wait| Outgoing::from_bytes(bytes, more, dont_wait))
+}
+
+/// zmq_msg_send: on success `message` is empty, on failure it is untouched.
+pub(crate) fn send_message(
+    cell: &'static SocketCell,
+    message: &mut Message,
+    more: bool,
+    dont_wait: bool,
+) -> Result<usize> {
+    message.set_more(more);
+    message.strip();
+    let size = send(cell, dont_wait, |dont_wait| {
+        Outgoing::from_message(&mut *message, more, dont_wait)
+    })?;
+    *message = Message::new();
+    Ok(size)
+}
+
+fn send<'a>(
+    cell: &'static SocketCell,
+    dont_wait: bool,
+    frame: impl FnOnce(bool) -> Outgoing<'a>,
+) -> Result<usize> {
+    let inside = enter(cell)?;
+    let timeout = timeout(inside.core.options.send_timeout, dont_wait);
+    let mut frame = frame(timeout == Some(Duration::ZERO));
+    block(cell, inside, timeout, |core| core.send_once(&mut frame))
+}
+
+/// zmq_recv, zmq_msg_recv: the size of the frame, which may exceed a buffer's.
+pub(crate) fn receive(
+    cell: &'static SocketCell,
+    into: &mut Incoming<'_>,
+    dont_wait: bool,
+) -> Result<usize> {
+    let inside = enter(cell)?;
+    let timeout = timeout(inside.core.options.receive_timeout, dont_wait);
+    block(cell, inside, timeout, |core| core.receive_once(into))
+}
+
+/// ZMQ_RCVMORE, for zmq_recviov.
+pub(crate) fn receive_more(cell: &'static SocketCell) -> Result<bool> {
+    Ok(enter(cell)?.core.receive_more)
+}
+
+/// zmq_bind.
+pub(crate) fn bind(cell: &'static SocketCell, endpoint: &[u8]) -> Result<()> {
+    enter(cell)?.core.bind(endpoint)
+}
+
+/// zmq_connect.
+pub(crate) fn connect(cell: &'static SocketCell, endpoint: &[u8]) -> Result<()> {
+    enter(cell)?.core.connect(endpoint)
+}
+
+/// zmq_unbind and zmq_disconnect.
+pub(crate) fn end_endpoint(cell: &'static SocketCell, endpoint: Option<&[u8]>) -> Result<()> {
+    enter(cell)?.core.end_endpoint(endpoint)
+}
+
+/// zmq_setsockopt; `value` `None` = NULL.
+pub(crate) fn set_option(
+    cell: &'static SocketCell,
+    option: i32,
+    value: Option<&[u8]>,
+    length: usize,
+) -> Result<()> {
+    enter(cell)?.core.set_option(option, value, length)
+}
+
+/// zmq_getsockopt: fills `buffer`; the length that the caller is told.
+pub(crate) fn get_option(
+    cell: &'static SocketCell,
+    option: i32,
+    buffer: &mut [u8],
+) -> Result<usize> {
+    enter(cell)?.core.get_option(option, buffer)
+}
+
+/// zmq_socket_monitor_versioned.
+pub(crate) fn monitor(
+    cell: &'static SocketCell,
+    endpoint: Option<&[u8]>,
+    events: u64,
+    version: i32,
+    socket_type: i32,
+) -> Result<()> {
+    enter(cell)?.core.start_monitor(endpoint, events, version, socket_type)
+}
+
+/// ZMQ_EVENTS.
+pub(crate) fn events(cell: &'static SocketCell) -> Result<i32> {
+    enter(cell)?.core.polled_events()
+}
+
+/// ZMQ_TYPE.
+pub(crate) fn socket_type(cell: &'static SocketCell) -> Result<i32> {
+    Ok(enter(cell)?.core.row.socket_type as i32)
+}
+
+/// Where a poller registers.
+pub(crate) fn mailbox(cell: &'static SocketCell) -> Result<Arc<Mailbox<SocketCommand>>> {
+    Ok(Arc::clone(&enter(cell)?.core.mailbox))
+}
+
+/// zmq_socket_get_peer_state.
+pub(crate) fn peer_state(cell: &'static SocketCell, routing_id: &[u8]) -> Result<i32> {
+    let mut inside = enter(cell)?;
+    let Core { pattern, pipes, .. } = &mut **inside.core;
+    pattern.peer_state(pipes, routing_id)
+}
+
+/// ZMQ_SNDTIMEO, ZMQ_RCVTIMEO; `None` = wait for ever.
+fn timeout(milliseconds: i32, dont_wait: bool) -> Option<Duration> {
+    if dont_wait {
+        return Some(Duration::ZERO);
+    }
+    u64::try_from(milliseconds).ok().map(Duration::from_millis)
+}
+
+/// Tries until something other than `Again` comes of it, a signal comes, or the time is over.
+///
+/// protocols: "Waiting and waking".
+fn block<R>(
+    cell: &'static SocketCell,
+    mut inside: Inside,
+    timeout: Option<Duration>,
+    mut attempt: impl FnMut(&mut Core) -> Result<R>,
+) -> Result<R> {
+    match attempt(&mut inside.core) {
+        Err(Error::Again) if timeout != Some(Duration::ZERO) => {}
+        Err(Error::Again) => {
+            // About to say so: what signalled ZMQ_FD is consumed.
+            inside.core.mailbox.clear_exported();
+            return attempt(&mut inside.core);
+        }
+        other => return other,
+    }
+    let waiter = Waiter::current()?;
+    let deadline = timeout.and_then(|timeout| clock::now().checked_add(timeout));
+    let generation = cell.generation();
+    loop {
+        let mailbox = Arc::clone(&inside.core.mailbox);
+        mailbox.register(&waiter);
+        let result = attempt(&mut inside.core);
+        if !matches!(result, Err(Error::Again)) {
+            mailbox.deregister(&waiter);
+            return result;
+        }
+        drop(inside);
+        let waited = waiter.wait(left(deadline));
+        mailbox.deregister(&waiter);
+        waiter.clear();
+        inside = enter(cell)?;
+        if cell.generation() != generation {
+            return Err(Error::NotSocket);
+        }
+        match waited {
+            Ok(true) => {}
+            // The time is over: one last look.
+            Ok(false) => return attempt(&mut inside.core),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// What is left until `deadline`; `None` = for ever.
+pub(crate) fn left(deadline: Option<Instant>) -> Option<Duration> {
+    deadline.map(|deadline| deadline.saturating_duration_since(clock::now()))
+}

@@ -1,0 +1,54 @@
+//! zmq_close: the socket detaches at once; what is left to send is the connections' business.
+//!
+//! No handshake between objects: inproc pipes are ended, each connection keeps its outbound queue and
+//! drains it under its own linger deadline (architecture section 2).
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use crate::io::{IoCommand, Linger};
+use crate::socket::{Core, SocketCommand};
+
+impl Core {
+    /// Takes leave of everything. The handle is already refused.
+    pub(super) fn close(mut self: Box<Self>) {
+        let linger = Linger::from_option(self.options.linger);
+        // The names first, so that nobody is attached to a closed mailbox.
+        let parked = self.context.names.remove_socket(&self.mailbox);
+        for parked in parked {
+            let mut end = parked.end;
+            end.leave();
+        }
+        for command in self.mailbox.close() {
+            if let SocketCommand::Attach(attachment) = command {
+                self.attach(*attachment);
+            }
+        }
+        for key in self.pipes.keys() {
+            if let Some(mut end) = self.pipes.remove(key) {
+                end.leave();
+            }
+            if let Some((thread, connection)) = self.connections.remove(&key) {
+                self.context.detach(&thread, connection, linger);
+            }
+        }
+        for (thread, connection) in self.endpoints.connections() {
+            // Also those without a pipe; a second detach of the same one does nothing more.
+            self.context.detach(&thread, connection, linger);
+        }
+        for (thread, connection) in self.endpoints.disconnected() {
+            thread.post(IoCommand::CapLinger(connection, linger));
+        }
+        for (thread, listener) in self.endpoints.listeners() {
+            thread.post(IoCommand::CloseListener(listener));
+            // Accepted connections that are still in their handshake.
+            self.context.broadcast(|| IoCommand::ListenerClosed(listener));
+        }
+        self.stop_monitor();
+        self.context.remove_socket(&self.mailbox);
+        let context = Arc::clone(&self.context);
+        drop(self);
+        context.free_slot();
+    }
+}

@@ -1,0 +1,381 @@
+//! bind, connect, unbind, disconnect. Contract: api.md section 4, transports.md.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use crate::endpoint::{ConnectAddress, Endpoint, Use};
+use crate::error::{Error, Result};
+use crate::context::inproc::Owner;
+use crate::io::{
+    Connecter, Connection, EndpointTexts, IoCommand, IoHandle, Linger, ListenerObject, ObjectId,
+    Session,
+};
+use crate::monitor::Event;
+use crate::options::PatternOption;
+use crate::patterns::Origin;
+use crate::pipe::{Conflate, Limits, PipeKey, pipe};
+use crate::socket::{Attachment, Core};
+use crate::sync::Lock;
+use crate::transport::Listener;
+
+/// The endpoints of a socket.
+#[derive(Debug, Default)]
+pub(crate) struct Endpoints {
+    entries: Vec<Entry>,
+    /// Connections that were disconnected and may still linger.
+    disconnected: Vec<(Arc<IoHandle>, ObjectId)>,
+    /// ZMQ_LAST_ENDPOINT.
+    pub(crate) last: Vec<u8>,
+    /// ZMQ_CONNECT_ROUTING_ID for the next connect.
+    pub(crate) connect_routing_id: Option<Box<[u8]>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// What zmq_unbind and zmq_disconnect look for.
+    text: Box<[u8]>,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Listener { thread: Arc<IoHandle>, id: ObjectId },
+    Connection { thread: Arc<IoHandle>, id: ObjectId, pipe: Option<PipeKey> },
+    InprocName { name: Box<[u8]> },
+    InprocPipe { name: Box<[u8]>, pipe: PipeKey },
+}
+
+impl Endpoints {
+    /// The connecter gave up for good.
+    pub(super) fn forget(&mut self, connection: ObjectId) {
+        self.entries.retain(|entry| {
+            !matches!(entry.kind, Kind::Connection { id, .. } if id == connection)
+        });
+    }
+
+    /// A pipe ended. An inproc connect ends with it; a network endpoint stays.
+    pub(super) fn pipe_is_gone(&mut self, key: PipeKey) {
+        self.entries.retain_mut(|entry| match &mut entry.kind {
+            Kind::InprocPipe { pipe, .. } => *pipe != key,
+            Kind::Connection { pipe, .. } => {
+                if *pipe == Some(key) {
+                    *pipe = None;
+                }
+                true
+            }
+            Kind::Listener { .. } | Kind::InprocName { .. } => true,
+        });
+    }
+
+    pub(super) fn connections(&self) -> Vec<(Arc<IoHandle>, ObjectId)> {
+        let connection = |entry: &Entry| match &entry.kind {
+            Kind::Connection { thread, id, .. } => Some((Arc::clone(thread), *id)),
+            _ => None,
+        };
+        self.entries.iter().filter_map(connection).collect()
+    }
+
+    pub(super) fn listeners(&self) -> Vec<(Arc<IoHandle>, ObjectId)> {
+        let listener = |entry: &Entry| match &entry.kind {
+            Kind::Listener { thread, id } => Some((Arc::clone(thread), *id)),
+            _ => None,
+        };
+        self.entries.iter().filter_map(listener).collect()
+    }
+
+    pub(super) fn disconnected(&self) -> Vec<(Arc<IoHandle>, ObjectId)> {
+        self.disconnected.clone()
+    }
+
+    fn add(&mut self, text: &[u8], kind: Kind) {
+        self.entries.push(Entry { text: text.into(), kind });
+    }
+
+    /// Takes out all entries with one of these texts.
+    fn take(&mut self, texts: &[Box<[u8]>]) -> Vec<Kind> {
+        let taken = self.entries.extract_if(.., |entry| texts.contains(&entry.text));
+        taken.map(|entry| entry.kind).collect()
+    }
+}
+
+impl Core {
+    /// zmq_bind. Errors: api.md section 4.
+    pub(super) fn bind(&mut self, text: &[u8]) -> Result<()> {
+        self.notice()?;
+        match Endpoint::parse(text, Use::Bind)? {
+            Endpoint::Inproc(name) => self.bind_inproc(text, &name),
+            Endpoint::Ipc(address) => self.bind_stream(&ConnectAddress::Ipc(address)),
+            Endpoint::Tcp(address) => self.bind_stream(&ConnectAddress::Tcp(address)),
+        }
+    }
+
+    fn bind_inproc(&mut self, text: &[u8], name: &[u8]) -> Result<()> {
+        let owner = Owner::Socket {
+            mailbox: Arc::clone(&self.mailbox),
+            send_hwm: self.options.send_hwm,
+            receive_hwm: self.options.receive_hwm,
+        };
+        let parked = self.context.names.bind(name, owner)?;
+        for parked in parked {
+            let mut end = parked.end;
+            end.join_limits(self.options.send_hwm, self.options.receive_hwm);
+            self.attach(Attachment::inproc(end));
+        }
+        self.settle();
+        self.endpoints.add(text, Kind::InprocName { name: name.into() });
+        text.clone_into(&mut self.endpoints.last);
+        Ok(())
+    }
+
+    fn bind_stream(&mut self, address: &ConnectAddress) -> Result<()> {
+        let threads = self.context.threads(self.options.affinity)?;
+        let mut session = self.session(threads, b"");
+        let bound = Listener::bind(address, &session.stream_options());
+        let bound = match bound {
+            Ok(bound) => bound,
+            Err(failure) => {
+                self.emit_bind_failure(&failure, &mut session);
+                return Err(failure.error);
+            }
+        };
+        let last: Arc<[u8]> = bound.last_endpoint.as_slice().into();
+        session.endpoint = Arc::clone(&last);
+        let thread = session.choose_thread().ok_or(Error::NoThread)?;
+        let texts = EndpointTexts { local: String::from_utf8_lossy(&last).into_owned(), remote: String::new() };
+        let fd = bound.listener.as_raw_fd();
+        session.emit(Event::Listening, crate::io::fd_value(fd), &texts);
+        let id = ObjectId::new();
+        let listener = ListenerObject::new(id, session, bound.listener);
+        thread.add_load();
+        thread.post(IoCommand::Listen(Box::new(listener)));
+        self.endpoints.add(&last, Kind::Listener { thread, id });
+        self.endpoints.last = last.to_vec();
+        Ok(())
+    }
+
+    fn emit_bind_failure(
+        &self,
+        failure: &crate::transport::BindFailure,
+        session: &mut Session,
+    ) {
+        if let Some(fd) = failure.fd_opened {
+            session.endpoint = failure.closed_text.as_slice().into();
+            session.emit(Event::Closed, crate::io::fd_value(fd), &EndpointTexts::default());
+        }
+        session.endpoint = failure.text.as_slice().into();
+        let errno = crate::ffi::errno::number(failure.error);
+        session.emit(Event::BindFailed, crate::io::fd_value(errno), &EndpointTexts::default());
+    }
+
+    /// zmq_connect. Errors: api.md section 4.
+    pub(super) fn connect(&mut self, text: &[u8]) -> Result<()> {
+        self.notice()?;
+        let endpoint = Endpoint::parse(text, Use::Connect)?;
+        let routing_id = self.endpoints.connect_routing_id.clone();
+        if routing_id.as_ref().is_some_and(|id| self.pattern.has_routing_id(id)) {
+            return Err(Error::Invalid);
+        }
+        let origin = Origin {
+            locally_initiated: true,
+            connect_routing_id: routing_id,
+            ..Origin::default()
+        };
+        match endpoint {
+            Endpoint::Inproc(name) => self.connect_inproc(text, &name, origin)?,
+            Endpoint::Ipc(address) => {
+                self.connect_stream(text, ConnectAddress::Ipc(address), origin)?;
+            }
+            Endpoint::Tcp(address) => {
+                self.connect_stream(text, ConnectAddress::Tcp(address), origin)?;
+            }
+        }
+        self.endpoints.connect_routing_id = None;
+        text.clone_into(&mut self.endpoints.last);
+        Ok(())
+    }
+
+    fn connect_inproc(&mut self, text: &[u8], name: &[u8], origin: Origin) -> Result<()> {
+        let own = Limits {
+            send: Some(self.options.send_hwm),
+            receive: Some(self.options.receive_hwm),
+        };
+        let conflate = self.options.conflate && self.row.conflates;
+        let both = Conflate { first_to_second: conflate, second_to_first: conflate };
+        let (mine, theirs) = pipe(own, Limits { send: None, receive: None }, both);
+        let key = self.attach(Attachment { end: mine, origin, connection: None });
+        self.settle();
+        self.endpoints.add(text, Kind::InprocPipe { name: name.into(), pipe: key });
+        self.context.names.connect(name, theirs, &self.mailbox);
+        Ok(())
+    }
+
+    fn connect_stream(
+        &mut self,
+        text: &[u8],
+        address: ConnectAddress,
+        origin: Origin,
+    ) -> Result<()> {
+        let threads = self.context.threads(self.options.affinity)?;
+        let is_known = |entry: &Entry| {
+            entry.text == text && matches!(entry.kind, Kind::Connection { .. })
+        };
+        if self.row.connects_once && self.endpoints.entries.iter().any(is_known) {
+            return Ok(());
+        }
+        let session = self.session(threads, text);
+        let thread = session.choose_thread().ok_or(Error::NoThread)?;
+        let id = ObjectId::new();
+        let (pipe, theirs) = if self.options.immediate {
+            (None, None)
+        } else {
+            let (mine, theirs) = session.make_pipe();
+            let connection = Some((Arc::clone(&thread), id));
+            let origin = origin.clone();
+            (Some(self.attach(Attachment { end: mine, origin, connection })), Some(theirs))
+        };
+        self.settle();
+        let connecter = Connecter::new(address, &session);
+        let connection = Connection::connecting(id, session, connecter, theirs, origin);
+        thread.add_load();
+        thread.post(IoCommand::Start(Arc::new(Lock::new(connection))));
+        self.endpoints.add(text, Kind::Connection { thread, id, pipe });
+        Ok(())
+    }
+
+    /// zmq_unbind and zmq_disconnect: whatever has this text. `Invalid`, `ProtocolNotSupported`,
+    /// `NotFound`.
+    pub(super) fn end_endpoint(&mut self, text: Option<&[u8]>) -> Result<()> {
+        self.notice()?;
+        let text = text.ok_or(Error::Invalid)?;
+        Endpoint::check(text)?;
+        let mut ended = self.endpoints.take(&[text.into()]);
+        if ended.is_empty() {
+            ended = self.endpoints.take(&crate::transport::resolved_texts(
+                text,
+                self.options.ipv6,
+            ));
+        }
+        if ended.is_empty() {
+            return Err(Error::NotFound);
+        }
+        let linger = Linger::from_option(self.options.linger);
+        for kind in ended {
+            self.end(kind, linger);
+        }
+        self.settle();
+        Ok(())
+    }
+
+    fn end(&mut self, kind: Kind, linger: Linger) {
+        match kind {
+            Kind::Listener { thread, id } => {
+                thread.post(IoCommand::CloseListener(id));
+                self.context.broadcast(|| IoCommand::ListenerClosed(id));
+            }
+            Kind::Connection { thread, id, pipe } => {
+                let own = |(key, (_, connection)): (&PipeKey, &(Arc<IoHandle>, ObjectId))| {
+                    (*connection == id).then_some(*key)
+                };
+                // With IMMEDIATE the pipe came by attachment.
+                let pipe = pipe.or_else(|| self.connections.iter().find_map(own));
+                if let Some(key) = pipe {
+                    self.drop_pipe(key);
+                }
+                self.context.detach(&thread, id, linger);
+                self.endpoints.disconnected.push((thread, id));
+            }
+            Kind::InprocName { name } => {
+                // It is there as long as the entry is.
+                let _ = self.context.names.unbind(&name, &self.mailbox);
+            }
+            Kind::InprocPipe { name, pipe } => {
+                self.drop_pipe(pipe);
+                for parked in self.context.names.unpark(&name, &self.mailbox) {
+                    let mut end = parked.end;
+                    end.leave();
+                }
+            }
+        }
+    }
+
+    /// What listeners and connections capture of this socket.
+    fn session(&self, threads: Arc<[Arc<IoHandle>]>, endpoint: &[u8]) -> Session {
+        Session {
+            mailbox: Arc::clone(&self.mailbox),
+            monitor: Arc::clone(&self.monitor),
+            options: Arc::new(self.options.clone()),
+            row: self.row,
+            threads,
+            lingering: Arc::clone(&self.context.lingering),
+            endpoint: endpoint.into(),
+        }
+    }
+
+    /// ZMQ_CONNECT_ROUTING_ID is kept for the next connect.
+    pub(super) fn note_pattern_option(&mut self, option: &PatternOption) {
+        if let PatternOption::ConnectRoutingId(id) = option {
+            self.endpoints.connect_routing_id = Some(id.clone());
+        }
+    }
+
+    /// High-water marks take effect on pipes that exist.
+    pub(super) fn apply_limits(&mut self) {
+        for key in self.pipes.keys() {
+            if let Some(end) = self.pipes.get(key) {
+                end.set_limits(Some(self.options.send_hwm), Some(self.options.receive_hwm));
+            }
+        }
+    }
+
+    /// Checks a monitor endpoint: inproc only.
+    pub(super) fn monitor_name(text: &[u8]) -> Result<Box<[u8]>> {
+        match Endpoint::parse(text, Use::Bind)? {
+            Endpoint::Inproc(name) => Ok(name),
+            Endpoint::Ipc(_) | Endpoint::Tcp(_) => Err(Error::ProtocolNotSupported),
+        }
+    }
+
+    /// The stop of a monitor frees its slot.
+    pub(super) fn stop_monitor(&mut self) {
+        if self.monitor.stop() {
+            self.context.names.unbind_monitor(&self.monitor);
+            self.context.free_slot();
+        }
+    }
+
+    /// zmq_socket_monitor_versioned. Order of checks: functions.tsv.
+    pub(super) fn start_monitor(
+        &mut self,
+        endpoint: Option<&[u8]>,
+        events: u64,
+        version: i32,
+        socket_type: i32,
+    ) -> Result<()> {
+        self.notice()?;
+        crate::monitor::check(events, version)?;
+        let Some(endpoint) = endpoint else {
+            self.stop_monitor();
+            return Ok(());
+        };
+        let name = Self::monitor_name(endpoint)?;
+        self.stop_monitor();
+        crate::monitor::check_type(socket_type)?;
+        self.context.take_slot()?;
+        let owner = Owner::Monitor(Arc::clone(&self.monitor));
+        self.monitor.start(events, version);
+        match self.context.names.bind(&name, owner) {
+            Ok(parked) => {
+                for parked in parked {
+                    self.monitor.attach(parked.end);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.monitor.stop();
+                self.context.free_slot();
+                Err(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Sockets: what all types share. Enter, block with a timeout, endpoints, pipes, events, close.
+//!
+//! A [`Core`] lives in a cell under a lock and is entered by every API call; others reach it through its
+//! mailbox only. `api` has the entry points for `ffi`. Must not know which pattern it holds, bytes on the
+//! wire, or the poll loop.
+
+#![forbid(unsafe_code)]
+
+pub(crate) mod api;
+mod close;
+mod endpoints;
+mod options;
+pub(crate) mod poll;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::io::{IoHandle, Linger, ObjectId};
+use crate::mailbox::Mailbox;
+use crate::message::PeerInfo;
+use crate::monitor::Monitor;
+use crate::options::SocketOptions;
+use crate::patterns::{Origin, Pattern, TypeRow};
+use crate::pipe::queue::Special;
+use crate::pipe::{Dismissal, Incoming, Notice, Outgoing, PipeEnd, PipeKey, Pipes, Wake};
+use crate::socket::endpoints::Endpoints;
+
+/// What others tell a socket. One handler: [`Core`], when it is entered.
+#[derive(Debug)]
+pub(crate) enum SocketCommand {
+    /// From a connection whose handshake is done, or from a socket that connects over inproc.
+    Attach(Box<Attachment>),
+    /// From the other end of a pipe.
+    Pipe(PipeKey, Notice),
+    /// From a connecter that will make no further attempt: the endpoint goes.
+    EndpointGone(ObjectId),
+}
+
+/// A new pipe for a socket.
+#[derive(Debug)]
+pub(crate) struct Attachment {
+    pub(crate) end: PipeEnd,
+    pub(crate) origin: Origin,
+    /// The connection behind the pipe, and its thread; `None` over inproc.
+    pub(crate) connection: Option<(Arc<IoHandle>, ObjectId)>,
+}
+
+impl Attachment {
+    /// The binder's end of an inproc pipe.
+    pub(crate) fn inproc(end: PipeEnd) -> Self {
+        Self { end, origin: Origin::default(), connection: None }
+    }
+}
+
+/// The socket's side of a pipe: a command into its mailbox.
+#[derive(Debug)]
+struct NotifySocket {
+    mailbox: Arc<Mailbox<SocketCommand>>,
+    key: PipeKey,
+}
+
+impl Wake for NotifySocket {
+    fn wake(&self, notice: Notice) {
+        // A closed socket has left its pipes; nobody misses the notice.
+        let _ = self.mailbox.push(SocketCommand::Pipe(self.key, notice));
+    }
+}
+
+/// A socket.
+#[derive(Debug)]
+pub(crate) struct Core {
+    context: Arc<Context>,
+    mailbox: Arc<Mailbox<SocketCommand>>,
+    monitor: Arc<Monitor>,
+    row: &'static TypeRow,
+    pattern: Box<dyn Pattern>,
+    pipes: Pipes,
+    connections: HashMap<PipeKey, (Arc<IoHandle>, ObjectId)>,
+    options: SocketOptions,
+    endpoints: Endpoints,
+    /// ZMQ_RCVMORE.
+    receive_more: bool,
+    /// The stop of the context was noticed: everything but close fails.
+    stopped: bool,
+}
+
+impl Core {
+    fn new(context: Arc<Context>, row: &'static TypeRow, options: SocketOptions) -> Self {
+        let mut pattern = (row.new)();
+        pattern.options_changed(&options);
+        Self {
+            context,
+            mailbox: Arc::new(Mailbox::new()),
+            monitor: Arc::new(Monitor::new()),
+            row,
+            pattern,
+            pipes: Pipes::default(),
+            connections: HashMap::new(),
+            options,
+            endpoints: Endpoints::default(),
+            receive_more: false,
+            stopped: false,
+        }
+    }
+
+    /// Learns of a stop of the context, and does what others asked for. The first thing that the calls
+    /// listed in api.md section 2 do.
+    fn notice(&mut self) -> Result<()> {
+        if self.stopped || self.mailbox.is_stopped() {
+            self.stopped = true;
+            return Err(Error::Terminated);
+        }
+        self.process_mail();
+        Ok(())
+    }
+
+    fn process_mail(&mut self) {
+        if !self.mailbox.has_mail() {
+            return;
+        }
+        for command in self.mailbox.drain() {
+            match command {
+                SocketCommand::Attach(attachment) => {
+                    self.attach(*attachment);
+                }
+                SocketCommand::Pipe(key, notice) => self.handle_notice(key, notice),
+                SocketCommand::EndpointGone(connection) => self.endpoints.forget(connection),
+            }
+        }
+        self.settle();
+    }
+
+    /// Takes in a pipe.
+    fn attach(&mut self, attachment: Attachment) -> PipeKey {
+        let Attachment { end, origin, connection } = attachment;
+        let over_inproc = connection.is_none();
+        let key = self.pipes.insert(end);
+        if let Some(connection) = connection {
+            self.connections.insert(key, connection);
+        }
+        let mailbox = Arc::clone(&self.mailbox);
+        if let Some(end) = self.pipes.get(key) {
+            end.set_wake(Arc::new(NotifySocket { mailbox, key }));
+            end.set_limits(Some(self.options.send_hwm), Some(self.options.receive_hwm));
+            if over_inproc {
+                introduce(end, &self.options.routing_id);
+            }
+        }
+        self.pattern.attached(&mut self.pipes, key, origin);
+        self.pattern.readable(&mut self.pipes, key);
+        self.look_at_end(key);
+        key
+    }
+
+    fn handle_notice(&mut self, key: PipeKey, notice: Notice) {
+        let Some(end) = self.pipes.get(key) else {
+            return;
+        };
+        match notice {
+            Notice::Readable => self.pattern.readable(&mut self.pipes, key),
+            Notice::Writable => {
+                end.noticed_writable();
+                self.pattern.writable(&mut self.pipes, key);
+            }
+            Notice::LimitsChanged => end.limits_changed(),
+            Notice::Restarted => {
+                end.rollback();
+                // Without memory the connection goes on without its restart: it asks again at the next
+                // loss.
+                let _ = end.append_special(Special::Restart);
+                self.pattern.restarted(&mut self.pipes, key);
+                if let Some(end) = self.pipes.get(key) {
+                    end.flush();
+                }
+            }
+            Notice::Ended => self.look_at_end(key),
+        }
+    }
+
+    /// The other side of a pipe may have ended it.
+    fn look_at_end(&mut self, key: PipeKey) {
+        let Some(end) = self.pipes.get(key) else {
+            return;
+        };
+        let write_closed = end.is_write_closed();
+        let inbound_ended = end.is_inbound_ended();
+        if end.is_inbound_aborted() || (write_closed && self.row.drops_on_end) {
+            self.drop_pipe(key);
+            return;
+        }
+        if inbound_ended {
+            // What is unread stays readable; an empty pipe goes at once.
+            self.pattern.readable(&mut self.pipes, key);
+            if self.pipes.get(key).is_some_and(|end| end.is_drained() && end.is_exhausted()) {
+                self.drop_pipe(key);
+                return;
+            }
+        }
+        if write_closed || inbound_ended {
+            self.pattern.draining(&mut self.pipes, key);
+        }
+    }
+
+    /// Takes leave of a pipe in both directions.
+    fn drop_pipe(&mut self, key: PipeKey) {
+        if self.pipes.get(key).is_none() {
+            return;
+        }
+        self.pattern.detached(&mut self.pipes, key);
+        self.connections.remove(&key);
+        self.endpoints.pipe_is_gone(key);
+        if let Some(mut end) = self.pipes.remove(key) {
+            end.leave();
+        }
+    }
+
+    /// Ends the pipes that were read to their end, and those that the pattern dismissed.
+    fn settle(&mut self) {
+        while self.pipes.has_departures() {
+            for key in self.pipes.take_exhausted() {
+                // Looked at again: a pattern may have met it more than once.
+                if self.pipes.get(key).is_some_and(|end| end.is_exhausted()) {
+                    self.drop_pipe(key);
+                }
+            }
+            for (key, how) in self.pipes.take_dismissed() {
+                let connection = self.connections.get(&key).cloned();
+                match (how, connection) {
+                    (Dismissal::Finish, Some((thread, connection))) => {
+                        self.drop_pipe(key);
+                        let linger = Linger::from_option(self.options.linger);
+                        self.context.detach(&thread, connection, linger);
+                    }
+                    (Dismissal::Finish, None) => self.drop_pipe(key),
+                    (Dismissal::Refuse | Dismissal::Replace, _) => {
+                        if let Some(end) = self.pipes.get(key) {
+                            end.abort();
+                        }
+                        self.drop_pipe(key);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One try to send a frame; `Again` = would block.
+    fn send_once(&mut self, frame: &mut Outgoing<'_>) -> Result<usize> {
+        self.notice()?;
+        let size = frame.bytes().len();
+        let sent = self.pattern.send(&mut self.pipes, frame);
+        self.settle();
+        sent.map(|()| size)
+    }
+
+    /// One try to receive a frame; `Again` = nothing there.
+    fn receive_once(&mut self, into: &mut Incoming<'_>) -> Result<usize> {
+        self.notice()?;
+        let received = self.pattern.recv(&mut self.pipes, into);
+        self.settle();
+        received?;
+        self.receive_more = into.more;
+        Ok(into.size)
+    }
+
+    /// ZMQ_EVENTS, consuming the signal of ZMQ_FD: clear, drain, evaluate, in that order.
+    fn polled_events(&mut self) -> Result<i32> {
+        self.mailbox.clear_exported();
+        self.events()
+    }
+
+    fn events(&mut self) -> Result<i32> {
+        self.notice()?;
+        let mut events = 0;
+        if self.pattern.can_recv(&mut self.pipes) {
+            events |= crate::ffi::constants::ZMQ_POLLIN;
+        }
+        if self.pattern.can_send(&mut self.pipes) {
+            events |= crate::ffi::constants::ZMQ_POLLOUT;
+        }
+        self.settle();
+        Ok(events)
+    }
+}
+
+/// Over inproc the routing id travels as the first thing on the pipe, whatever the type.
+fn introduce(end: &mut PipeEnd, routing_id: &[u8]) {
+    let peer = PeerInfo::new(routing_id.into(), None, -1, &[]);
+    // Without memory the peer generates an id.
+    if end.append_special(Special::Peer(Arc::new(peer))).is_ok() {
+        end.flush();
+    }
+}
