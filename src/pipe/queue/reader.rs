@@ -649,3 +649,14 @@ impl Drop for Reader {
         unsafe { self.shared.leave(rest) };
     }
 }
+
+#[cfg(all(test, not(loom)))]
+impl Reader {
+    pub(super) fn holds_no_chunk(&self) -> bool {
+        self.chunk.is_none()
+    }
+
+    pub(super) fn shared_for_tests(&self) -> &Shared {
+        &self.shared
+    }
+}

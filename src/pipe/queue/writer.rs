@@ -345,3 +345,10 @@ fn write_header(at: *mut u8, more: bool, body: usize) {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+impl Writer {
+    pub(super) fn holds_no_chunk(&self) -> bool {
+        self.end.chunk.is_none() && self.committed.chunk.is_none()
+    }
+}

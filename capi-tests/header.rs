@@ -1,0 +1,246 @@
+//! The header, and what the library file exports, against the contract.
+//!
+//! - `include/zmq.h` is what cbindgen makes of `src/ffi` (ZEROXIDE_BLESS=1 rewrites it).
+//! - It is accepted as C and C++ of all ages.
+//! - Programs made of `contract/constants.tsv` and `functions.tsv` assert every value and signature.
+//! - Its values are those of the system's `zmq.h`, where there is one.
+//! - The library exports exactly the functions of the contract, under its SONAME.
+#![allow(
+    clippy::disallowed_macros,
+    reason = "a test says what it compared and what it skipped"
+)]
+
+mod header {
+    pub mod compiler;
+    pub mod contract;
+    pub mod program;
+}
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use header::compiler::{Language, compile, compiler_exists, defined_values, run};
+use header::contract::{constants, functions};
+use header::program;
+
+/// The files of `src/ffi` in the order of the header.
+const SOURCES: &[&str] = &[
+    "constants.rs",
+    "types.rs",
+    "version.rs",
+    "context.rs",
+    "message.rs",
+    "socket.rs",
+    "draft.rs",
+    "poll.rs",
+    "poller.rs",
+    "proxy.rs",
+    "monitor.rs",
+    "timers.rs",
+    "counters.rs",
+    "clock_threads.rs",
+    "z85.rs",
+    "curve.rs",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn committed_header_is_what_cbindgen_makes() {
+    let config = cbindgen::Config::from_file(root().join("cbindgen.toml")).expect("cbindgen.toml");
+    let mut builder = cbindgen::Builder::new().with_config(config);
+    for source in SOURCES {
+        builder = builder.with_src(root().join("src/ffi").join(source));
+    }
+    let mut made = Vec::new();
+    builder.generate().expect("bindings").write(&mut made);
+    let made = String::from_utf8(made).expect("UTF-8");
+
+    let path = root().join("include/zmq.h");
+    if std::env::var_os("ZEROXIDE_BLESS").is_some() {
+        fs::write(&path, &made).expect("include/zmq.h");
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    let differs = made.lines().zip(committed.lines()).position(|(a, b)| a != b);
+    assert!(
+        made == committed,
+        "include/zmq.h differs from what src/ffi gives, from line {}; \
+         ZEROXIDE_BLESS=1 cargo test --test header rewrites it",
+        differs.map_or("the last one on".into(), |line| (line + 1).to_string())
+    );
+}
+
+#[test]
+fn every_exported_function_stands_in_a_listed_source() {
+    let mut listed = BTreeSet::new();
+    for entry in fs::read_dir(root().join("src/ffi")).expect("src/ffi") {
+        let path = entry.expect("entry").path();
+        let name = path.file_name().and_then(|name| name.to_str()).expect("name");
+        if !path.is_file() {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("source");
+        let exports = text.contains("no_mangle");
+        assert!(
+            !exports || SOURCES.contains(&name),
+            "src/ffi/{name} exports functions but is not listed"
+        );
+        listed.insert(name.to_owned());
+    }
+    for source in SOURCES {
+        assert!(listed.contains(*source), "src/ffi/{source} is gone");
+    }
+}
+
+#[test]
+fn header_is_accepted_by_every_language_version() {
+    if !compiler_exists() {
+        println!("SKIPPED: no compiler");
+        return;
+    }
+    // It must need nothing included before it, and bear to be included twice.
+    let program = "#include <zmq.h>\n#include <zmq.h>\n#include <zmq_utils.h>\n\
+                   int main(void) { return 0; }\n";
+    let mut compiled = 0;
+    for language in Language::ALL {
+        for draft in [false, true] {
+            compile("accepted", program, *language, &defines(draft)).expect("zmq.h");
+            compiled += 1;
+        }
+    }
+    println!("{compiled} ways to compile it");
+}
+
+/// One that drops out of the middle of a list would go unseen otherwise.
+#[test]
+fn a_wrong_value_or_signature_is_noticed() {
+    if !compiler_exists() {
+        println!("SKIPPED: no compiler");
+        return;
+    }
+    for (wrong, right) in [
+        ("int x[ZMQ_DEALER == 6 ? 1 : -1];", "int x[ZMQ_DEALER == 5 ? 1 : -1];"),
+        (
+            "int (*f)(void *, int) = zmq_close; ",
+            "int (*f)(void *) = zmq_close;",
+        ),
+    ] {
+        let program = |line| format!("#include <zmq.h>\n{line}\nint main(void) {{ return 0; }}\n");
+        for language in [Language::C99, Language::CPP17] {
+            compile("noticed", &program(right), language, &[]).expect("right");
+            assert!(compile("noticed", &program(wrong), language, &[]).is_err());
+        }
+    }
+}
+
+#[test]
+fn constants_have_the_values_of_the_contract() {
+    if !compiler_exists() {
+        println!("SKIPPED: no compiler");
+        return;
+    }
+    let rows = constants();
+    for draft in [false, true] {
+        let (text, asserted) = program::of_constants(&rows, draft);
+        for language in [Language::C99, Language::CPP98] {
+            let program = compile("constants", &text, language, &defines(draft)).expect("constants");
+            run(&program);
+        }
+        println!("{asserted} rows of constants.tsv, draft: {draft}");
+        assert!(asserted > if draft { 250 } else { 195 }, "{asserted} rows only");
+    }
+}
+
+#[test]
+fn functions_have_the_signatures_of_the_contract() {
+    if !compiler_exists() {
+        println!("SKIPPED: no compiler");
+        return;
+    }
+    let rows = functions();
+    for draft in [false, true] {
+        let (text, asserted) = program::of_functions(&rows, draft);
+        for language in [Language::C99, Language::CPP98] {
+            compile("functions", &text, language, &defines(draft)).expect("functions");
+        }
+        println!("{asserted} rows of functions.tsv, draft: {draft}");
+        assert_eq!(asserted, if draft { 97 } else { 70 });
+    }
+}
+
+#[test]
+fn values_are_those_of_the_systems_header() {
+    let system = Path::new("/usr/include/zmq.h");
+    if !system.exists() || !compiler_exists() {
+        println!("SKIPPED: no zmq.h of the system");
+        return;
+    }
+    let mut compared = 0;
+    for draft in [false, true] {
+        let theirs = defined_values(Path::new("/usr/include"), &defines(draft));
+        let ours = defined_values(&root().join("include"), &defines(draft));
+        for (name, value) in &theirs {
+            if name.starts_with("ZMQ_VERSION") {
+                continue;
+            }
+            let own = ours.get(name);
+            assert_eq!(own, Some(value), "{name}, draft: {draft}");
+            compared += 1;
+        }
+        report_new(&ours, &theirs);
+    }
+    println!("{compared} values compared");
+    assert!(compared > 300, "{compared} values only");
+}
+
+fn report_new(ours: &BTreeMap<String, i64>, theirs: &BTreeMap<String, i64>) {
+    let new: Vec<_> = ours.keys().filter(|name| !theirs.contains_key(*name)).collect();
+    println!("only ours: {new:?}");
+}
+
+#[test]
+fn library_exports_the_functions_of_the_contract() {
+    let Some(library) = library() else {
+        println!("SKIPPED: no library file; build one or set ZEROXIDE_LIB");
+        return;
+    };
+    let symbols = output("nm", &["-D", "--defined-only"], &library);
+    let exported: BTreeSet<_> =
+        symbols.lines().filter_map(|line| line.split_whitespace().nth(2)).collect();
+    let rows = functions();
+    let expected: BTreeSet<_> = rows.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(exported, expected, "{}", library.display());
+
+    let dynamic = output("readelf", &["-d"], &library);
+    assert!(
+        dynamic.lines().any(|line| line.contains("SONAME") && line.contains("[libzmq.so.5]")),
+        "{dynamic}"
+    );
+    println!("{}: {} functions", library.display(), exported.len());
+}
+
+/// `ZEROXIDE_LIB`, or what cargo has built beside this test.
+fn library() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("ZEROXIDE_LIB") {
+        let path = PathBuf::from(path);
+        assert!(path.exists(), "ZEROXIDE_LIB: {} is not there", path.display());
+        return Some(path);
+    }
+    let test = std::env::current_exe().expect("own path");
+    let path = test.parent()?.parent()?.join("libzmq.so");
+    path.exists().then_some(path)
+}
+
+fn output(program: &str, arguments: &[&str], file: &Path) -> String {
+    let output = Command::new(program).args(arguments).arg(file).output().expect(program);
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn defines(draft: bool) -> Vec<&'static str> {
+    if draft { vec!["ZMQ_BUILD_DRAFT_API"] } else { Vec::new() }
+}
