@@ -1,0 +1,318 @@
+#!/usr/bin/python3
+"""Compares our library with the stock libzmq over the C ABI.
+
+Each program in transcripts/ is compiled once and run on the stock library and on ours; the lines it
+prints are compared. A difference is accepted only if differences.tsv lists it, and a row there that
+does not differ (any more) is a failure. Then the programs in interop/ run as pairs of processes, each
+process with its own library.
+
+    run.py                   stock against stock: shows that the transcripts are deterministic
+    run.py --ours DIR        stock against the libzmq.so.5 in DIR
+    run.py --only messages   just that program (may be repeated; "interop" names the pairs)
+    run.py --show messages   prints the transcript of the first library and ends
+    run.py --suggest FILE    writes the unexpected differences as rows of differences.tsv
+"""
+
+import argparse
+import concurrent.futures
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LISTS = ("design-choice", "draft", "4.3.5+")
+ABSENT = "(absent)"
+# Seconds for one program; the longest needs about five on an idle machine.
+PROGRAM_LIMIT = 90
+# Seconds for one pair of peers.
+PAIR_LIMIT = 40
+TOGETHER = 2
+TRANSPORTS = ("tcp", "ipc")
+
+
+class Library:
+    """A library to run programs on: the stock one, or the one in a directory."""
+
+    def __init__(self, name, directory=None):
+        self.name = name
+        self.directory = os.path.abspath(directory) if directory else None
+
+    def environment(self):
+        env = {key: value for key, value in os.environ.items() if key != "LD_LIBRARY_PATH"}
+        if self.directory:
+            env["LD_LIBRARY_PATH"] = self.directory
+        return env
+
+    def check(self, program):
+        """Fails unless the loader really takes the library from where it should."""
+        out = subprocess.run(["ldd", program], env=self.environment(), check=True,
+                             stdout=subprocess.PIPE, text=True).stdout
+        found = re.search(r"libzmq\.so\.5 => (\S+)", out)
+        place = found.group(1) if found else "nowhere"
+        if self.directory:
+            good = os.path.dirname(os.path.abspath(place)) == self.directory
+        else:
+            good = place.startswith(("/lib/", "/usr/lib/"))
+        if not good:
+            sys.exit(f"the {self.name} library is loaded from {place}")
+
+
+def compile_all(build):
+    """Compiles every program once; returns {name: path} of the transcripts, and the peer."""
+    include = os.path.join(os.path.dirname(HERE), "include")
+    flags = ["-std=c99", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror",
+             "-Wno-deprecated-declarations"]
+    if os.path.exists(os.path.join(include, "zmq.h")):
+        flags.append("-I" + include)
+    folder = os.path.join(HERE, "transcripts")
+    shared = os.path.join(folder, "transcript.c")
+    sources = {name[:-2]: [os.path.join(folder, name), shared]
+               for name in sorted(os.listdir(folder))
+               if name.endswith(".c") and name != "transcript.c"}
+    peer = os.path.join(HERE, "interop", "peer.c")
+    if os.path.exists(peer):
+        sources["peer"] = [peer]
+
+    def compile_one(name):
+        path = os.path.join(build, name)
+        subprocess.run(["cc", *flags, "-o", path, *sources[name], "-lzmq", "-lpthread"], check=True)
+        return path
+
+    with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
+        paths = dict(zip(sources, pool.map(compile_one, sources)))
+    return paths, paths.pop("peer", None)
+
+
+def run_limited(command, limit, env, folder):
+    """Runs a command in its own process group; (output, exit code or None if it was killed)."""
+    process = subprocess.Popen(command, env=env, cwd=folder, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               start_new_session=True)
+    try:
+        output, _ = process.communicate(timeout=limit)
+        code = process.returncode
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+        code = None
+    return output.decode("utf-8", "replace"), code
+
+
+def parse(output):
+    """Transcript lines as {key: result}, in order; lines without a key (what a library prints on
+    its way out) are left out."""
+    lines = {}
+    for line in output.splitlines():
+        key, colon, result = line.partition(": ")
+        if not colon or not re.match(r"[a-z0-9_]+\.\S", key):
+            continue
+        unique, number = key, 1
+        while unique in lines:
+            number += 1
+            unique = f"{key}#{number}"
+        lines[unique] = result
+    return lines
+
+
+class Differences:
+    """The rows of differences.tsv."""
+
+    def __init__(self, path):
+        self.rows = {}
+        self.problems = []
+        if not os.path.exists(path):
+            return
+        with open(path, encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                line = line.rstrip("\n")
+                if not line or line.startswith("#"):
+                    continue
+                cells = line.split("\t")
+                if len(cells) != 6 or cells[4] not in LISTS or not cells[5]:
+                    self.problems.append(f"differences.tsv:{number}: not a row of six cells")
+                    continue
+                program, key, stock, ours = cells[:4]
+                if (program, key) in self.rows:
+                    self.problems.append(f"differences.tsv:{number}: {key} is listed twice")
+                self.rows[program, key] = (stock, ours)
+
+    def of(self, program):
+        return {key: row for (name, key), row in self.rows.items() if name == program}
+
+
+class Tally:
+    def __init__(self):
+        self.compared = self.equal = self.listed = self.unexpected = 0
+
+    def add(self, other):
+        self.compared += other.compared
+        self.equal += other.equal
+        self.listed += other.listed
+        self.unexpected += other.unexpected
+
+    def __str__(self):
+        return (f"lines compared {self.compared}, equal {self.equal}, "
+                f"listed differences {self.listed}, unexpected {self.unexpected}")
+
+
+def compare(program, stock, ours, listed, same_library):
+    """Compares two transcripts; returns (tally, list of complaints, rows to suggest)."""
+    tally, complaints, rows = Tally(), [], []
+    for key in list(stock) + [key for key in ours if key not in stock]:
+        tally.compared += 1
+        a, b = stock.get(key, ABSENT), ours.get(key, ABSENT)
+        row = listed.get(key)
+        if row and not same_library:
+            if a == b:
+                complaints.append(f"  {key}: listed in differences.tsv, but both say: {a}")
+                tally.unexpected += 1
+            elif (a, b) == row:
+                tally.listed += 1
+            else:
+                complaints.append(f"  {key}: stock {a} | ours {b} | listed {row[0]} | {row[1]}")
+                tally.unexpected += 1
+        elif row and a != row[0]:
+            complaints.append(f"  {key}: stock {a}, but differences.tsv says {row[0]}")
+            tally.unexpected += 1
+        elif a != b:
+            complaints.append(f"  {key}: stock {a} | ours {b}")
+            rows.append((program, key, a, b))
+            tally.unexpected += 1
+        else:
+            tally.equal += 1
+    for key, row in listed.items():
+        # A line that the stock library never prints can only be checked with ours.
+        if key not in stock and key not in ours and not (same_library and row[0] == ABSENT):
+            complaints.append(f"  {key}: listed in differences.tsv, but never printed")
+            tally.unexpected += 1
+    return tally, complaints, rows
+
+
+def run_transcript(job):
+    path, library, build = job
+    folder = tempfile.mkdtemp(dir=build)
+    env = library.environment()
+    env["TMPDIR"] = folder
+    began = time.monotonic()
+    output, code = run_limited([path], PROGRAM_LIMIT, env, folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    return parse(output), code, output, time.monotonic() - began
+
+
+def run_transcripts(programs, libraries, differences, build):
+    """Runs all programs on both libraries; returns (tally, rows to suggest)."""
+    total, suggested = Tally(), []
+    jobs = [(path, library, build) for path in programs.values() for library in libraries]
+    spent = [0.0, 0.0]
+    with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
+        results = pool.map(run_transcript, jobs)
+        for name in programs:
+            pair = [next(results), next(results)]
+            tally, complaints, rows = compare(name, pair[0][0], pair[1][0], differences.of(name),
+                                              libraries[0].directory == libraries[1].directory)
+            for at, (lines, code, _, seconds) in enumerate(pair):
+                spent[at] += seconds
+                if code is None:
+                    complaints.append(f"  on {libraries[at].name}: killed after {PROGRAM_LIMIT} s")
+                    tally.unexpected += 1
+                elif code != 0 or not lines:
+                    complaints.append(f"  on {libraries[at].name}: exit {code}, {len(lines)} lines")
+                    tally.unexpected += 1
+            print(f"{name}: {tally}", *complaints, sep="\n", flush=True)
+            total.add(tally)
+            suggested += rows
+    print(f"transcripts: {total}")
+    for library, seconds in zip(libraries, spent):
+        print(f"transcripts: {seconds:.1f} s of programs on {library.name}")
+    return total, suggested
+
+
+def run_pair(job):
+    """One scenario between two processes; returns what went wrong, or None."""
+    peer, scenario, transport, binder, connecter, build = job
+    folder = tempfile.mkdtemp(dir=build)
+    # Both peers learn the endpoint from a file: a tcp port is known only after the bind.
+    endpoint = f"{transport}:{os.path.join(folder, 'endpoint')}"
+    sides = (("binder", binder), ("connecter", connecter))
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(run_limited, [peer, role, scenario, endpoint], PAIR_LIMIT,
+                               library.environment(), folder) for role, library in sides]
+        results = [future.result() for future in running]
+    shutil.rmtree(folder, ignore_errors=True)
+    wrong = []
+    for (role, library), (output, code) in zip(sides, results):
+        if code != 0:
+            what = "killed" if code is None else f"exit {code}"
+            wrong.append(f"{role} on {library.name}: {what} {output.strip()[-300:]}")
+    return "; ".join(wrong) or None
+
+
+def run_interop(peer, stock, ours, build):
+    """Every scenario in every pairing; returns the number of failures."""
+    names = subprocess.run([peer, "list"], check=True, stdout=subprocess.PIPE, text=True,
+                           env=stock.environment()).stdout.split()
+    pairs = [(stock, ours), (ours, stock), (ours, ours)] if ours.directory else [(stock, stock)]
+    jobs = [(peer, name, transport, binder, connecter, build) for binder, connecter in pairs
+            for transport in TRANSPORTS for name in names]
+    failures = {pair: 0 for pair in pairs}
+    with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
+        for job, wrong in zip(jobs, pool.map(run_pair, jobs)):
+            if wrong:
+                failures[job[3], job[4]] += 1
+                print(f"  interop {job[1]} over {job[2]}: {wrong}", flush=True)
+    each = len(names) * len(TRANSPORTS)
+    for (binder, connecter), failed in failures.items():
+        print(f"interop, binder {binder.name}, connecter {connecter.name}: "
+              f"{each - failed} of {each} passed")
+    return sum(failures.values())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ours", metavar="DIR")
+    parser.add_argument("--only", action="append", metavar="PROGRAM")
+    parser.add_argument("--show", metavar="PROGRAM")
+    parser.add_argument("--suggest", metavar="FILE")
+    arguments = parser.parse_args()
+    stock = Library("stock")
+    ours = Library("ours", arguments.ours) if arguments.ours else Library("stock again")
+    build = tempfile.mkdtemp(prefix="capi-tests-")
+    try:
+        programs, peer = compile_all(build)
+        for library in (stock, ours):
+            library.check(next(iter(programs.values())))
+        if arguments.show:
+            print(run_transcript((programs[arguments.show], ours, build))[2], end="")
+            return 0
+        wanted = arguments.only
+        unknown = set(wanted or ()) - set(programs) - {"interop"}
+        if unknown:
+            sys.exit(f"no such program: {', '.join(sorted(unknown))}")
+        if wanted:
+            programs = {name: path for name, path in programs.items() if name in wanted}
+        differences = Differences(os.path.join(HERE, "differences.tsv"))
+        bad = len(differences.problems)
+        print(*differences.problems, sep="\n", end="\n" if bad else "")
+        if programs:
+            total, suggested = run_transcripts(programs, (stock, ours), differences, build)
+            bad += total.unexpected
+            if arguments.suggest:
+                with open(arguments.suggest, "w", encoding="utf-8") as file:
+                    for row in suggested:
+                        file.write("\t".join((*row, "design-choice", "?")) + "\n")
+        if peer and (not wanted or "interop" in wanted):
+            bad += run_interop(peer, stock, ours, build)
+        print("no unexpected difference" if bad == 0 else f"{bad} UNEXPECTED")
+        return 1 if bad else 0
+    finally:
+        shutil.rmtree(build, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,215 @@
+/* PAIR, and which types may talk to which. patterns.md sections 1.1 and 2. */
+#include "transcript.h"
+
+/* Connects a new PAIR until it becomes the peer of `a`: the slot of one that left becomes free only
+ * when its pipe has gone, which nothing announces. */
+static void *next_peer(void *ctx, void *a, const char *endpoint)
+{
+    long end = now_ms() + PATIENCE;
+    for (;;) {
+        void *peer = sock(ctx, ZMQ_PAIR);
+        attach_to(a, peer, endpoint);
+        if (get_int(a, ZMQ_EVENTS) & ZMQ_POLLOUT || now_ms() > end)
+            return peer;
+        shut(peer);
+    }
+}
+
+static void exchange(void)
+{
+    for (int t = INPROC; t <= IPC; t++) {
+        void *ctx = context();
+        void *a = sock(ctx, ZMQ_PAIR);
+        void *b = sock(ctx, ZMQ_PAIR);
+        const char *name = transport_names[t];
+        attach(a, b, t);
+        say(text("%s events", name), events(a));
+        say(text("%s send", name), tx(a, "hello"));
+        say(text("%s recv", name), rx(b));
+        say(text("%s multipart", name), tx(b, "one||three"));
+        say(text("%s recv multipart", name), rx(a));
+        say(text("%s empty", name), tx(b, ""));
+        say(text("%s recv empty", name), rx(a));
+        for (int i = 0; i < 3; i++) {
+            tx(a, text("to b %d", i));
+            tx(b, text("to a %d", i));
+        }
+        for (int i = 0; i < 3; i++)
+            line(text("%s both ways %d", name, i), "%s %s", rx(a), rx(b));
+        say(text("%s nothing more", name), rx_now(a));
+    }
+}
+
+static void second_peer_inproc(void)
+{
+    void *ctx = context();
+    void *a = sock(ctx, ZMQ_PAIR);
+    void *first = sock(ctx, ZMQ_PAIR);
+    void *second = sock(ctx, ZMQ_PAIR);
+    const char *endpoint = attach(a, first, INPROC);
+    say("connect", rc(zmq_connect(second, endpoint)));
+    get_int(a, ZMQ_EVENTS);
+    say("second loses its peer", await_not(second, ZMQ_POLLOUT));
+    say("second sends", tx_now(second, "x"));
+    say("first sends", tx(first, "still the peer"));
+    say("arrives", rx(a));
+    say("reply", tx(a, "yes"));
+    say("first gets it", rx(first));
+    say("second gets", rx_now(second));
+    shut(first);
+    say("first is gone", await_not(a, ZMQ_POLLOUT));
+    get_int(second, ZMQ_EVENTS);
+    say("second still sends", tx_now(second, "x"));
+    void *third = next_peer(ctx, a, endpoint);
+    say("third sends", tx(third, "new peer"));
+    say("third arrives", rx(a));
+}
+
+static void second_peer_tcp(void)
+{
+    void *ctx = context();
+    void *a = sock(ctx, ZMQ_PAIR);
+    void *first = sock(ctx, ZMQ_PAIR);
+    void *second = sock(ctx, ZMQ_PAIR);
+    const char *endpoint = attach(a, first, TCP);
+    attach_to(a, second, endpoint);
+    say("first sends", tx(first, "still the peer"));
+    say("arrives", rx(a));
+    say("second gets", rx_quiet(second));
+    say("a sends", tx(a, "to the peer"));
+    say("first gets", rx(first));
+}
+
+/* Whether the refused connecter is told: the stock library leaves it connected to nobody. */
+static void second_peer_is_told(void)
+{
+    void *ctx = context();
+    void *a = sock(ctx, ZMQ_PAIR);
+    void *first = sock(ctx, ZMQ_PAIR);
+    void *second = sock(ctx, ZMQ_PAIR);
+    const char *endpoint = attach(a, first, TCP);
+    void *monitor = watch(second, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED);
+    connect_to(second, endpoint);
+    say("first event", event_name(next_event(monitor, NULL, NULL, 0)));
+    settle(ctx);
+    get_int(a, ZMQ_EVENTS);
+    settle(ctx);
+    set_int(monitor, ZMQ_RCVTIMEO, QUIET * 2);
+    say("second event", event_name(next_event(monitor, NULL, NULL, 0)));
+}
+
+static void departed_peer(void)
+{
+    for (int t = INPROC; t <= IPC; t++) {
+        void *ctx = context();
+        void *a = sock(ctx, ZMQ_PAIR);
+        void *b = sock(ctx, ZMQ_PAIR);
+        const char *name = transport_names[t];
+        const char *endpoint = attach(a, b, t);
+        set_int(b, ZMQ_LINGER, -1);
+        tx(b, "one");
+        tx(b, "two|parts");
+        say(text("%s there", name), await(a, ZMQ_POLLIN));
+        shut(b);
+        say(text("%s first", name), rx(a));
+        say(text("%s second", name), rx(a));
+        say(text("%s gone", name), await_not(a, ZMQ_POLLOUT));
+        say(text("%s send", name), tx_now(a, "nobody"));
+        say(text("%s recv", name), rx_now(a));
+        void *c = next_peer(ctx, a, endpoint);
+        say(text("%s next peer", name), tx(a, "welcome"));
+        say(text("%s next peer gets", name), rx(c));
+    }
+}
+
+static void unread_keeps_the_slot(void)
+{
+    void *ctx = context();
+    void *a = sock(ctx, ZMQ_PAIR);
+    void *b = sock(ctx, ZMQ_PAIR);
+    void *c = sock(ctx, ZMQ_PAIR);
+    const char *endpoint = attach(a, b, INPROC);
+    tx(b, "unread");
+    shut(b);
+    say("b is gone", await_not(a, ZMQ_POLLOUT));
+    connect_to(c, endpoint);
+    get_int(a, ZMQ_EVENTS);
+    say("c loses its peer", await_not(c, ZMQ_POLLOUT));
+    say("unread", rx(a));
+}
+
+static void incomplete_multipart(void)
+{
+    for (int t = INPROC; t <= IPC; t++) {
+        void *ctx = context();
+        void *a = sock(ctx, ZMQ_PAIR);
+        void *b = sock(ctx, ZMQ_PAIR);
+        const char *name = transport_names[t];
+        attach(a, b, t);
+        set_int(b, ZMQ_LINGER, -1);
+        say(text("%s first frame", name), tx_frame(b, "one", ZMQ_SNDMORE));
+        say(text("%s invisible", name), rx_quiet(a));
+        say(text("%s events", name), events(a));
+        say(text("%s last frame", name), tx_frame(b, "two", 0));
+        say(text("%s visible", name), rx(a));
+        tx_frame(b, "never", ZMQ_SNDMORE);
+        shut(b);
+        say(text("%s gone", name), await_not(a, ZMQ_POLLOUT));
+        say(text("%s discarded", name), rx_now(a));
+    }
+}
+
+/* inproc lets any two types meet. */
+static void inproc_mixed(void)
+{
+    void *ctx = context();
+    void *pair = sock(ctx, ZMQ_PAIR);
+    void *pull = sock(ctx, ZMQ_PULL);
+    attach(pull, pair, INPROC);
+    say("PAIR to PULL", tx(pair, "a|b"));
+    say("PULL", rx(pull));
+    void *push = sock(ctx, ZMQ_PUSH);
+    void *dealer = sock(ctx, ZMQ_DEALER);
+    attach(dealer, push, INPROC);
+    say("PUSH to DEALER", tx(push, "c"));
+    say("DEALER", rx(dealer));
+    say("DEALER to PUSH", tx_now(dealer, "d"));
+}
+
+/* Whether the handshake succeeds: for each type that connects, the types that may have bound. */
+static void compatible(void)
+{
+    for (int c = 0; c < 11; c++) {
+        char partners[200] = "";
+        void *ctx = context();
+        for (int b = 0; b < 11; b++) {
+            void *binder = sock(ctx, classic_types[b]);
+            void *connecter = sock(ctx, classic_types[c]);
+            void *monitor = watch(connecter,
+                                  ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED
+                                      | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
+                                      | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH);
+            connect_to(connecter, bind_any(binder, TCP));
+            int event;
+            /* The binder may close first, which looks like a lost connection. */
+            event = next_event(monitor, NULL, NULL, 0);
+            if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
+                sprintf(partners + strlen(partners), " %s", type_name(classic_types[b]));
+            else if (event != ZMQ_EVENT_DISCONNECTED)
+                sprintf(partners + strlen(partners), " %s?", event_name(event));
+            shut(monitor);
+            shut(connecter);
+            shut(binder);
+        }
+        term(ctx);
+        say(type_name(classic_types[c]), partners + 1);
+    }
+}
+
+static const struct rule rules[] = {
+    RULE(exchange), RULE(second_peer_inproc), RULE(second_peer_tcp), RULE(second_peer_is_told),
+    RULE(departed_peer), RULE(unread_keeps_the_slot), RULE(incomplete_multipart),
+    RULE(inproc_mixed), RULE(compatible),
+};
+
+RUN(rules)

@@ -1,0 +1,659 @@
+/* See transcript.h. */
+#include "transcript.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define MANY 4096
+
+static const char *current_rule = "?";
+static void *open_sockets[MANY];
+static void *open_contexts[MANY];
+/* The context of the socket at the same place in open_sockets. */
+static void *contexts_of_sockets[MANY];
+
+const int classic_types[12] = {ZMQ_PAIR, ZMQ_PUB, ZMQ_SUB, ZMQ_REQ, ZMQ_REP, ZMQ_DEALER,
+                               ZMQ_ROUTER, ZMQ_PULL, ZMQ_PUSH, ZMQ_XPUB, ZMQ_XSUB, ZMQ_STREAM};
+const char *const transport_names[3] = {"inproc", "tcp", "ipc"};
+
+static void remember(void **list, void *entry)
+{
+    for (size_t i = 0; entry && i < MANY; i++) {
+        if (!list[i]) {
+            list[i] = entry;
+            return;
+        }
+    }
+}
+
+static void forget(void **list, void *entry)
+{
+    for (size_t i = 0; i < MANY; i++) {
+        if (list[i] == entry)
+            list[i] = NULL;
+    }
+}
+
+/* A rule that cannot even be set up says where it stopped. */
+static void give_up(const char *what)
+{
+    line("setup", "%s: %s", what, error_name(errno));
+    fflush(stdout);
+    _exit(0);
+}
+
+static void run_here(const struct rule *rule)
+{
+    current_rule = rule->name;
+    rule->run();
+    for (size_t i = 0; i < MANY; i++) {
+        if (open_sockets[i])
+            zmq_close(open_sockets[i]);
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        if (open_contexts[i])
+            zmq_ctx_term(open_contexts[i]);
+    }
+    fflush(stdout);
+}
+
+/* Waits for the child; 0 if it is still running when the time is over. */
+static int reap_within(pid_t child, int limit, int *status)
+{
+    long end = now_ms() + limit;
+    sigset_t mask;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGCHLD);
+    for (;;) {
+        if (waitpid(child, status, WNOHANG) == child)
+            return 1;
+        long left = end - now_ms();
+        if (left <= 0)
+            return 0;
+        struct timespec wait = {left / 1000, left % 1000 * 1000000};
+        sigtimedwait(&mask, NULL, &wait);
+    }
+}
+
+static void run_in_child(const struct rule *rule)
+{
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        setpgid(0, 0);
+        run_here(rule);
+        _exit(0);
+    }
+    int status = 0;
+    current_rule = rule->name;
+    if (!reap_within(child, rule->limit, &status)) {
+        kill(child, SIGKILL);
+        waitpid(child, &status, 0);
+        line("outcome", "hangs");
+    } else if (WIFSIGNALED(status)) {
+        int sig = WTERMSIG(status);
+        line("outcome", "%s", sig == SIGABRT ? "aborts" : sig == SIGSEGV ? "crashes" : "killed");
+    } else if (WEXITSTATUS(status) != 0) {
+        line("outcome", "exit %d", WEXITSTATUS(status));
+    }
+}
+
+int run_rules(int argc, char **argv, const struct rule *rules, size_t count)
+{
+    struct rlimit no_core = {0, 0};
+    setrlimit(RLIMIT_CORE, &no_core);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc > 1) {
+        for (size_t i = 0; i < count; i++) {
+            if (strcmp(rules[i].name, argv[1]) == 0)
+                run_here(&rules[i]);
+        }
+        return 0;
+    }
+    sigset_t mask;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &mask, NULL);
+    for (size_t i = 0; i < count; i++)
+        run_in_child(&rules[i]);
+    return 0;
+}
+
+/* Texts live long enough for one line and everything that builds it. */
+static char *scratch(size_t size)
+{
+    static char *ring[1024];
+    static size_t at;
+    at = (at + 1) % 1024;
+    free(ring[at]);
+    ring[at] = calloc(1, size);
+    return ring[at];
+}
+
+void line(const char *key, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    printf("%s.%s: ", current_rule, key);
+    vprintf(format, args);
+    putchar('\n');
+    va_end(args);
+}
+
+void say(const char *key, const char *result)
+{
+    line(key, "%s", result);
+}
+
+const char *text(const char *format, ...)
+{
+    char *out = scratch(2048);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(out, 2048, format, args);
+    va_end(args);
+    return out;
+}
+
+const char *error_name(int number)
+{
+    static const struct {
+        int number;
+        const char *name;
+    } names[] = {
+        {EAGAIN, "EAGAIN"}, {EINVAL, "EINVAL"}, {EFAULT, "EFAULT"}, {EINTR, "EINTR"},
+        {ENOMEM, "ENOMEM"}, {ENODEV, "ENODEV"}, {ENOENT, "ENOENT"}, {EACCES, "EACCES"},
+        {EPERM, "EPERM"}, {EMFILE, "EMFILE"}, {EBADF, "EBADF"}, {ENOTSUP, "ENOTSUP"},
+        {EPROTONOSUPPORT, "EPROTONOSUPPORT"}, {EADDRINUSE, "EADDRINUSE"}, {EPROTO, "EPROTO"},
+        {EADDRNOTAVAIL, "EADDRNOTAVAIL"}, {ECONNREFUSED, "ECONNREFUSED"}, {EPIPE, "EPIPE"},
+        {EINPROGRESS, "EINPROGRESS"}, {ENOTSOCK, "ENOTSOCK"}, {EMSGSIZE, "EMSGSIZE"},
+        {EAFNOSUPPORT, "EAFNOSUPPORT"}, {EHOSTUNREACH, "EHOSTUNREACH"}, {EFSM, "EFSM"},
+        {ENOCOMPATPROTO, "ENOCOMPATPROTO"}, {ETERM, "ETERM"}, {EMTHREAD, "EMTHREAD"},
+        {ENAMETOOLONG, "ENAMETOOLONG"}, {ENOTDIR, "ENOTDIR"}, {EISDIR, "EISDIR"},
+        {ENXIO, "ENXIO"}, {ECONNRESET, "ECONNRESET"}, {EEXIST, "EEXIST"}, {0, "no error"},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (names[i].number == number)
+            return names[i].name;
+    }
+    return text("errno %d", number);
+}
+
+const char *rc(int value)
+{
+    return value == -1 ? error_name(zmq_errno()) : text("%d", value);
+}
+
+const char *made(const void *pointer)
+{
+    return pointer ? "made" : error_name(zmq_errno());
+}
+
+const char *shown(const void *data, size_t size)
+{
+    const unsigned char *bytes = data;
+    if (size > 80) {
+        unsigned long sum = 5381;
+        for (size_t i = 0; i < size; i++)
+            sum = (sum * 33 + bytes[i]) & 0xffffffffUL;
+        return text("<%zu bytes %08lx>", size, sum);
+    }
+    char *out = scratch(size * 4 + 1);
+    size_t at = 0;
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] > 32 && bytes[i] < 127 && bytes[i] != '\\' && bytes[i] != '|')
+            out[at++] = (char) bytes[i];
+        else
+            at += (size_t) sprintf(out + at, "\\x%02x", bytes[i]);
+    }
+    return out;
+}
+
+const char *type_name(int type)
+{
+    static const char *const names[] = {"PAIR", "PUB", "SUB", "REQ", "REP", "DEALER",
+                                        "ROUTER", "PULL", "PUSH", "XPUB", "XSUB", "STREAM"};
+    return type >= 0 && type < 12 ? names[type] : text("%d", type);
+}
+
+void *context(void)
+{
+    void *ctx = zmq_ctx_new();
+    if (!ctx)
+        give_up("zmq_ctx_new");
+    remember(open_contexts, ctx);
+    return ctx;
+}
+
+void *plain_sock(void *ctx, int type)
+{
+    void *socket = zmq_socket(ctx, type);
+    if (!socket)
+        give_up("zmq_socket");
+    remember(open_sockets, socket);
+    for (size_t i = 0; i < MANY; i++) {
+        if (open_sockets[i] == socket)
+            contexts_of_sockets[i] = ctx;
+    }
+    return socket;
+}
+
+void *sock(void *ctx, int type)
+{
+    void *socket = plain_sock(ctx, type);
+    set_int(socket, ZMQ_LINGER, 0);
+    set_int(socket, ZMQ_SNDTIMEO, PATIENCE);
+    set_int(socket, ZMQ_RCVTIMEO, PATIENCE);
+    return socket;
+}
+
+const char *shut(void *socket)
+{
+    forget(open_sockets, socket);
+    return rc(zmq_close(socket));
+}
+
+const char *term(void *ctx)
+{
+    forget(open_contexts, ctx);
+    return rc(zmq_ctx_term(ctx));
+}
+
+const char *try_set_int(void *socket, int option, int value)
+{
+    return rc(zmq_setsockopt(socket, option, &value, sizeof value));
+}
+
+void set_int(void *socket, int option, int value)
+{
+    if (zmq_setsockopt(socket, option, &value, sizeof value) != 0)
+        give_up(text("option %d = %d", option, value));
+}
+
+int get_int(void *socket, int option)
+{
+    int value = 0;
+    size_t size = sizeof value;
+    return zmq_getsockopt(socket, option, &value, &size) == 0 ? value : -1;
+}
+
+const char *show_int(void *socket, int option)
+{
+    int value = 0;
+    size_t size = sizeof value;
+    if (zmq_getsockopt(socket, option, &value, &size) != 0)
+        return error_name(zmq_errno());
+    return text("%d", value);
+}
+
+void set_bytes(void *socket, int option, const void *value, size_t size)
+{
+    if (zmq_setsockopt(socket, option, value, size) != 0)
+        give_up(text("option %d", option));
+}
+
+void subscribe(void *socket, const char *topic)
+{
+    set_bytes(socket, ZMQ_SUBSCRIBE, topic, strlen(topic));
+}
+
+const char *last_endpoint(void *socket)
+{
+    char *out = scratch(512);
+    size_t size = 512;
+    if (zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, out, &size) != 0)
+        return error_name(zmq_errno());
+    return out;
+}
+
+const char *masked(const char *endpoint)
+{
+    char *out = scratch(strlen(endpoint) + 16);
+    strcpy(out, endpoint);
+    if (strncmp(out, "ipc://", 6) == 0) {
+        char *directory = strstr(out, "/tmp");
+        size_t size = strlen(out);
+        if (directory && size > 7 && strcmp(out + size - 7, "/socket") == 0)
+            strcpy(out + 6, "TEMPORARY/socket");
+        return out;
+    }
+    char *colon = strrchr(out, ':');
+    if (colon && colon[1] >= '0' && colon[1] <= '9')
+        strcpy(colon, ":PORT");
+    return out;
+}
+
+const char *bind_any(void *socket, enum transport transport)
+{
+    static int number;
+    char *name = scratch(64);
+    switch (transport) {
+    case INPROC:
+        snprintf(name, 64, "inproc://endpoint-%d", ++number);
+        break;
+    case TCP:
+        strcpy(name, "tcp://127.0.0.1:*");
+        break;
+    case IPC:
+        strcpy(name, "ipc://*");
+        break;
+    }
+    if (zmq_bind(socket, name) != 0)
+        give_up(text("bind %s", name));
+    /* Not from scratch: callers keep it for the whole rule. */
+    return strdup(last_endpoint(socket));
+}
+
+void connect_to(void *socket, const char *endpoint)
+{
+    if (zmq_connect(socket, endpoint) != 0)
+        give_up(text("connect %s", masked(endpoint)));
+}
+
+static void *context_of(void *socket);
+
+void attach_to(void *binder, void *connecter, const char *endpoint)
+{
+    if (strncmp(endpoint, "inproc", 6) == 0) {
+        connect_to(connecter, endpoint);
+    } else {
+        void *at_binder = watch(binder, ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
+        void *at_connecter = watch(connecter, ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
+        connect_to(connecter, endpoint);
+        if (next_event(at_binder, NULL, NULL, 0) == 0
+            || next_event(at_connecter, NULL, NULL, 0) == 0) {
+            errno = ETIMEDOUT;
+            give_up("no handshake");
+        }
+        unwatch(binder, at_binder);
+        unwatch(connecter, at_connecter);
+        settle(context_of(binder));
+        settle(context_of(connecter));
+    }
+    get_int(binder, ZMQ_EVENTS);
+    get_int(connecter, ZMQ_EVENTS);
+}
+
+const char *attach(void *binder, void *connecter, enum transport transport)
+{
+    const char *endpoint = bind_any(binder, transport);
+    attach_to(binder, connecter, endpoint);
+    return endpoint;
+}
+
+static void *context_of(void *socket)
+{
+    for (size_t i = 0; i < MANY; i++) {
+        if (open_sockets[i] == socket)
+            return contexts_of_sockets[i];
+    }
+    return NULL;
+}
+
+void settle(void *ctx)
+{
+    void *here = sock(ctx, ZMQ_PAIR);
+    void *there = sock(ctx, ZMQ_PAIR);
+    const char *endpoint = bind_any(here, TCP);
+    connect_to(there, endpoint);
+    tx(there, "settled");
+    rx(here);
+    shut(here);
+    shut(there);
+}
+
+const char *tx_bytes(void *socket, const void *data, size_t size, int flags)
+{
+    return rc(zmq_send(socket, data, size, flags));
+}
+
+const char *tx_frame(void *socket, const char *frame, int flags)
+{
+    return tx_bytes(socket, frame, strlen(frame), flags);
+}
+
+static const char *send_frames(void *socket, const char *frames, int flags)
+{
+    for (;;) {
+        const char *end = strchr(frames, '|');
+        size_t size = end ? (size_t) (end - frames) : strlen(frames);
+        int sent = zmq_send(socket, frames, size, flags | (end ? ZMQ_SNDMORE : 0));
+        if (sent == -1 || !end)
+            return rc(sent);
+        frames = end + 1;
+    }
+}
+
+const char *tx(void *socket, const char *frames)
+{
+    return send_frames(socket, frames, 0);
+}
+
+const char *tx_now(void *socket, const char *frames)
+{
+    return send_frames(socket, frames, ZMQ_DONTWAIT);
+}
+
+/* Any frame of any size as text; NULL with errno on failure. */
+static const char *receive_frame(void *socket, int flags, int *more)
+{
+    zmq_msg_t message;
+    zmq_msg_init(&message);
+    const char *out = NULL;
+    if (zmq_msg_recv(&message, socket, flags) != -1) {
+        out = shown(zmq_msg_data(&message), zmq_msg_size(&message));
+        *more = zmq_msg_more(&message);
+        zmq_msg_close(&message);
+    } else {
+        int error = zmq_errno();
+        zmq_msg_close(&message);
+        errno = error;
+    }
+    return out;
+}
+
+static const char *receive_message(void *socket, int flags)
+{
+    int more = 0;
+    const char *frame = receive_frame(socket, flags, &more);
+    if (!frame)
+        return error_name(zmq_errno());
+    char *out = scratch(8192);
+    snprintf(out, 8192, "[%s", frame);
+    while (more) {
+        frame = receive_frame(socket, flags, &more);
+        if (!frame)
+            return text("%s, then %s", out, error_name(zmq_errno()));
+        size_t at = strlen(out);
+        snprintf(out + at, 8192 - at, "|%s", frame);
+    }
+    size_t at = strlen(out);
+    snprintf(out + at, 8192 - at, "]");
+    return out;
+}
+
+const char *rx(void *socket)
+{
+    return receive_message(socket, 0);
+}
+
+const char *rx_now(void *socket)
+{
+    return receive_message(socket, ZMQ_DONTWAIT);
+}
+
+const char *rx_quiet(void *socket)
+{
+    zmq_pollitem_t item = {socket, 0, ZMQ_POLLIN, 0};
+    zmq_poll(&item, 1, QUIET);
+    const char *out = rx_now(socket);
+    return strcmp(out, "EAGAIN") == 0 ? "nothing" : out;
+}
+
+const char *rx_frame(void *socket, int flags)
+{
+    int more = 0;
+    const char *frame = receive_frame(socket, flags, &more);
+    if (!frame)
+        return error_name(zmq_errno());
+    return text("[%s]%s", frame, more ? " +" : "");
+}
+
+const char *events(void *socket)
+{
+    int value = 0;
+    size_t size = sizeof value;
+    if (zmq_getsockopt(socket, ZMQ_EVENTS, &value, &size) != 0)
+        return error_name(zmq_errno());
+    switch (value) {
+    case 0:
+        return "-";
+    case ZMQ_POLLIN:
+        return "in";
+    case ZMQ_POLLOUT:
+        return "out";
+    case ZMQ_POLLIN | ZMQ_POLLOUT:
+        return "in out";
+    default:
+        return text("%d", value);
+    }
+}
+
+const char *await(void *socket, int event)
+{
+    zmq_pollitem_t item = {socket, 0, (short) event, 0};
+    int ready = zmq_poll(&item, 1, PATIENCE);
+    if (ready == -1)
+        return error_name(zmq_errno());
+    return ready ? "yes" : "never";
+}
+
+const char *await_not(void *socket, int event)
+{
+    int fd = get_int(socket, ZMQ_FD);
+    long end = now_ms() + PATIENCE;
+    while (get_int(socket, ZMQ_EVENTS) & event) {
+        if (now_ms() > end)
+            return "never";
+        /* The socket's descriptor says when there is something new to look at. */
+        struct pollfd item = {fd, POLLIN, 0};
+        poll(&item, 1, 50);
+    }
+    return "yes";
+}
+
+const char *skip_to(void *socket, const char *frame)
+{
+    size_t size = strlen(frame);
+    for (;;) {
+        const char *got = rx(socket);
+        if (strlen(got) == size + 2 && memcmp(got + 1, frame, size) == 0)
+            return "yes";
+        if (got[0] != '[')
+            return got;
+    }
+}
+
+void sync_subscriptions(void *pub, void *sub)
+{
+    static int number;
+    char topic[32];
+    size_t size = (size_t) sprintf(topic, "\001~sync-%d", ++number);
+    if (get_int(sub, ZMQ_TYPE) == ZMQ_XSUB)
+        zmq_send(sub, topic, size, 0);
+    else
+        subscribe(sub, topic + 1);
+    long end = now_ms() + PATIENCE;
+    zmq_pollitem_t item = {sub, 0, ZMQ_POLLIN, 0};
+    do {
+        get_int(pub, ZMQ_EVENTS);
+        zmq_send(pub, topic + 1, size - 1, 0);
+        if (now_ms() > end) {
+            errno = ETIMEDOUT;
+            give_up("no subscription");
+        }
+    } while (zmq_poll(&item, 1, 5) == 0);
+    char last[48];
+    sprintf(last, "%s last", topic + 1);
+    zmq_send(pub, last, strlen(last), 0);
+    skip_to(sub, shown(last, strlen(last)));
+}
+
+void *watch(void *socket, int mask)
+{
+    static int number;
+    char name[48];
+    snprintf(name, sizeof name, "inproc://monitor-%d", ++number);
+    if (zmq_socket_monitor(socket, name, mask) != 0)
+        give_up("zmq_socket_monitor");
+    void *monitor = sock(context_of(socket), ZMQ_PAIR);
+    connect_to(monitor, name);
+    return monitor;
+}
+
+void unwatch(void *socket, void *monitor)
+{
+    zmq_socket_monitor(socket, NULL, 0);
+    shut(monitor);
+}
+
+int next_event(void *monitor, int *value, char *address, size_t size)
+{
+    unsigned char head[6];
+    uint16_t event;
+    uint32_t number;
+    if (zmq_recv(monitor, head, sizeof head, 0) != (int) sizeof head)
+        return 0;
+    memcpy(&event, head, sizeof event);
+    memcpy(&number, head + sizeof event, sizeof number);
+    char rest[512];
+    int got = zmq_recv(monitor, rest, sizeof rest - 1, 0);
+    rest[got < 0 ? 0 : got >= (int) sizeof rest ? (int) sizeof rest - 1 : got] = 0;
+    if (value)
+        *value = (int) number;
+    if (address)
+        snprintf(address, size, "%s", rest);
+    return event;
+}
+
+const char *event_name(int event)
+{
+    static const char *const names[] = {
+        "CONNECTED", "CONNECT_DELAYED", "CONNECT_RETRIED", "LISTENING", "BIND_FAILED", "ACCEPTED",
+        "ACCEPT_FAILED", "CLOSED", "CLOSE_FAILED", "DISCONNECTED", "MONITOR_STOPPED",
+        "HANDSHAKE_FAILED_NO_DETAIL", "HANDSHAKE_SUCCEEDED", "HANDSHAKE_FAILED_PROTOCOL",
+        "HANDSHAKE_FAILED_AUTH"};
+    if (event == 0)
+        return "nothing";
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (event == 1 << i)
+            return names[i];
+    }
+    return text("event %d", event);
+}
+
+const char *await_event(void *monitor, int event)
+{
+    for (;;) {
+        int got = next_event(monitor, NULL, NULL, 0);
+        if (got == event)
+            return "yes";
+        if (got == 0)
+            return "never";
+    }
+}
+
+long now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000L + now.tv_nsec / 1000000;
+}
