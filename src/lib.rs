@@ -96,5 +96,8 @@ mod timers;
 mod transport;
 mod z85;
 
+#[cfg(fuzzing)]
+pub use protocol::fuzz;
+
 #[cfg(test)]
 mod architecture;
