@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use super::PatternOption as P;
-use super::table::OPTIONS;
 use super::*;
 use crate::context::ContextOptions;
 use crate::ffi::constants as c;
