@@ -184,7 +184,7 @@ fn tcp_accept_filters() {
             prefix,
         })
     };
-    let rows: [(&str, Option<AcceptFilter>, Option<AcceptFilter>); 24] = [
+    let rows: [(&str, Option<AcceptFilter>, Option<AcceptFilter>); 31] = [
         ("10.0.0.1", filter("10.0.0.1", 32), filter("10.0.0.1", 32)),
         ("10.0.0.0/8", filter("10.0.0.0", 8), filter("10.0.0.0", 8)),
         ("10.1/8", filter("10.0.0.1", 8), filter("10.0.0.1", 8)),
