@@ -97,7 +97,7 @@ mod transport;
 
 mod z85;
 
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub use protocol::fuzz;
 
 #[cfg(test)]
