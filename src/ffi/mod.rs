@@ -16,6 +16,10 @@
     reason = "what C owes every function is the same and stands here: pointers are NULL or valid for what the \
               function does with them"
 )]
+#![allow(
+    unreachable_pub,
+    reason = "exported to C; cbindgen takes only what is public"
+)]
 
 pub mod clock_threads;
 pub mod constants;
