@@ -97,5 +97,8 @@ mod transport;
 
 mod z85;
 
+#[cfg(fuzzing)]
+pub use protocol::fuzz;
+
 #[cfg(test)]
 mod architecture;

@@ -14,6 +14,8 @@ use std::fmt::{self, Display, Formatter};
 pub(crate) mod envelope;
 #[cfg(any(fuzzing, test))]
 pub mod fuzz;
+#[cfg(any(fuzzing, test))]
+mod transcript;
 mod zmtp;
 
 pub(crate) use zmtp::{
