@@ -10,7 +10,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("error", &[]),
     ("random", &["sys"]),
-    ("sync", &[]),
+    ("sync", &["error"]),
     ("sys", &["clock", "error", "sync"]),
     ("z85", &["error"]),
     ("timers", &["error"]),

@@ -94,7 +94,6 @@ mod sync;
 mod sys;
 mod timers;
 mod transport;
-
 mod z85;
 
 #[cfg(fuzzing)]

@@ -443,7 +443,7 @@ impl Connection {
     // ---- a stream is lost ----
 
     fn lose(&mut self, loss: Loss, around: &mut Surroundings<'_>) -> Outcome {
-        let Some(mut live) = self.live.take() else {
+        let Some(live) = self.live.take() else {
             return Outcome::Wait;
         };
         let handshaken = live.traffic;

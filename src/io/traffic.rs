@@ -117,6 +117,10 @@ impl Connection {
     fn read_turn(&mut self, around: &mut Surroundings<'_>) -> std::result::Result<Pumped, Loss> {
         let mut moved = 0;
         if self.live.as_ref().is_some_and(|live| live.input.paused) {
+            // Every turn looks for credit anew, whatever it was that brought it about.
+            if let Some(pipe) = &mut self.pipe {
+                pipe.noticed_writable();
+            }
             match self.decode_rest(around)? {
                 Stopped::NoCredit => return Ok(Pumped::Blocked),
                 Stopped::NeedsMore | Stopped::Large => {}

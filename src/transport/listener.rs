@@ -56,7 +56,7 @@ impl Listener {
     pub(crate) fn bind(
         address: &ConnectAddress,
         options: &StreamOptions,
-    ) -> std::result::Result<Bound, BindFailure> {
+    ) -> Result<Bound, BindFailure> {
         let text = address_text(address).into_bytes();
         match address {
             ConnectAddress::Tcp(tcp_address) => match tcp::bind(tcp_address, options) {
@@ -98,10 +98,7 @@ impl Listener {
     }
 
     /// Takes the next peer; `None` if nobody waits.
-    pub(crate) fn accept(
-        &self,
-        options: &StreamOptions,
-    ) -> std::result::Result<Option<Stream>, AcceptFailure> {
+    pub(crate) fn accept(&self, options: &StreamOptions) -> Result<Option<Stream>, AcceptFailure> {
         let (socket, address) = match self.socket.accept() {
             Ok(accepted) => accepted,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
@@ -152,7 +149,7 @@ impl Listener {
     }
 
     /// Closes the descriptor, and removes the file of a wildcard. The errno if that fails.
-    pub(crate) fn close(self) -> std::result::Result<(), i32> {
+    pub(crate) fn close(self) -> Result<(), i32> {
         let Self {
             socket, temporary, ..
         } = self;
