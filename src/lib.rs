@@ -96,7 +96,7 @@ mod timers;
 mod transport;
 mod z85;
 
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub use protocol::fuzz;
 
 #[cfg(test)]
