@@ -27,7 +27,11 @@ pub(crate) fn local(host: &TcpHost, port: u16, ipv6: bool) -> Result<SocketAddr>
         TcpHost::Any => Ok((Ipv4Addr::UNSPECIFIED, port).into()),
         TcpHost::Literal(address, zone) => {
             // What is left to fail with IPv6 on is a zone that names no interface.
-            let error = if ipv6 { Error::Invalid } else { Error::NoDevice };
+            let error = if ipv6 {
+                Error::Invalid
+            } else {
+                Error::NoDevice
+            };
             literal(*address, zone.as_ref(), port, ipv6).ok_or(error)
         }
         TcpHost::Name(name) => {
