@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::ffi::c_void;
 
 use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::sync::{Lock, LockGuard, MappedLockGuard, Mutex};
+use crate::sync::{Lock, LockGuard, MappedLockGuard};
 
 /// Something that C code holds a handle to.
 pub(crate) trait Tenant: Send + Sized + 'static {
@@ -33,13 +33,13 @@ pub(crate) type Entered<T> = MappedLockGuard<'static, Box<T>>;
 /// All cells of one kind.
 #[derive(Debug)]
 pub(crate) struct Pool<T: Tenant> {
-    free: Mutex<VecDeque<&'static Cell<T>>>,
+    free: Lock<VecDeque<&'static Cell<T>>>,
 }
 
 impl<T: Tenant> Pool<T> {
     pub(crate) const fn new() -> Self {
         Self {
-            free: Mutex::new(VecDeque::new()),
+            free: Lock::new(VecDeque::new()),
         }
     }
 

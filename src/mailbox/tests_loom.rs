@@ -1,1 +1,250 @@
-//! To be written.
+//! Models of the mailbox: pushing, draining, closing; waiting, waking, clearing; stop; ZMQ_FD.
+
+use loom::cell::UnsafeCell;
+use loom::model::Builder;
+
+use super::*;
+use crate::sync::{Arc as Shared, thread};
+
+/// A command whose content loom watches: taking it must come after pushing it.
+struct Letter(UnsafeCell<u32>);
+
+impl Letter {
+    fn new(number: u32) -> Self {
+        Self(UnsafeCell::new(number))
+    }
+
+    #[expect(unsafe_code, reason = "loom's cell finds missing ordering")]
+    fn open(self) -> u32 {
+        // SAFETY: owned; loom panics before this if the push is not ordered before it.
+        self.0.with(|number| unsafe { *number })
+    }
+}
+
+fn check(bound: usize, model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = Some(bound);
+    builder.check(model);
+}
+
+fn numbers(letters: impl Iterator<Item = Letter>) -> Vec<u32> {
+    letters.map(Letter::open).collect()
+}
+
+/// Each command is taken once, those of one sender in their order.
+#[test]
+fn loom_push_and_drain() {
+    check(3, || {
+        let queue = Shared::new(CommandQueue::new());
+        let one = {
+            let queue = Shared::clone(&queue);
+            thread::spawn(move || {
+                assert!(queue.push(Letter::new(1)).is_ok());
+                assert!(queue.push(Letter::new(2)).is_ok());
+            })
+        };
+        let other = {
+            let queue = Shared::clone(&queue);
+            thread::spawn(move || assert!(queue.push(Letter::new(11)).is_ok()))
+        };
+        let mut taken = numbers(queue.drain());
+        one.join().unwrap();
+        other.join().unwrap();
+        taken.extend(numbers(queue.drain()));
+        let first: Vec<_> = taken.iter().copied().filter(|n| *n < 10).collect();
+        assert_eq!(first, [1, 2]);
+        assert_eq!(taken.iter().filter(|n| **n == 11).count(), 1);
+        assert_eq!(taken.len(), 3);
+    });
+}
+
+/// A command is either taken by the closer or given back to its sender, never both, never neither.
+#[test]
+fn loom_push_and_close() {
+    check(3, || {
+        let queue = Shared::new(CommandQueue::new());
+        let senders: Vec<_> = (0..2)
+            .map(|number| {
+                let queue = Shared::clone(&queue);
+                thread::spawn(move || match queue.push(Letter::new(number)) {
+                    Ok(_) => None,
+                    Err(letter) => Some(letter.open()),
+                })
+            })
+            .collect();
+        let drained = numbers(queue.drain());
+        let mut seen = numbers(queue.close());
+        seen.extend(drained);
+        for sender in senders {
+            seen.extend(sender.join().unwrap());
+        }
+        assert!(numbers(queue.drain()).is_empty(), "a closed queue is empty");
+        seen.sort_unstable();
+        assert_eq!(seen, [0, 1]);
+    });
+}
+
+/// Waits as a blocked call does, until `done` says so (protocols: "Waiting and waking").
+fn wait_until<C>(mailbox: &Mailbox<C>, waiter: &Arc<Waiter>, mut done: impl FnMut() -> bool) {
+    if done() {
+        return;
+    }
+    loop {
+        mailbox.register(waiter);
+        if done() {
+            mailbox.deregister(waiter);
+            return;
+        }
+        waiter.wait(None).unwrap();
+        mailbox.deregister(waiter);
+        waiter.clear();
+        if done() {
+            return;
+        }
+    }
+}
+
+fn waiter() -> Arc<Waiter> {
+    Arc::new(Waiter::new().unwrap())
+}
+
+/// The owner sleeps until each of two commands has come: no wake-up is lost.
+#[test]
+fn loom_wait_and_wake() {
+    check(3, || {
+        let mailbox = Shared::new(Mailbox::new());
+        let sender = {
+            let mailbox = Shared::clone(&mailbox);
+            thread::spawn(move || {
+                mailbox.push(1).unwrap();
+                mailbox.push(2).unwrap();
+            })
+        };
+        let waiter = waiter();
+        let mut taken = Vec::new();
+        wait_until(&mailbox, &waiter, || {
+            taken.extend(mailbox.drain());
+            taken.len() == 2
+        });
+        assert_eq!(taken, [1, 2]);
+        sender.join().unwrap();
+    });
+}
+
+/// Two threads sleep on one mailbox, each for its own command; whoever drains puts the command where the
+/// other finds it, as a core does.
+#[test]
+fn loom_all_sleepers_wake() {
+    check(2, || {
+        let mailbox = Shared::new(Mailbox::new());
+        let core = Shared::new(Mutex::new(Vec::new()));
+        let sleepers: Vec<_> = [1, 2]
+            .into_iter()
+            .map(|mine| {
+                let mailbox = Shared::clone(&mailbox);
+                let core = Shared::clone(&core);
+                thread::spawn(move || {
+                    wait_until(&mailbox, &waiter(), || {
+                        let mut core = core.lock();
+                        core.extend(mailbox.drain());
+                        core.contains(&mine)
+                    });
+                })
+            })
+            .collect();
+        mailbox.push(1).unwrap();
+        mailbox.push(2).unwrap();
+        for sleeper in sleepers {
+            sleeper.join().unwrap();
+        }
+    });
+}
+
+/// A thread that sleeps notices the stop, and so does one that has not yet fallen asleep.
+#[test]
+fn loom_stop_wakes() {
+    check(3, || {
+        let mailbox = Shared::new(Mailbox::<u32>::new());
+        let stopper = {
+            let mailbox = Shared::clone(&mailbox);
+            thread::spawn(move || mailbox.stop())
+        };
+        wait_until(&mailbox, &waiter(), || mailbox.is_stopped());
+        stopper.join().unwrap();
+    });
+}
+
+/// The stop flag carries what was done before it.
+#[test]
+fn loom_stop_is_ordered() {
+    check(3, || {
+        let mailbox = Shared::new(Mailbox::<u32>::new());
+        let before = Shared::new(UnsafeCell::new(0));
+        let stopper = {
+            let mailbox = Shared::clone(&mailbox);
+            let before = Shared::clone(&before);
+            thread::spawn(move || {
+                before.with_mut(|_| ());
+                mailbox.stop();
+            })
+        };
+        if mailbox.is_stopped() {
+            before.with(|_| ());
+        }
+        stopper.join().unwrap();
+    });
+}
+
+/// A lasting waiter (a poller's, a handed-out descriptor's) that is cleared between wake-ups: the second
+/// one is not swallowed by clearing the first.
+#[test]
+fn loom_clear_loses_no_wake() {
+    check(3, || {
+        let waiter = waiter();
+        let work = Shared::new(Mutex::new(0));
+        let other = {
+            let waiter = Arc::clone(&waiter);
+            let work = Shared::clone(&work);
+            thread::spawn(move || {
+                for _ in 0..2 {
+                    *work.lock() += 1;
+                    waiter.wake();
+                }
+            })
+        };
+        while *work.lock() < 2 {
+            waiter.wait(None).unwrap();
+            waiter.clear();
+        }
+        other.join().unwrap();
+    });
+}
+
+/// An event loop on ZMQ_FD: export, look; then for ever wait for the descriptor, clear, drain. It gets
+/// all commands, whether they came before, during or after the export.
+#[test]
+fn loom_exported_descriptor_is_raised() {
+    check(3, || {
+        let mailbox = Shared::new(Mailbox::new());
+        let sender = {
+            let mailbox = Shared::clone(&mailbox);
+            thread::spawn(move || {
+                mailbox.push(1).unwrap();
+                mailbox.push(2).unwrap();
+            })
+        };
+        mailbox.export().unwrap();
+        if mailbox.has_mail() {
+            mailbox.signal_exported();
+        }
+        let descriptor = mailbox.exported_waiter().unwrap();
+        let mut taken = Vec::new();
+        while taken.len() < 2 {
+            descriptor.wait(None).unwrap();
+            mailbox.clear_exported();
+            taken.extend(mailbox.drain());
+        }
+        assert_eq!(taken, [1, 2]);
+        sender.join().unwrap();
+    });
+}

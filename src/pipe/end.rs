@@ -68,6 +68,7 @@ struct Direction {
 #[derive(Debug, Default)]
 struct Slot {
     newest: Mutex<Option<Message>>,
+    /// Only ever swapped.
     reader_asleep: AtomicBool,
 }
 
@@ -369,7 +370,7 @@ impl PipeEnd {
         let newest = slot.newest.lock();
         // Under the lock: a writer that replaces the value afterwards sees the flag.
         slot.reader_asleep
-            .store(newest.is_none(), Ordering::Release);
+            .swap(newest.is_none(), Ordering::Release);
         newest.is_some()
     }
 
