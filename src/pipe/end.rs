@@ -369,8 +369,7 @@ impl PipeEnd {
         };
         let newest = slot.newest.lock();
         // Under the lock: a writer that replaces the value afterwards sees the flag.
-        slot.reader_asleep
-            .swap(newest.is_none(), Ordering::Release);
+        slot.reader_asleep.swap(newest.is_none(), Ordering::Release);
         newest.is_some()
     }
 
