@@ -115,6 +115,11 @@ fn loom_finish_comes_after_the_last_message() {
             writer.finish();
             writer
         });
+        // Looked at without being woken, for another reason.
+        for _ in 0..2 {
+            reader.head();
+            assert!(!reader.is_exhausted(), "the message is still there");
+        }
         assert_eq!(read(&mut reader, &reading), Some(b'1'));
         assert_eq!(read(&mut reader, &reading), None);
         drop(other.join().unwrap());

@@ -131,7 +131,7 @@ pub(crate) fn receive_more(cell: &'static SocketCell) -> Result<bool> {
 pub(crate) fn bind(cell: &'static SocketCell, endpoint: &[u8]) -> Result<()> {
     let mut inside = enter(cell)?;
     inside.core.bind(endpoint)?;
-    inside.core.mailbox.signal_exported();
+    inside.core.mailbox.signal();
     Ok(())
 }
 
@@ -139,7 +139,8 @@ pub(crate) fn bind(cell: &'static SocketCell, endpoint: &[u8]) -> Result<()> {
 pub(crate) fn connect(cell: &'static SocketCell, endpoint: &[u8]) -> Result<()> {
     let mut inside = enter(cell)?;
     inside.core.connect(endpoint)?;
-    inside.core.mailbox.signal_exported();
+    // A thread that waits for a peer to send to has one now; ZMQ_FD tells as well.
+    inside.core.mailbox.signal();
     Ok(())
 }
 

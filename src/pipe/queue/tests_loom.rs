@@ -170,9 +170,10 @@ fn loom_runs_are_whole_messages() {
         run(
             |writer, bell| {
                 append(writer, true, 1, HALF);
-                append(writer, false, 2, HALF);
+                append(writer, false, 2, 14);
                 commit(writer, bell);
-                append(writer, false, 3, 10);
+                let body = Storage::copy_of(&[3; 10]).unwrap();
+                writer.append_storage(false, body).unwrap();
                 commit(writer, bell);
             },
             |reader, bell| {
@@ -185,7 +186,7 @@ fn loom_runs_are_whole_messages() {
                     assert!(advanced.cut.is_none() && !advanced.mid_message);
                     messages += advanced.messages;
                     bytes += length;
-                    assert_eq!(bytes, [0, 2 * HALF + 4, 2 * HALF + 16][messages as usize]);
+                    assert_eq!(bytes, [0, HALF + 18, HALF + 30][messages as usize]);
                 }
             },
         );
@@ -205,6 +206,8 @@ fn loom_rollback_is_invisible() {
                 append(writer, true, 2, 10);
                 append(writer, true, 3, HALF);
                 writer.append_special(Special::Peer(sent)).unwrap();
+                writer.rollback();
+                append(writer, true, 3, 1);
                 writer.rollback();
                 append(writer, false, 4, 10);
                 append(writer, false, 5, HALF);
