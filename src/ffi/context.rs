@@ -128,10 +128,13 @@ fn new(context: Context) -> *mut c_void {
     CONTEXTS.insert(Handle(Arc::new(context))).handle()
 }
 
-/// The context of a handle. Errors: `Fault`.
+/// The context of a handle. Errors: `Fault`; `Interrupted` in a forked child of the process that made it.
 pub(super) unsafe fn of_handle(handle: *mut c_void) -> Result<Arc<Context>> {
     // SAFETY: passed on from the caller.
     let cell = unsafe { Cell::<Handle>::from_handle(handle) }.ok_or(Error::Fault)?;
+    if cell.is_of_parent() {
+        return Err(Error::Interrupted);
+    }
     let inside = cell.enter().ok_or(Error::Fault)?;
     Ok(Arc::clone(&inside.0))
 }

@@ -1,13 +1,15 @@
 //! What C holds: pointers to cells of a process-wide pool.
 //!
 //! A cell is never unmapped and is reused first-in first-out, so that a call on a handle that was just
-//! closed finds a cleared magic instead of freed memory (protocols: "Handles").
+//! closed finds a cleared magic instead of freed memory (protocols: "Handles"). A forked child has pools of
+//! its own: another thread may have held any lock of its parent's at that moment.
 
 use std::collections::VecDeque;
 use std::ffi::c_void;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Lock, LockGuard, MappedLockGuard};
+use crate::sys::fork;
 
 /// Something that C code holds a handle to.
 pub(crate) trait Tenant: Send + Sized + 'static {
@@ -24,6 +26,7 @@ pub(crate) struct Cell<T: Tenant> {
     magic: AtomicU32,
     /// Counts tenants.
     generation: AtomicU32,
+    made_in: fork::Generation,
     content: Lock<Option<Box<T>>>,
 }
 
@@ -33,22 +36,32 @@ pub(crate) type Entered<T> = MappedLockGuard<'static, Box<T>>;
 /// All cells of one kind.
 #[derive(Debug)]
 pub(crate) struct Pool<T: Tenant> {
-    free: Lock<VecDeque<&'static Cell<T>>>,
+    /// Of this process, or, right after a fork, of an ancestor.
+    free: AtomicPtr<FreeCells<T>>,
+}
+
+/// The cells without a tenant. Never freed.
+#[derive(Debug)]
+struct FreeCells<T: Tenant> {
+    made_in: fork::Generation,
+    cells: Lock<VecDeque<&'static Cell<T>>>,
 }
 
 impl<T: Tenant> Pool<T> {
     pub(crate) const fn new() -> Self {
         Self {
-            free: Lock::new(VecDeque::new()),
+            free: AtomicPtr::new(std::ptr::null_mut()),
         }
     }
 
     /// Moves a tenant in; the handle for C.
     pub(crate) fn insert(&self, tenant: T) -> &'static Cell<T> {
-        let cell = self.free.lock().pop_front().unwrap_or_else(|| {
+        let free = self.free().cells.lock().pop_front();
+        let cell = free.unwrap_or_else(|| {
             Box::leak(Box::new(Cell {
                 magic: AtomicU32::new(0),
                 generation: AtomicU32::new(0),
+                made_in: fork::generation(),
                 content: Lock::new(None),
             }))
         });
@@ -64,8 +77,36 @@ impl<T: Tenant> Pool<T> {
         cell.magic.store(0, Ordering::Release);
         cell.generation.fetch_add(1, Ordering::Relaxed);
         drop(content);
-        self.free.lock().push_back(cell);
+        if !cell.is_of_parent() {
+            self.free().cells.lock().push_back(cell);
+        }
         Some(tenant)
+    }
+
+    fn free(&self) -> &'static FreeCells<T> {
+        let known = self.free.load(Ordering::Acquire);
+        // SAFETY: NULL or never freed.
+        match unsafe { known.as_ref() } {
+            Some(free) if !fork::in_child_of(free.made_in) => free,
+            _ => self.begin(known),
+        }
+    }
+
+    /// The first time in this process.
+    #[cold]
+    fn begin(&self, of_ancestor: *mut FreeCells<T>) -> &'static FreeCells<T> {
+        let fresh = Box::leak(Box::new(FreeCells {
+            made_in: fork::generation(),
+            cells: Lock::new(VecDeque::new()),
+        }));
+        // A thread that lost the race leaks a list, once.
+        let _ = self.free.compare_exchange(
+            of_ancestor,
+            fresh,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        self.free()
     }
 }
 
@@ -92,6 +133,13 @@ impl<T: Tenant> Cell<T> {
     /// The handle for C.
     pub(crate) fn handle(&'static self) -> *mut c_void {
         std::ptr::from_ref(self).cast_mut().cast()
+    }
+
+    /// The calling process is a forked child of the one that made the tenant. Asked before the lock is
+    /// taken, which may never become free.
+    #[inline]
+    pub(crate) fn is_of_parent(&self) -> bool {
+        fork::in_child_of(self.made_in)
     }
 
     /// Locks the tenant; `None` if it has moved out.

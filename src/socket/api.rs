@@ -34,16 +34,20 @@ struct Inside {
 }
 
 fn enter(cell: &'static SocketCell) -> Result<Inside> {
-    let hold = Hold::new();
-    let core = cell.enter().ok_or(Error::NotSocket)?;
-    if core.context.is_of_parent() {
+    if cell.is_of_parent() {
         return Err(Error::Interrupted);
     }
+    let hold = Hold::new();
+    let core = cell.enter().ok_or(Error::NotSocket)?;
     Ok(Inside { core, _hold: hold })
 }
 
-/// zmq_socket. `Terminated`, `TooManySockets`, `Invalid` for an unknown type; those of the system.
+/// zmq_socket. `Terminated`, `TooManySockets`, `Invalid` for an unknown type; those of the system;
+/// `Interrupted` in a forked child.
 pub(crate) fn open(context: &Arc<Context>, socket_type: i32) -> Result<&'static SocketCell> {
+    if context.is_of_parent() {
+        return Err(Error::Interrupted);
+    }
     context.start()?;
     context.take_slot()?;
     let made = TypeRow::find(socket_type)
@@ -64,8 +68,11 @@ pub(crate) fn open(context: &Arc<Context>, socket_type: i32) -> Result<&'static 
     }
 }
 
-/// zmq_close.
+/// zmq_close. In a forked child it does nothing: what the socket holds is the parent's.
 pub(crate) fn close(cell: &'static SocketCell) -> Result<()> {
+    if cell.is_of_parent() {
+        return Ok(());
+    }
     let _hold = Hold::new();
     let core = SOCKETS.remove(cell).ok_or(Error::NotSocket)?;
     core.close();

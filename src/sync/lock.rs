@@ -11,7 +11,7 @@
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A lock for a socket's core or a connection.
+/// A lock: for a socket's core, a connection, or, under the name of `Mutex`, a leaf.
 pub(crate) type Lock<T> = lock_api::Mutex<RawLock, T>;
 /// What [`Lock::lock`] returns.
 pub(crate) type LockGuard<'a, T> = lock_api::MutexGuard<'a, RawLock, T>;

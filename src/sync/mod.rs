@@ -1,7 +1,7 @@
-//! The one door to locks, atomics and threads: std and parking_lot in the library, loom in its models.
+//! The one door to locks, atomics and threads: std's and our own in the library, loom in its models.
 //!
 //! Used by everybody. Must not know anything above it. [`Mutex`] is for leaf locks; [`Lock`] for a
-//! socket's core and for connections, which a fork may leave held (protocols: "Locks").
+//! socket's core and for connections (protocols: "Locks").
 //!
 //! Under `--cfg loom` the names stand for loom's types, but for [`Lock`], whose protocol has a model of its
 //! own. Statics take std's atomics: loom's cannot be made in a constant.
@@ -22,7 +22,7 @@ pub(crate) use native::*;
 
 #[cfg(not(loom))]
 mod native {
-    pub(crate) use parking_lot::Mutex;
+    pub(crate) use super::lock::Lock as Mutex;
     pub(crate) use std::sync::Arc;
     #[cfg(test)]
     pub(crate) use std::thread;

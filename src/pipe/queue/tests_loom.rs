@@ -169,8 +169,8 @@ fn loom_runs_are_whole_messages() {
     check(|| {
         run(
             |writer, bell| {
-                append(writer, true, 1, HALF);
-                append(writer, false, 2, 14);
+                append(writer, true, 1, 50);
+                append(writer, false, 2, 12);
                 commit(writer, bell);
                 let body = Storage::copy_of(&[3; 10]).unwrap();
                 writer.append_storage(false, body).unwrap();
@@ -186,7 +186,7 @@ fn loom_runs_are_whole_messages() {
                     assert!(advanced.cut.is_none() && !advanced.mid_message);
                     messages += advanced.messages;
                     bytes += length;
-                    assert_eq!(bytes, [0, HALF + 18, HALF + 30][messages as usize]);
+                    assert_eq!(bytes, [0, 66, 78][messages as usize]);
                 }
             },
         );
