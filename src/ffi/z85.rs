@@ -15,7 +15,7 @@ pub unsafe extern "C" fn zmq_z85_encode(
     size: usize,
 ) -> *mut c_char {
     guard::call(|| {
-        if size % 4 != 0 {
+        if !size.is_multiple_of(4) {
             return Err(Error::Invalid);
         }
         // SAFETY: C promises the bytes.
