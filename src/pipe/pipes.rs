@@ -97,6 +97,7 @@ impl Pipes {
         Some(end)
     }
 
+    #[inline]
     pub(crate) fn get(&mut self, key: PipeKey) -> Option<&mut PipeEnd> {
         let slot = self.slots.get_mut(key.index as usize)?;
         if slot.generation != key.generation {
@@ -168,28 +169,35 @@ impl Pipes {
 
     /// What stands at the head of the pipe; `None` if nothing, and then the pipe tells when there is.
     pub(crate) fn head(&mut self, key: PipeKey) -> Option<Item> {
-        let end = self.get(key)?;
-        match end.head() {
+        match self.look(key) {
             Head::Frame => Some(Item::Frame),
-            Head::Special => end.take_special().map(Item::Special),
-            Head::Empty => {
-                if end.is_exhausted() {
-                    self.exhausted.push(key);
-                }
-                None
-            }
+            Head::Special => self.get(key)?.take_special().map(Item::Special),
+            Head::Empty => None,
         }
     }
 
     /// True if a frame is there; markers in front of it are dropped.
+    #[inline]
     pub(crate) fn has_frame(&mut self, key: PipeKey) -> bool {
         loop {
-            match self.head(key) {
-                Some(Item::Frame) => return true,
-                Some(Item::Special(_)) => {}
-                None => return false,
+            match self.look(key) {
+                Head::Frame => return true,
+                Head::Special => drop(self.get(key).and_then(PipeEnd::take_special)),
+                Head::Empty => return false,
             }
         }
+    }
+
+    #[inline]
+    fn look(&mut self, key: PipeKey) -> Head {
+        let Some(end) = self.get(key) else {
+            return Head::Empty;
+        };
+        let head = end.head();
+        if head == Head::Empty && end.is_exhausted() {
+            self.exhausted.push(key);
+        }
+        head
     }
 
     /// MORE flag and bytes of the frame at the head; call [`Pipes::head`] or [`Pipes::has_frame`]
@@ -199,10 +207,13 @@ impl Pipes {
     }
 
     /// Reads the frame at the head; `None` if there is none.
+    #[inline]
     pub(crate) fn read(&mut self, key: PipeKey, into: &mut Incoming<'_>) -> Option<Result<()>> {
         let end = self.get(key)?;
         let result = end.read(into);
-        self.note_end_of_message(key);
+        if end.is_inbound_ended() {
+            self.note_end_of_message(key);
+        }
         result
     }
 
