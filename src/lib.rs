@@ -94,8 +94,10 @@ mod sync;
 mod sys;
 mod timers;
 mod transport;
-
 mod z85;
+
+#[cfg(any(fuzzing, test))]
+pub use protocol::fuzz;
 
 #[cfg(test)]
 mod architecture;

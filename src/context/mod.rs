@@ -159,13 +159,6 @@ impl Context {
         Ok(threads)
     }
 
-    /// Posts a command made anew for each I/O thread.
-    pub(crate) fn broadcast(&self, command: impl Fn() -> IoCommand) {
-        for thread in &self.life.lock().threads {
-            thread.post(command());
-        }
-    }
-
     /// zmq_ctx_shutdown: no new sockets, blocked calls wake.
     pub(crate) fn shutdown(&self) {
         if self.is_of_parent() {

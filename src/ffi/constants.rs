@@ -6,6 +6,11 @@
 //! cbindgen cannot express them. Contract: constants.tsv.
 
 #![forbid(unsafe_code)]
+#![allow(
+    unreachable_pub,
+    dead_code,
+    reason = "the header is made of them: some are for programs only"
+)]
 
 use std::ffi::c_int;
 

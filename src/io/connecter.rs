@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::endpoint::{ConnectAddress, TcpSource};
+use crate::error::Error;
 use crate::io::backoff::Backoff;
 use crate::io::connection::fd_value;
 use crate::io::resolver;
@@ -23,6 +24,7 @@ use crate::io::thread::Surroundings;
 use crate::io::{EndpointTexts, ObjectId, Session};
 use crate::monitor::Event;
 use crate::random;
+use crate::sync::atomic::Ordering;
 use crate::transport::{self, Connecting, Stream};
 
 /// What a step of the connecter led to.
@@ -169,7 +171,7 @@ impl Connecter {
                 let refused = error.raw_os_error() == Some(libc::ECONNREFUSED);
                 session.emit(Event::Closed, fd_value(stream.as_raw_fd()), &self.texts);
                 drop(stream);
-                if refused && stops_when_refused(session) {
+                if refused && self.candidates.is_empty() && stops_when_refused(session) {
                     self.state = State::Stopped;
                     return Attempt::Refused;
                 }
@@ -206,7 +208,7 @@ impl Connecter {
     }
 
     /// Waits before the next attempt.
-    pub(crate) fn wait(&mut self, session: &Session, around: &mut Surroundings<'_>) -> Attempt {
+    pub(crate) fn wait(&mut self, session: &Session, around: &Surroundings<'_>) -> Attempt {
         let Some(delay) = self.backoff.next_delay(random::u32()) else {
             self.state = State::Stopped;
             return Attempt::Stopped;
@@ -220,11 +222,13 @@ impl Connecter {
     }
 
     /// The connection ends; a descriptor that is still connecting is closed with it.
-    pub(crate) fn abandon(&mut self) {
-        self.state = State::Stopped;
+    pub(crate) fn abandon(&mut self, session: &Session) {
+        if let State::Pending { stream, .. } = std::mem::replace(&mut self.state, State::Stopped) {
+            session.emit(Event::Closed, fd_value(stream.as_raw_fd()), &self.texts);
+        }
     }
 
-    fn close_pending(&mut self, session: &Session, around: &mut Surroundings<'_>) {
+    fn close_pending(&mut self, session: &Session, around: &Surroundings<'_>) {
         if let State::Pending { stream, .. } = std::mem::replace(&mut self.state, State::Idle) {
             stream.deregister(around.registry);
             session.emit(Event::Closed, fd_value(stream.as_raw_fd()), &self.texts);
@@ -278,6 +282,7 @@ impl Connecter {
                     return Attempt::Waiting;
                 };
                 if stream.register(around.registry, id.token()).is_err() {
+                    session.emit(Event::Closed, fd_value(stream.as_raw_fd()), &self.texts);
                     return self.wait(session, around);
                 }
                 let timeout = u64::try_from(session.options.connect_timeout).unwrap_or(0);
@@ -285,9 +290,13 @@ impl Connecter {
                 self.state = State::Pending { stream, deadline };
                 Attempt::Waiting
             }
-            Connecting::Failed { fd_opened, .. } => {
+            Connecting::Failed { fd_opened, error } => {
                 if let Some(fd) = fd_opened {
                     session.emit(Event::Closed, fd_value(fd), &self.texts);
+                }
+                if self.stops_after_disconnect(error, session) {
+                    self.state = State::Stopped;
+                    return Attempt::Refused;
                 }
                 if self.candidates.is_empty() {
                     self.wait(session, around)
@@ -296,6 +305,15 @@ impl Connecter {
                 }
             }
         }
+    }
+}
+
+impl Connecter {
+    /// ipc: refused, after a zmq_disconnect of the socket under ZMQ_RECONNECT_STOP_AFTER_DISCONNECT.
+    fn stops_after_disconnect(&self, error: Error, session: &Session) -> bool {
+        matches!(self.address, ConnectAddress::Ipc(_))
+            && crate::ffi::errno::number(error) == libc::ECONNREFUSED
+            && session.stop_refused.load(Ordering::Relaxed)
     }
 }
 

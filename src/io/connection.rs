@@ -13,6 +13,11 @@
 
 #![forbid(unsafe_code)]
 
+mod leaving;
+mod loss;
+
+pub(crate) use loss::Loss;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,14 +27,14 @@ use crate::io::connecter::{Attempt, Connecter};
 use crate::io::output::Output;
 use crate::io::thread::Surroundings;
 use crate::io::traffic::{Input, Pumped};
-use crate::io::{DriveConnection, EndpointTexts, Linger, ObjectId, Session};
+use crate::io::{DriveConnection, EndpointTexts, ObjectId, Session};
 use crate::message::PeerInfo;
 use crate::monitor::Event;
 use crate::patterns::Origin;
 use crate::pipe::queue::Special;
 use crate::pipe::{Conflate, Limits, PipeEnd, pipe};
+use crate::protocol::Zmtp;
 use crate::protocol::envelope::ReplyEnvelope;
-use crate::protocol::{ProtocolError, TimedOut, Zmtp};
 use crate::transport::Stream;
 
 /// Who made the connection.
@@ -50,19 +55,6 @@ pub(crate) enum Outcome {
     Again,
     /// It has ended.
     Gone,
-}
-
-/// Why a stream was given up.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Loss {
-    /// EOF or an error of the stream, with the errno that the monitor shows.
-    Stream(i32),
-    /// The handshake timer or a heartbeat ran out.
-    Timeout(TimedOut),
-    /// The peer broke the protocol: never retried.
-    Protocol(ProtocolError),
-    /// The application's side ended it: unbind, refusal. No event, no retry, or an ordinary one.
-    Dismissed,
 }
 
 /// See the module.
@@ -230,7 +222,10 @@ impl Connection {
         }
         let input = match self.pump_in(around) {
             Ok(pumped) => pumped,
-            Err(loss) => return self.lose(loss, around),
+            Err(loss) => {
+                self.show_what_is_wrong(loss, around);
+                return self.lose(loss, around);
+            }
         };
         if self.is_refused() {
             return self.lose(Loss::Dismissed, around);
@@ -255,6 +250,9 @@ impl Connection {
         if self.linger_is_over(around.now) {
             return self.give_up();
         }
+        if self.unbound {
+            return Outcome::Wait;
+        }
         if let Some(live) = &mut self.live {
             if live.closing.is_some() {
                 return self.drive_closing(around);
@@ -278,6 +276,8 @@ impl Connection {
             .as_ref()
             .and_then(|detached| detached.deadline);
         let own = match (&self.live, &self.role) {
+            // Nothing moves: nobody is too slow.
+            (Some(_), _) if self.unbound => None,
             (Some(live), _) => match &live.closing {
                 Some(closing) => closing.deadline(),
                 None => live.zmtp.next_timeout(),
@@ -321,6 +321,9 @@ impl Connection {
             Attempt::Waiting => Outcome::Wait,
             Attempt::Up(stream) => {
                 if stream.register(around.registry, self.id.token()).is_err() {
+                    let (local, remote) = stream.endpoint_texts();
+                    let texts = EndpointTexts { local, remote };
+                    self.emit(Event::Closed, fd_value(stream.as_raw_fd()), &texts);
                     return self.retry(around);
                 }
                 let live = self.bring_up(stream, around.now);
@@ -361,8 +364,7 @@ impl Connection {
     fn drive_absent(&mut self) -> Outcome {
         if self.is_refused() {
             // The socket wants none of this pipe, before a connection existed.
-            self.end_pipe();
-            return Outcome::Gone;
+            return self.give_up();
         }
         if self.detached.is_some() && self.has_sent_everything() {
             return self.give_up();
@@ -396,7 +398,7 @@ impl Connection {
     pub(crate) fn begin_traffic(
         &mut self,
         handshake: crate::protocol::Handshake,
-        around: &mut Surroundings<'_>,
+        around: &Surroundings<'_>,
     ) -> Result<(), Loss> {
         let Some(live) = &mut self.live else {
             return Ok(());
@@ -440,218 +442,10 @@ impl Connection {
         Ok(())
     }
 
-    // ---- a stream is lost ----
-
-    fn lose(&mut self, loss: Loss, around: &mut Surroundings<'_>) -> Outcome {
-        let Some(mut live) = self.live.take() else {
-            return Outcome::Wait;
-        };
-        let handshaken = live.traffic;
-        live.stream.deregister(around.registry);
-        self.emit_loss(loss, handshaken, &live);
-        let retried = self.is_retried(loss, handshaken);
-        if matches!(self.role, Role::Accepted { .. }) || !retried {
-            drop(live);
-            self.end_pipe();
-            return self.give_up();
-        }
-        self.repair_pipe(&live);
-        drop(live);
-        if self.detached.is_some() && self.has_sent_everything() {
-            return self.give_up();
-        }
-        if let Role::Connecting(connecter) = &mut self.role {
-            connecter.lost();
-            if self.session.options.reconnect_interval <= 0 && self.detached.is_none() {
-                return self.dismiss_endpoint();
-            }
-        }
-        self.retry(around)
-    }
-
-    fn emit_loss(&self, loss: Loss, handshaken: bool, live: &Live) {
-        if !handshaken {
-            match loss {
-                Loss::Stream(errno) => {
-                    self.emit(Event::HandshakeFailedNoDetail, fd_value(errno), &live.texts);
-                }
-                Loss::Timeout(_) => {
-                    let again = fd_value(libc::EAGAIN);
-                    self.emit(Event::HandshakeFailedNoDetail, again, &live.texts);
-                }
-                Loss::Protocol(_) | Loss::Dismissed => {}
-            }
-        }
-        if let Loss::Protocol(error) = loss {
-            if let Some(code) = error.monitor_value() {
-                self.emit(Event::HandshakeFailedProtocol, u64::from(code), &live.texts);
-            } else if let Some(status) = error.auth_status() {
-                self.emit(Event::HandshakeFailedAuth, u64::from(status), &live.texts);
-            }
-        }
-        self.emit(Event::Disconnected, fd_value(live.fd), &live.texts);
-    }
-
-    fn is_retried(&self, loss: Loss, handshaken: bool) -> bool {
-        const STOP_HANDSHAKE_FAILED: i32 =
-            crate::ffi::constants::ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED;
-        match loss {
-            Loss::Protocol(_) => false,
-            Loss::Stream(_) | Loss::Timeout(_) => {
-                handshaken || self.session.options.reconnect_stop & STOP_HANDSHAKE_FAILED == 0
-            }
-            Loss::Dismissed => false,
-        }
-    }
-
-    /// Brings the pipe into the state for the next connection (protocols: "Pipe states").
-    fn repair_pipe(&mut self, live: &Live) {
-        if self.session.options.immediate {
-            self.pipe = None;
-            return;
-        }
-        let Some(pipe) = &mut self.pipe else { return };
-        pipe.rollback();
-        // Nothing of a message that was cut may go out on the next connection.
-        if live.output.is_cut() || pipe.is_mid_read() {
-            pipe.skip_rest_of_message();
-        }
-        if live.traffic && self.session.row.resubscribes && self.detached.is_none() {
-            self.restarts_awaited += 1;
-            pipe.announce_restart();
-        }
-    }
-
-    /// What was delivered stays readable at the socket, nothing more comes or goes.
-    fn end_pipe(&mut self) {
-        if let Some(mut pipe) = self.pipe.take() {
-            pipe.leave();
-        }
-    }
-
-    /// The listener was unbound: nothing more is read or sent, no event is emitted, and the stream ends
-    /// once the socket has read what arrived.
-    pub(crate) fn listener_closed(&mut self, around: &mut Surroundings<'_>) -> Outcome {
-        if self.detached.is_some() {
-            return Outcome::Wait;
-        }
-        let Some(pipe) = &mut self.pipe else {
-            return self.leave_unbound(around);
-        };
-        pipe.finish();
-        pipe.stop_reading();
-        self.unbound = true;
-        self.drive_unbound(around)
-    }
-
-    fn drive_unbound(&mut self, around: &mut Surroundings<'_>) -> Outcome {
-        if self.pipe.as_ref().is_some_and(|pipe| !pipe.is_abandoned()) {
-            return Outcome::Wait;
-        }
-        self.leave_unbound(around)
-    }
-
-    fn leave_unbound(&mut self, around: &mut Surroundings<'_>) -> Outcome {
-        if let Some(live) = self.live.take() {
-            live.stream.deregister(around.registry);
-        }
-        self.give_up()
-    }
-
     /// The socket wants none of this peer (a second one for PAIR, ROUTER handover). A socket that leaves
     /// finishes its pipe instead, and a Detach follows.
     fn is_refused(&self) -> bool {
         self.detached.is_none() && self.pipe.as_ref().is_some_and(PipeEnd::is_inbound_aborted)
-    }
-
-    // ---- leaving ----
-
-    /// The socket has left: send what is queued under `linger`, then go.
-    pub(crate) fn detach(&mut self, linger: Linger, around: &mut Surroundings<'_>) -> Outcome {
-        if self.detached.is_some() {
-            return self.cap_linger(linger, around);
-        }
-        let deadline = match linger {
-            Linger::Forever => None,
-            Linger::For(time) => around.now.checked_add(time),
-        };
-        self.detached = Some(Detached { deadline });
-        if let Some(pipe) = &mut self.pipe {
-            pipe.rollback();
-        }
-        if linger == Linger::For(std::time::Duration::ZERO) {
-            return self.give_up();
-        }
-        if let Role::Connecting(connecter) = &mut self.role
-            && connecter.is_stopped()
-        {
-            return self.give_up();
-        }
-        self.drive(around)
-    }
-
-    /// A later zmq_close limits what an earlier zmq_disconnect allowed.
-    pub(crate) fn cap_linger(&mut self, linger: Linger, around: &mut Surroundings<'_>) -> Outcome {
-        let (Some(detached), Linger::For(time)) = (&mut self.detached, linger) else {
-            return Outcome::Wait;
-        };
-        let cap = around.now.checked_add(time);
-        detached.deadline = match (detached.deadline, cap) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
-        if self.linger_is_over(around.now) {
-            return self.give_up();
-        }
-        Outcome::Wait
-    }
-
-    fn linger_is_over(&self, now: Instant) -> bool {
-        self.detached
-            .as_ref()
-            .and_then(|detached| detached.deadline)
-            .is_some_and(|deadline| deadline <= now)
-    }
-
-    /// Drops everything. Descriptors close with the values that own them.
-    fn give_up(&mut self) -> Outcome {
-        self.end_pipe();
-        if let Role::Connecting(connecter) = &mut self.role {
-            connecter.abandon();
-        }
-        self.live = None;
-        if self.detached.take().is_some() {
-            self.session.lingering.finished(self.id);
-        }
-        Outcome::Gone
-    }
-
-    fn begin_closing(&mut self, around: &mut Surroundings<'_>) -> Outcome {
-        let Some(live) = &mut self.live else {
-            return self.give_up();
-        };
-        if !live.output.has_ever_sent_messages() {
-            return self.give_up();
-        }
-        live.closing = Some(Closing::begin(&live.stream, around.now));
-        self.drive_closing(around)
-    }
-
-    fn drive_closing(&mut self, around: &mut Surroundings<'_>) -> Outcome {
-        let Some(live) = &mut self.live else {
-            return self.give_up();
-        };
-        let Some(closing) = &mut live.closing else {
-            return Outcome::Wait;
-        };
-        let step = closing.step(&live.stream, around.scratch.buffer(), around.now);
-        if step.obligation_met && self.detached.take().is_some() {
-            self.session.lingering.finished(self.id);
-        }
-        if step.may_close {
-            return self.give_up();
-        }
-        Outcome::Wait
     }
 
     /// Nothing is queued and nothing is partly sent.

@@ -15,6 +15,8 @@ use crate::transport::Listener;
 /// Out of descriptors or memory: the next try comes after this, since the connection that waits in the
 /// backlog never signals again.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+/// Connections accepted before other objects of the thread have their turn.
+const ACCEPTS: usize = 64;
 
 /// A listener and the socket that it serves.
 #[derive(Debug)]
@@ -57,12 +59,12 @@ impl ListenerObject {
     }
 
     /// Accepts until nobody waits any more.
-    pub(crate) fn handle_ready(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+    pub(crate) fn handle_ready(&mut self, around: &Surroundings<'_>) -> Outcome {
         let Some(listener) = &mut self.listener else {
             return Outcome::Gone;
         };
         self.retry_at = None;
-        loop {
+        for _ in 0..ACCEPTS {
             match listener.accept(&self.session.stream_options()) {
                 Ok(None) => return Outcome::Wait,
                 Ok(Some(stream)) => {
@@ -82,16 +84,19 @@ impl ListenerObject {
                     let errno = crate::ffi::errno::number(failure.error);
                     self.session
                         .emit(Event::AcceptFailed, fd_value(errno), &self.texts);
-                    if failure.exhausted {
+                    if !failure.passes {
                         self.retry_at = Some(around.now + ACCEPT_RETRY);
                         return Outcome::Wait;
                     }
                 }
             }
         }
+        // There may be more: after the others' turn.
+        self.retry_at = Some(around.now);
+        Outcome::Wait
     }
 
-    pub(crate) fn handle_timeout(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+    pub(crate) fn handle_timeout(&mut self, around: &Surroundings<'_>) -> Outcome {
         match self.retry_at {
             Some(at) if at <= around.now => self.handle_ready(around),
             _ => Outcome::Wait,
@@ -102,7 +107,8 @@ impl ListenerObject {
         self.retry_at
     }
 
-    /// The descriptor goes first, then the name of a wildcard endpoint.
+    /// The descriptor goes first, then the name of a wildcard endpoint. The connections that were accepted
+    /// here hear of it behind their start, on whichever thread they are.
     pub(crate) fn close(&mut self, around: &mut Surroundings<'_>) -> Outcome {
         if let Some(listener) = self.listener.take() {
             let fd = listener.as_raw_fd();
@@ -113,6 +119,9 @@ impl ListenerObject {
                     self.session
                         .emit(Event::CloseFailed, fd_value(errno), &self.texts);
                 }
+            }
+            for thread in self.session.threads.iter() {
+                thread.post(IoCommand::ListenerClosed(self.id));
             }
         }
         Outcome::Gone

@@ -84,8 +84,8 @@ pub(crate) enum IoCommand {
     CapLinger(ObjectId, Linger),
     /// From zmq_unbind and zmq_close: stop listening.
     CloseListener(ObjectId),
-    /// From a listener that closed by zmq_unbind: connections accepted there end when their socket
-    /// has read what arrived.
+    /// From a listener that closed: connections accepted there end when their socket has read what
+    /// arrived.
     ListenerClosed(ObjectId),
     /// From a resolver thread: the addresses for this attempt.
     Resolved(ObjectId, u64, Vec<SocketAddr>),

@@ -14,6 +14,7 @@ use crate::patterns::{Origin, TypeRow};
 use crate::pipe::PipeEnd;
 use crate::protocol::Config;
 use crate::socket::SocketCommand;
+use crate::sync::atomic::AtomicBool;
 use crate::transport::StreamOptions;
 use crate::transport::filter::{AddressFilter, PeerFilters};
 
@@ -31,6 +32,9 @@ pub(crate) struct Session {
     pub(crate) lingering: Arc<Lingering>,
     /// The endpoint as monitor events name it.
     pub(crate) endpoint: Arc<[u8]>,
+    /// Of the socket: an endpoint was ended under ZMQ_RECONNECT_STOP_AFTER_DISCONNECT, so that ipc attempts
+    /// which are refused are not repeated.
+    pub(crate) stop_refused: Arc<AtomicBool>,
 }
 
 /// Local and remote endpoint of a connection for monitor events of version 2.

@@ -127,7 +127,7 @@ impl IoThread {
 
     /// How long the next wait may last. `Some(0)` while there is work. Going to sleep is announced
     /// before the last look at the commands, so that none is overlooked.
-    fn time_to_sleep(&mut self) -> Option<Duration> {
+    fn time_to_sleep(&self) -> Option<Duration> {
         if !self.ready.is_empty() || self.stopping {
             return Some(Duration::ZERO);
         }
@@ -278,7 +278,11 @@ impl IoThread {
             now: clock::now(),
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut object.kind, &mut around)))
-            .unwrap_or(Outcome::Gone);
+            .unwrap_or_else(|_| {
+                // Nobody waits for what cannot come.
+                self.lingering.finished(id);
+                Outcome::Gone
+            });
         match outcome {
             Outcome::Gone => {
                 self.objects.remove(&id);

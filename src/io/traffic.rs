@@ -117,6 +117,10 @@ impl Connection {
     fn read_turn(&mut self, around: &mut Surroundings<'_>) -> std::result::Result<Pumped, Loss> {
         let mut moved = 0;
         if self.live.as_ref().is_some_and(|live| live.input.paused) {
+            // Every turn looks for credit anew, whatever it was that brought it about.
+            if let Some(pipe) = &mut self.pipe {
+                pipe.noticed_writable();
+            }
             match self.decode_rest(around)? {
                 Stopped::NoCredit => return Ok(Pumped::Blocked),
                 Stopped::NeedsMore | Stopped::Large => {}
@@ -186,7 +190,7 @@ impl Connection {
     fn keep_rest(
         &mut self,
         range: std::ops::Range<usize>,
-        around: &mut Surroundings<'_>,
+        around: &Surroundings<'_>,
     ) -> std::result::Result<(), Loss> {
         let Some(live) = &mut self.live else {
             return Ok(());
@@ -219,11 +223,11 @@ impl Connection {
     fn decode(
         &mut self,
         filled: usize,
-        around: &mut Surroundings<'_>,
+        around: &Surroundings<'_>,
     ) -> std::result::Result<(usize, Stopped), Loss> {
         let mut at = 0;
         loop {
-            if !self.has_room() {
+            if self.live.as_ref().is_some_and(|live| live.traffic) && !self.has_room() {
                 return Ok((at, Stopped::NoCredit));
             }
             let Some(live) = &mut self.live else {
@@ -286,7 +290,7 @@ impl Connection {
     /// One read into the storage of a large frame.
     fn receive_large(
         &mut self,
-        around: &mut Surroundings<'_>,
+        around: &Surroundings<'_>,
     ) -> std::result::Result<Option<usize>, Loss> {
         let Some(live) = &mut self.live else {
             return Ok(None);
@@ -327,7 +331,10 @@ impl Connection {
             if !live.output.writable {
                 return Ok(Pumped::Blocked);
             }
-            if let Some(head) = live.output.at_boundary() {
+            // What a peer that does not read provokes waits in the protocol, which bounds it.
+            if let Some(head) = live.output.at_boundary()
+                && head.len() < WRITE_BUDGET
+            {
                 head.append(live.zmtp.poll_output());
             }
             let has_run =
@@ -453,7 +460,9 @@ impl Scratch {
     /// The slab, with nothing of it in anybody's hands and room behind `kept` bytes.
     fn slab_with_room(&mut self, kept: usize) -> std::result::Result<&mut Slab, Loss> {
         let wanted = SLAB.max(kept.saturating_mul(2));
-        if !self.slab.is_unique() || self.slab.capacity() < wanted {
+        // One that was made for a huge command is not kept for ever.
+        let fits = (wanted..=wanted.saturating_mul(4)).contains(&self.slab.capacity());
+        if !self.slab.is_unique() || !fits {
             self.slab = Slab::allocate(wanted).map_err(|_| out_of_memory())?;
         }
         Ok(&mut self.slab)

@@ -20,7 +20,7 @@ pub(crate) struct CommandQueue<T> {
 }
 
 struct Node<T> {
-    next: *mut Node<T>,
+    next: *mut Self,
     value: T,
 }
 

@@ -6,6 +6,7 @@ use super::PatternOption as P;
 use super::*;
 use crate::context::ContextOptions;
 use crate::ffi::constants as c;
+use crate::options::table::OPTIONS;
 use crate::patterns::TYPES;
 
 /// Every stored byte value comes back, and only the documented ones can be emptied.

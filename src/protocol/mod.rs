@@ -14,12 +14,13 @@ use std::fmt::{self, Display, Formatter};
 pub(crate) mod envelope;
 #[cfg(any(fuzzing, test))]
 pub mod fuzz;
+#[cfg(any(fuzzing, test))]
+mod transcript;
 mod zmtp;
 
-pub(crate) use zmtp::{
-    Command, Config, Decoded, Event, Handshake, Properties, WireForm, Zmtp, append_property,
-    encode_frame,
-};
+pub(crate) use zmtp::{Command, Config, Event, Handshake, Zmtp, encode_frame};
+#[cfg(any(fuzzing, test))]
+use zmtp::{Properties, append_property};
 
 /// What a peer did wrong. It always ends the connection, and the connecting side does not retry
 /// (contract: zmtp.md section 8.1).

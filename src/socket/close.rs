@@ -41,10 +41,8 @@ impl Core {
             thread.post(IoCommand::CapLinger(connection, linger));
         }
         for (thread, listener) in self.endpoints.listeners() {
+            // Accepted connections that are still in their handshake end with it.
             thread.post(IoCommand::CloseListener(listener));
-            // Accepted connections that are still in their handshake.
-            self.context
-                .broadcast(|| IoCommand::ListenerClosed(listener));
         }
         self.stop_monitor();
         self.context.remove_socket(&self.mailbox);

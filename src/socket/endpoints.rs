@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::context::inproc::Owner;
 use crate::endpoint::{ConnectAddress, Endpoint, Use};
 use crate::error::{Error, Result};
+use crate::ffi::constants::ZMQ_RECONNECT_STOP_AFTER_DISCONNECT;
 use crate::io::{
     Connecter, Connection, EndpointTexts, IoCommand, IoHandle, Linger, ListenerObject, ObjectId,
     Session,
@@ -17,6 +18,7 @@ use crate::patterns::Origin;
 use crate::pipe::{Conflate, Limits, PipeKey, pipe};
 use crate::socket::{Attachment, Core};
 use crate::sync::Lock;
+use crate::sync::atomic::Ordering;
 use crate::transport::Listener;
 
 /// The endpoints of a socket.
@@ -312,6 +314,9 @@ impl Core {
         if ended.is_empty() {
             return Err(Error::NotFound);
         }
+        if self.options.reconnect_stop & ZMQ_RECONNECT_STOP_AFTER_DISCONNECT != 0 {
+            self.stop_refused.store(true, Ordering::Relaxed);
+        }
         let linger = Linger::from_option(self.options.linger);
         for kind in ended {
             self.end(kind, linger);
@@ -324,7 +329,6 @@ impl Core {
         match kind {
             Kind::Listener { thread, id } => {
                 thread.post(IoCommand::CloseListener(id));
-                self.context.broadcast(|| IoCommand::ListenerClosed(id));
             }
             Kind::Connection { thread, id, pipe } => {
                 let own = |(key, (_, connection)): (&PipeKey, &(Arc<IoHandle>, ObjectId))| {
@@ -362,6 +366,7 @@ impl Core {
             threads,
             lingering: Arc::clone(&self.context.lingering),
             endpoint: endpoint.into(),
+            stop_refused: Arc::clone(&self.stop_refused),
         }
     }
 

@@ -26,6 +26,7 @@ use crate::patterns::{Origin, Pattern, TypeRow};
 use crate::pipe::queue::Special;
 use crate::pipe::{Dismissal, Incoming, Notice, Outgoing, PipeEnd, PipeKey, Pipes, Wake};
 use crate::socket::endpoints::Endpoints;
+use crate::sync::atomic::AtomicBool;
 
 /// What others tell a socket. One handler: [`Core`], when it is entered.
 #[derive(Debug)]
@@ -84,6 +85,8 @@ pub(crate) struct Core {
     connections: HashMap<PipeKey, (Arc<IoHandle>, ObjectId)>,
     options: SocketOptions,
     endpoints: Endpoints,
+    /// See [`crate::io::Session`].
+    stop_refused: Arc<AtomicBool>,
     /// ZMQ_RCVMORE.
     receive_more: bool,
     /// The stop of the context was noticed: everything but close fails.
@@ -104,6 +107,7 @@ impl Core {
             connections: HashMap::new(),
             options,
             endpoints: Endpoints::default(),
+            stop_refused: Arc::new(AtomicBool::new(false)),
             receive_more: false,
             stopped: false,
         }

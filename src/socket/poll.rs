@@ -171,6 +171,6 @@ impl Drop for Registered<'_> {
 pub(crate) fn sleep(timeout: Option<Duration>, mask: Option<&Mask>) -> Result<usize> {
     match poll::poll(&mut [], timeout, mask) {
         Ok(_) => Ok(0),
-        Err(error) => Err(Error::from(error)),
+        Err(error) => Err(error),
     }
 }

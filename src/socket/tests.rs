@@ -65,3 +65,44 @@ fn push_and_pull_over_tcp() {
 fn push_and_pull_over_ipc() {
     exchange(b"ipc://*");
 }
+
+/// A reader that lets the high-water marks fill up, on both sides and in the kernel, and then catches up.
+fn overtake(endpoint: &[u8]) {
+    const COUNT: u32 = 20_000;
+    let context = Arc::new(Context::new());
+    let pull = open(&context, c::ZMQ_PULL);
+    api::bind(pull, endpoint).expect("bind");
+    let push = open(&context, c::ZMQ_PUSH);
+    api::connect(push, &last_endpoint(pull)).expect("connect");
+    let mut sent = 0_u32;
+    let mut received = 0_u32;
+    while received < COUNT {
+        // Until there is no room left at the moment.
+        while sent < COUNT && api::send_bytes(push, &sent.to_be_bytes(), false, true).is_ok() {
+            sent += 1;
+        }
+        let batch = received + 700;
+        while received < batch.min(sent) {
+            assert_eq!(receive(pull), received.to_be_bytes());
+            received += 1;
+        }
+    }
+    api::close(push).expect("close");
+    api::close(pull).expect("close");
+    assert_eq!(context.terminate(), Ok(()));
+}
+
+#[test]
+fn full_pipes_go_on_over_inproc() {
+    overtake(b"inproc://a");
+}
+
+#[test]
+fn full_pipes_go_on_over_tcp() {
+    overtake(b"tcp://127.0.0.1:*");
+}
+
+#[test]
+fn full_pipes_go_on_over_ipc() {
+    overtake(b"ipc://*");
+}

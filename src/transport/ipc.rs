@@ -161,10 +161,6 @@ fn socket_address(address: &IpcAddress) -> Result<SockAddr> {
 /// the working directory.
 fn make_directory() -> Result<Temporary> {
     const ATTEMPTS: usize = 100;
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the contract names these variables"
-    )]
     let variable = |name: &&str| std::env::var_os(name).map(PathBuf::from);
     let parents = ["TMPDIR", "TEMPDIR", "TMP"];
     let parent = parents

@@ -47,8 +47,9 @@ pub(crate) struct BindFailure {
 #[derive(Debug)]
 pub(crate) struct AcceptFailure {
     pub(crate) error: Error,
-    /// Descriptors or memory ran out: whoever waits in the backlog stays there, without a further signal.
-    pub(crate) exhausted: bool,
+    /// It concerned one peer, who is gone: the next one may be accepted at once. Else (descriptors or memory
+    /// ran out, the descriptor does not listen) whoever waits stays there, without a further signal.
+    pub(crate) passes: bool,
 }
 
 impl Listener {
@@ -56,7 +57,7 @@ impl Listener {
     pub(crate) fn bind(
         address: &ConnectAddress,
         options: &StreamOptions,
-    ) -> std::result::Result<Bound, BindFailure> {
+    ) -> Result<Bound, BindFailure> {
         let text = address_text(address).into_bytes();
         match address {
             ConnectAddress::Tcp(tcp_address) => match tcp::bind(tcp_address, options) {
@@ -98,10 +99,7 @@ impl Listener {
     }
 
     /// Takes the next peer; `None` if nobody waits.
-    pub(crate) fn accept(
-        &self,
-        options: &StreamOptions,
-    ) -> std::result::Result<Option<Stream>, AcceptFailure> {
+    pub(crate) fn accept(&self, options: &StreamOptions) -> Result<Option<Stream>, AcceptFailure> {
         let (socket, address) = match self.socket.accept() {
             Ok(accepted) => accepted,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
@@ -109,7 +107,7 @@ impl Listener {
         };
         socket
             .set_nonblocking(true)
-            .map_err(|error| accept_failure(&error))?;
+            .map_err(|error| peer_failure(&error))?;
         let accepts = if self.is_tcp {
             options.filters.accept_address(tcp::peer_ip(&address))
         } else {
@@ -120,7 +118,7 @@ impl Listener {
         if !accepts {
             return Err(AcceptFailure {
                 error: Error::Os(libc::EACCES),
-                exhausted: false,
+                passes: true,
             });
         }
         let stream = if self.is_tcp {
@@ -131,7 +129,7 @@ impl Listener {
         stream.apply_service_class(options);
         stream
             .apply_connected(options)
-            .map_err(|error| accept_failure(&error))?;
+            .map_err(|error| peer_failure(&error))?;
         Ok(Some(stream))
     }
 
@@ -152,7 +150,7 @@ impl Listener {
     }
 
     /// Closes the descriptor, and removes the file of a wildcard. The errno if that fails.
-    pub(crate) fn close(self) -> std::result::Result<(), i32> {
+    pub(crate) fn close(self) -> Result<(), i32> {
         let Self {
             socket, temporary, ..
         } = self;
@@ -161,14 +159,33 @@ impl Listener {
     }
 }
 
+/// Accepting failed. The errors that accept(2) takes from the network belong to one peer.
 fn accept_failure(error: &io::Error) -> AcceptFailure {
     let errno = error.raw_os_error().unwrap_or(libc::EIO);
-    let exhausted = matches!(
+    let passes = matches!(
         errno,
-        libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM
+        libc::EINTR
+            | libc::ECONNABORTED
+            | libc::EPROTO
+            | libc::EPERM
+            | libc::ENETDOWN
+            | libc::ENOPROTOOPT
+            | libc::EHOSTDOWN
+            | libc::ENONET
+            | libc::EHOSTUNREACH
+            | libc::ENETUNREACH
+            | libc::ETIMEDOUT
     );
     AcceptFailure {
         error: Error::Os(errno),
-        exhausted,
+        passes,
+    }
+}
+
+/// Preparing the accepted stream failed, which is closed.
+fn peer_failure(error: &io::Error) -> AcceptFailure {
+    AcceptFailure {
+        passes: true,
+        ..accept_failure(error)
     }
 }

@@ -95,8 +95,8 @@ impl Stream {
         }
         let (local, peer) = (self.socket.local_addr()?, self.socket.peer_addr()?);
         if local.as_socket() == peer.as_socket() {
-            // Possible with ephemeral ports: a failed attempt like any other.
-            return Err(io::Error::from_raw_os_error(libc::ECONNREFUSED));
+            // Possible with ephemeral ports: a failed attempt, but nobody refused it.
+            return Err(io::Error::from_raw_os_error(libc::EPROTO));
         }
         self.apply_connected(options)
     }
@@ -108,8 +108,9 @@ impl Stream {
         }
         self.socket.set_tcp_nodelay(true)?;
         if let Some(on) = options.keepalive {
-            self.socket.set_keepalive(on)?;
+            // Setting the times switches it on, so that what is wanted comes last.
             self.apply_keepalive(options)?;
+            self.socket.set_keepalive(on)?;
         }
         if let Some(ms) = options.max_retransmit {
             let timeout = Duration::from_millis(u64::from(ms.unsigned_abs()));
@@ -171,10 +172,10 @@ impl Stream {
 
 /// See [`Stream::apply_service_class`]; also for listeners and before a connect.
 pub(super) fn apply_service_class(socket: &Socket, options: &StreamOptions) {
-    let is_ip = socket.domain().is_ok_and(|domain| domain != Domain::UNIX);
-    if let Some(tos) = options.tos
-        && is_ip
-    {
+    if socket.domain().is_ok_and(|domain| domain == Domain::UNIX) {
+        return;
+    }
+    if let Some(tos) = options.tos {
         let tos = tos.unsigned_abs();
         let _ = socket.set_tos_v4(tos);
         let _ = socket.set_tclass_v6(tos);

@@ -111,7 +111,7 @@ const LARGEST: usize = 1 << 31;
 struct Header {
     published: AtomicU64,
     /// The chunk after this one. Looked at by the reader only when SEALED is published.
-    next: AtomicPtr<Header>,
+    next: AtomicPtr<Self>,
     /// What to publish once the chunk is complete. The writer's.
     complete: AtomicU64,
     capacity: usize,

@@ -74,6 +74,6 @@ pub(crate) fn queue() -> (Writer, Reader) {
 /// As [`queue`], with chunks of these sizes: not empty, each at least [`chunk::MINIMUM`].
 pub(crate) fn queue_with_chunks(sizes: &'static [usize]) -> (Writer, Reader) {
     let shared = Arc::new(Shared::new(sizes));
-    let writer = Writer::new(crate::sync::Arc::clone(&shared), sizes);
+    let writer = Writer::new(Arc::clone(&shared), sizes);
     (writer, Reader::new(shared))
 }

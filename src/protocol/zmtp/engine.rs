@@ -13,8 +13,7 @@ use crate::protocol::{ProtocolError, TimedOut};
 
 /// The protocol state of one stream, from the first byte to the last, for either role.
 ///
-/// Four kinds of methods:
-/// - getters: [`Self::is_traffic`], [`Self::speaks_subscribe_commands`], [`Self::wire_form`];
+/// Three kinds of methods:
 /// - what happened: [`Self::handle_received`] once per read, then [`Self::decode`] until it needs more;
 ///   [`Self::large_frame_done`]; [`Self::handle_timeout`] when [`Self::next_timeout`] has come;
 /// - what the application wants: [`Self::set_input_paused`], [`Self::encode_subscription`];
@@ -84,15 +83,6 @@ pub(crate) enum Event<'a> {
     Join { group: &'a [u8] },
     /// At most 255 bytes.
     Leave { group: &'a [u8] },
-}
-
-/// How messages are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WireForm {
-    /// The records of the pipe are already what goes on the wire.
-    Records,
-    /// Each frame is encoded on its own.
-    Transformed,
 }
 
 /// A body above this size that is not complete is received by the caller.
@@ -231,18 +221,15 @@ impl Zmtp {
     // ---- getters ----
 
     /// The handshake is complete: messages may be sent.
+    #[cfg(test)]
     pub(crate) fn is_traffic(&self) -> bool {
         matches!(self.phase, Phase::Traffic)
     }
 
     /// Subscriptions go to this peer as commands (ZMTP 3.1) and not as messages.
+    #[cfg(test)]
     pub(crate) fn speaks_subscribe_commands(&self) -> bool {
         self.is_3_1
-    }
-
-    /// See [`WireForm`]; known once [`Self::is_traffic`].
-    pub(crate) fn wire_form(&self) -> WireForm {
-        WireForm::Records
     }
 
     // ---- decoding ----

@@ -76,7 +76,9 @@ impl Greeting {
     ) -> Result<Option<u8>, ProtocolError> {
         match look(received) {
             Seen::Nothing => return Ok(None),
-            Seen::Unversioned | Seen::Major(0 | 1) => {
+            Seen::Unversioned => return Err(ProtocolError::UnsupportedVersion),
+            Seen::Major(0 | 1) => {
+                self.send(Sent::Major, out);
                 return Err(ProtocolError::UnsupportedVersion);
             }
             Seen::Signature => self.send(Sent::Major, out),

@@ -19,8 +19,9 @@ mod metadata;
 mod opening;
 
 pub(crate) use command::Command;
-pub(crate) use engine::{Decoded, Event, WireForm, Zmtp};
+pub(crate) use engine::{Event, Zmtp};
 pub(crate) use frame::encode_frame;
+#[cfg(any(fuzzing, test))]
 pub(crate) use metadata::{Properties, append_property};
 pub(crate) use opening::{Config, Handshake};
 

@@ -145,6 +145,11 @@ impl Opening {
             .then(|| std::mem::take(&mut self.peer)))
     }
 
+    fn accepts(&self, socket_type: &[u8]) -> bool {
+        let mut known = self.config.compatible.iter();
+        known.any(|known| known.as_bytes() == socket_type)
+    }
+
     fn check_metadata(&mut self, block: &[u8]) -> Result<(), ProtocolError> {
         for (count, property) in Properties::new(block).enumerate() {
             let (name, value) = property?;
@@ -152,15 +157,8 @@ impl Opening {
                 return Err(ProtocolError::InvalidMetadata);
             }
             match name {
-                SOCKET_TYPE => {
-                    if !self
-                        .config
-                        .compatible
-                        .iter()
-                        .any(|known| known.as_bytes() == value)
-                    {
-                        return Err(ProtocolError::IncompatibleSocketType);
-                    }
+                SOCKET_TYPE if !self.accepts(value) => {
+                    return Err(ProtocolError::IncompatibleSocketType);
                 }
                 IDENTITY => self.peer.routing_id = copy_of(value)?,
                 _ => {}

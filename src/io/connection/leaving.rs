@@ -1,0 +1,134 @@
+//! The socket or the listener leaves: lingering, the orderly end of the stream, and the last breath.
+//!
+//! Contract: queues.md sections 6 and 10.
+
+#![forbid(unsafe_code)]
+
+use std::time::Instant;
+
+use super::{Connection, Detached, Outcome, Role};
+use crate::io::Linger;
+use crate::io::closing::Closing;
+use crate::io::thread::Surroundings;
+
+impl Connection {
+    /// The listener was unbound: nothing more is read or sent, no event is emitted, and the stream ends
+    /// once the socket has read what arrived.
+    pub(crate) fn listener_closed(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+        if self.detached.is_some() {
+            return Outcome::Wait;
+        }
+        let Some(pipe) = &mut self.pipe else {
+            return self.leave_unbound(around);
+        };
+        pipe.finish();
+        pipe.stop_reading();
+        self.unbound = true;
+        self.drive_unbound(around)
+    }
+
+    pub(super) fn drive_unbound(&mut self, around: &Surroundings<'_>) -> Outcome {
+        if self.pipe.as_ref().is_some_and(|pipe| !pipe.is_abandoned()) {
+            return Outcome::Wait;
+        }
+        self.leave_unbound(around)
+    }
+
+    pub(super) fn leave_unbound(&mut self, around: &Surroundings<'_>) -> Outcome {
+        if let Some(live) = self.live.take() {
+            live.stream.deregister(around.registry);
+        }
+        self.give_up()
+    }
+
+    /// The socket has left: send what is queued under `linger`, then go.
+    pub(crate) fn detach(&mut self, linger: Linger, around: &mut Surroundings<'_>) -> Outcome {
+        if self.detached.is_some() {
+            return self.cap_linger(linger, around);
+        }
+        let deadline = match linger {
+            Linger::Forever => None,
+            Linger::For(time) => around.now.checked_add(time),
+        };
+        self.detached = Some(Detached { deadline });
+        if let Some(pipe) = &mut self.pipe {
+            pipe.rollback();
+        }
+        if linger == Linger::For(std::time::Duration::ZERO) {
+            return self.give_up();
+        }
+        if let Role::Connecting(connecter) = &mut self.role
+            && connecter.is_stopped()
+        {
+            return self.give_up();
+        }
+        self.drive(around)
+    }
+
+    /// A later zmq_close limits what an earlier zmq_disconnect allowed.
+    pub(crate) fn cap_linger(&mut self, linger: Linger, around: &Surroundings<'_>) -> Outcome {
+        let (Some(detached), Linger::For(time)) = (&mut self.detached, linger) else {
+            return Outcome::Wait;
+        };
+        let cap = around.now.checked_add(time);
+        detached.deadline = match (detached.deadline, cap) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        if self.linger_is_over(around.now) {
+            return self.give_up();
+        }
+        Outcome::Wait
+    }
+
+    pub(super) fn linger_is_over(&self, now: Instant) -> bool {
+        self.detached
+            .as_ref()
+            .and_then(|detached| detached.deadline)
+            .is_some_and(|deadline| deadline <= now)
+    }
+
+    /// Drops everything. Descriptors close with the values that own them.
+    pub(super) fn give_up(&mut self) -> Outcome {
+        self.end_pipe();
+        if let Role::Connecting(connecter) = &mut self.role {
+            connecter.abandon(&self.session);
+        }
+        self.live = None;
+        if self.detached.take().is_some() {
+            self.session.lingering.finished(self.id);
+        }
+        Outcome::Gone
+    }
+
+    pub(super) fn begin_closing(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+        let Some(live) = &mut self.live else {
+            return self.give_up();
+        };
+        if !live.output.has_ever_sent_messages() {
+            return self.give_up();
+        }
+        live.closing = Some(Closing::begin(&live.stream, around.now));
+        self.drive_closing(around)
+    }
+
+    pub(super) fn drive_closing(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+        let Some(live) = &mut self.live else {
+            return self.give_up();
+        };
+        let Some(closing) = &mut live.closing else {
+            return Outcome::Wait;
+        };
+        let step = closing.step(&live.stream, around.scratch.buffer(), around.now);
+        if step.obligation_met && self.detached.take().is_some() {
+            self.session.lingering.finished(self.id);
+        }
+        if step.may_close {
+            return self.give_up();
+        }
+        if step.more {
+            return Outcome::Again;
+        }
+        Outcome::Wait
+    }
+}

@@ -1,0 +1,120 @@
+//! A stream is lost: events, the state of the pipe, and whether another attempt follows.
+//!
+//! Contract: zmtp.md section 8.1, transports.md section 5, queues.md section 7.
+
+#![forbid(unsafe_code)]
+
+use super::{Connection, Live, Outcome, Role, fd_value};
+use crate::io::thread::Surroundings;
+use crate::monitor::Event;
+use crate::protocol::{ProtocolError, TimedOut};
+
+/// Why a stream was given up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Loss {
+    /// EOF or an error of the stream, with the errno that the monitor shows.
+    Stream(i32),
+    /// The handshake timer or a heartbeat ran out.
+    Timeout(TimedOut),
+    /// The peer broke the protocol: never retried.
+    Protocol(ProtocolError),
+    /// The application's side ended it: unbind, refusal. No event, no retry, or an ordinary one.
+    Dismissed,
+}
+
+impl Connection {
+    /// A peer that broke the protocol in its handshake gets what we had to say: it can see then what is
+    /// wrong (a mechanism mismatch shows on both ends), instead of an end without a reason.
+    pub(super) fn show_what_is_wrong(&mut self, loss: Loss, around: &mut Surroundings<'_>) {
+        if matches!(loss, Loss::Protocol(_)) && self.live.as_ref().is_some_and(|live| !live.traffic)
+        {
+            // As far as the kernel takes it at once.
+            let _ = self.pump_out(around);
+        }
+    }
+
+    pub(super) fn lose(&mut self, loss: Loss, around: &mut Surroundings<'_>) -> Outcome {
+        let Some(live) = self.live.take() else {
+            return Outcome::Wait;
+        };
+        let handshaken = live.traffic;
+        live.stream.deregister(around.registry);
+        self.emit_loss(loss, handshaken, &live);
+        let retried = self.is_retried(loss, handshaken);
+        if matches!(self.role, Role::Accepted { .. }) || !retried {
+            drop(live);
+            self.end_pipe();
+            return self.give_up();
+        }
+        self.repair_pipe(&live);
+        drop(live);
+        if self.detached.is_some() && self.has_sent_everything() {
+            return self.give_up();
+        }
+        if let Role::Connecting(connecter) = &mut self.role {
+            connecter.lost();
+            if self.session.options.reconnect_interval <= 0 && self.detached.is_none() {
+                return self.dismiss_endpoint();
+            }
+        }
+        self.retry(around)
+    }
+
+    fn emit_loss(&self, loss: Loss, handshaken: bool, live: &Live) {
+        match loss {
+            Loss::Stream(errno) if !handshaken => {
+                self.emit(Event::HandshakeFailedNoDetail, fd_value(errno), &live.texts);
+            }
+            Loss::Timeout(TimedOut::Handshake) => {
+                let again = fd_value(libc::EAGAIN);
+                self.emit(Event::HandshakeFailedNoDetail, again, &live.texts);
+            }
+            Loss::Protocol(error) => {
+                if let Some(code) = error.monitor_value() {
+                    self.emit(Event::HandshakeFailedProtocol, u64::from(code), &live.texts);
+                } else if let Some(status) = error.auth_status() {
+                    self.emit(Event::HandshakeFailedAuth, u64::from(status), &live.texts);
+                }
+            }
+            Loss::Stream(_) | Loss::Timeout(TimedOut::Heartbeat) | Loss::Dismissed => {}
+        }
+        self.emit(Event::Disconnected, fd_value(live.fd), &live.texts);
+    }
+
+    fn is_retried(&self, loss: Loss, handshaken: bool) -> bool {
+        const STOP_HANDSHAKE_FAILED: i32 =
+            crate::ffi::constants::ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED;
+        match loss {
+            Loss::Protocol(_) => false,
+            Loss::Stream(_) | Loss::Timeout(_) => {
+                handshaken || self.session.options.reconnect_stop & STOP_HANDSHAKE_FAILED == 0
+            }
+            Loss::Dismissed => false,
+        }
+    }
+
+    /// Brings the pipe into the state for the next connection (protocols: "Pipe states").
+    fn repair_pipe(&mut self, live: &Live) {
+        if self.session.options.immediate {
+            self.pipe = None;
+            return;
+        }
+        let Some(pipe) = &mut self.pipe else { return };
+        pipe.rollback();
+        // Nothing of a message that was cut may go out on the next connection.
+        if live.output.is_cut() || pipe.is_mid_read() {
+            pipe.skip_rest_of_message();
+        }
+        if live.traffic && self.session.row.resubscribes && self.detached.is_none() {
+            self.restarts_awaited += 1;
+            pipe.announce_restart();
+        }
+    }
+
+    /// What was delivered stays readable at the socket, nothing more comes or goes.
+    pub(super) fn end_pipe(&mut self) {
+        if let Some(mut pipe) = self.pipe.take() {
+            pipe.leave();
+        }
+    }
+}

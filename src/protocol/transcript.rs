@@ -1,0 +1,142 @@
+//! A connection as its caller runs it, with everything written down: for tests and fuzzing.
+
+#![forbid(unsafe_code)]
+
+use std::time::Instant;
+
+use crate::protocol::{Config, Event, Handshake, ProtocolError, Zmtp};
+
+/// A [`Zmtp`] with what it was given and what came of it.
+#[derive(Debug)]
+pub(crate) struct Transcript {
+    pub(crate) zmtp: Zmtp,
+    pub(crate) events: Vec<Seen>,
+    /// All output so far.
+    pub(crate) sent: Vec<u8>,
+    pub(crate) error: Option<ProtocolError>,
+    /// Received, but not consumed.
+    rest: Vec<u8>,
+    large: Option<(bool, usize, Vec<u8>)>,
+}
+
+/// An [`Event`] that owns its bytes; a frame looks the same however it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Frame { more: bool, body: Vec<u8> },
+    Ready(Handshake),
+    Subscription { subscribe: bool, topic: Vec<u8> },
+    Join { group: Vec<u8> },
+    Leave { group: Vec<u8> },
+}
+
+impl Transcript {
+    pub(crate) fn new(config: Config, now: Instant) -> Self {
+        let mut transcript = Self {
+            zmtp: Zmtp::new(config, now),
+            events: Vec::new(),
+            sent: Vec::new(),
+            error: None,
+            rest: Vec::new(),
+            large: None,
+        };
+        transcript.collect_output();
+        transcript
+    }
+
+    /// One read that brought `bytes`; returns what is sent upon it.
+    pub(crate) fn receive(&mut self, bytes: &[u8], now: Instant) -> Vec<u8> {
+        let before = self.sent.len();
+        if !bytes.is_empty() && self.error.is_none() {
+            self.zmtp.handle_received(now);
+            let mut input = std::mem::take(&mut self.rest);
+            input.extend_from_slice(bytes);
+            self.rest = self.decode(&input).to_vec();
+        }
+        self.collect_output();
+        self.sent[before..].to_vec()
+    }
+
+    /// Takes what is in the output.
+    pub(crate) fn collect_output(&mut self) {
+        self.sent.append(self.zmtp.poll_output());
+    }
+
+    /// Ends the record: an unfinished large frame is listed with what came of it.
+    pub(crate) fn finish(mut self) -> (Vec<Seen>, Vec<u8>, Option<ProtocolError>) {
+        if let Some((more, _, body)) = self.large.take() {
+            self.events.push(Seen::Frame { more, body });
+        }
+        (self.events, self.sent, self.error)
+    }
+
+    /// Returns what is left over.
+    fn decode<'a>(&mut self, mut input: &'a [u8]) -> &'a [u8] {
+        loop {
+            input = self.feed_large(input);
+            let decoded = match self.zmtp.decode(input) {
+                Ok(decoded) => decoded,
+                Err(error) => {
+                    assert_eq!(self.zmtp.decode(input), Err(error), "an error stays");
+                    self.error = Some(error);
+                    return &[];
+                }
+            };
+            let (done, left) = input.split_at(decoded.consumed);
+            input = left;
+            match decoded.event {
+                None if decoded.consumed == 0 => return input,
+                None => {}
+                Some(event) => self.note(event, done),
+            }
+            self.collect_output();
+        }
+    }
+
+    fn note(&mut self, event: Event<'_>, consumed: &[u8]) {
+        let seen = match event {
+            Event::Frame { more, body } => {
+                assert!(
+                    consumed.ends_with(body),
+                    "a body ends where the decoder stands"
+                );
+                Seen::Frame {
+                    more,
+                    body: body.to_vec(),
+                }
+            }
+            Event::LargeFrame { more, length, head } => {
+                assert!(head.len() < length, "a complete frame is no large frame");
+                self.large = Some((more, length, head.to_vec()));
+                return;
+            }
+            Event::Ready(handshake) => Seen::Ready(handshake),
+            Event::Subscription { subscribe, topic } => Seen::Subscription {
+                subscribe,
+                topic: topic.to_vec(),
+            },
+            Event::Join { group } => Seen::Join {
+                group: group.to_vec(),
+            },
+            Event::Leave { group } => Seen::Leave {
+                group: group.to_vec(),
+            },
+        };
+        self.events.push(seen);
+    }
+
+    /// Gives the front of `input` to a large frame that is pending; returns what is behind it.
+    fn feed_large<'a>(&mut self, input: &'a [u8]) -> &'a [u8] {
+        let Some((more, length, mut body)) = self.large.take() else {
+            return input;
+        };
+        let (of_body, rest) = input.split_at(input.len().min(length - body.len()));
+        body.extend_from_slice(of_body);
+        if body.len() < length {
+            self.large = Some((more, length, body));
+        } else {
+            self.zmtp.large_frame_done();
+            self.events.push(Seen::Frame { more, body });
+        }
+        rest
+    }
+}
