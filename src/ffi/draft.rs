@@ -1,7 +1,5 @@
 //! Draft functions on sockets: groups and peers. Contract: functions.tsv.
 
-#![cfg(feature = "draft")]
-
 use std::ffi::{c_char, c_int, c_void};
 
 use super::{arguments, constants as c, guard};
@@ -10,7 +8,7 @@ use crate::socket::api;
 
 /// Lets a DISH receive a group. -1: ENOTSOCK, ENOTSUP for another type, EINVAL if the name is longer than 255 bytes or
 /// was joined before.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_join(socket: *mut c_void, group: *const c_char) -> c_int {
     // SAFETY: NULL or valid.
@@ -18,7 +16,7 @@ pub unsafe extern "C" fn zmq_join(socket: *mut c_void, group: *const c_char) -> 
 }
 
 /// Ends zmq_join. -1: ENOTSOCK, ENOTSUP for another type, EINVAL if the group was not joined.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_leave(socket: *mut c_void, group: *const c_char) -> c_int {
     // SAFETY: NULL or valid.
@@ -27,7 +25,7 @@ pub unsafe extern "C" fn zmq_leave(socket: *mut c_void, group: *const c_char) ->
 
 /// zmq_connect of a PEER. The routing id of the new peer; 0: ENOTSOCK, ENOTSUP for another type, EFAULT with
 /// ZMQ_IMMEDIATE, and those of zmq_connect.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_connect_peer(socket: *mut c_void, endpoint: *const c_char) -> u32 {
     guard::call(|| {
@@ -40,7 +38,7 @@ pub unsafe extern "C" fn zmq_connect_peer(socket: *mut c_void, endpoint: *const 
 }
 
 /// Ends the connection of a SERVER or PEER to a peer. -1: ENOTSOCK, ENOTSUP for another type, EHOSTUNREACH.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_disconnect_peer(socket: *mut c_void, routing_id: u32) -> c_int {
     let _ = routing_id;
@@ -52,7 +50,7 @@ pub unsafe extern "C" fn zmq_disconnect_peer(socket: *mut c_void, routing_id: u3
 }
 
 /// Whether a ROUTER can send to a peer: ZMQ_POLLOUT or 0. -1: ENOTSOCK, ENOTSUP for another type, EHOSTUNREACH.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_socket_get_peer_state(
     socket: *mut c_void,

@@ -206,7 +206,7 @@ pub unsafe extern "C" fn zmq_recvmsg(
 }
 
 /// Makes a message with a copy of size bytes. -1: ENOMEM.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_init_buffer(
     msg: *mut zmq_msg_t,
@@ -222,7 +222,7 @@ pub unsafe extern "C" fn zmq_msg_init_buffer(
 }
 
 /// Names the peer that a SERVER or PEER sends to. -1: EINVAL for 0.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_set_routing_id(msg: *mut zmq_msg_t, routing_id: u32) -> c_int {
     guard::done(|| {
@@ -236,7 +236,7 @@ pub unsafe extern "C" fn zmq_msg_set_routing_id(msg: *mut zmq_msg_t, routing_id:
 }
 
 /// The peer that a SERVER or PEER received from, or 0.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_routing_id(msg: *mut zmq_msg_t) -> u32 {
     // SAFETY: NULL or a message.
@@ -244,7 +244,7 @@ pub unsafe extern "C" fn zmq_msg_routing_id(msg: *mut zmq_msg_t) -> u32 {
 }
 
 /// Names the group that a RADIO sends to; at most 255 bytes count. -1: ENOMEM, EINVAL for NULL.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_set_group(msg: *mut zmq_msg_t, group: *const c_char) -> c_int {
     guard::done(|| {
@@ -256,7 +256,7 @@ pub unsafe extern "C" fn zmq_msg_set_group(msg: *mut zmq_msg_t, group: *const c_
 }
 
 /// The group of a message, or "", as long as it lives.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_group(msg: *mut zmq_msg_t) -> *const c_char {
     // SAFETY: NULL or a message.

@@ -40,7 +40,7 @@ pub struct zmq_pollitem_t {
 }
 
 /// What zmq_poller_wait found: a socket or, if that is NULL, a descriptor.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct zmq_poller_event_t {
@@ -59,5 +59,5 @@ const _: () = {
     assert!(size_of::<zmq_pollitem_t>() == 16 && align_of::<zmq_pollitem_t>() == 8);
 };
 
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 const _: () = assert!(size_of::<zmq_poller_event_t>() == 32);

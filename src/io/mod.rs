@@ -10,6 +10,7 @@ mod backoff;
 mod closing;
 mod connecter;
 mod connection;
+mod input;
 mod listener;
 mod output;
 mod resolver;

@@ -437,7 +437,7 @@ impl PipeEnd {
     /// Counts whole messages read and reports at the low-water steps.
     fn count_messages_read(&mut self, messages: u64) {
         self.read += messages;
-        if self.read >= self.next_report {
+        if self.read >= self.next_report && !self.adopt_larger_step() {
             let due = self.read - self.read % self.step.max(1);
             self.report(due);
         }
@@ -459,6 +459,22 @@ impl PipeEnd {
         } else {
             (self.read / self.step + 1) * self.step
         };
+    }
+
+    /// True if the limits have grown so that the report now due is due later. Less than the old step is
+    /// unreported, so the writer gets a report before it can use up the larger limit.
+    fn adopt_larger_step(&mut self) -> bool {
+        let step = low_water_step(self.inbound().credit.limit());
+        if step <= self.step {
+            return false;
+        }
+        let next = (self.inbound().credit.reported() / step + 1) * step;
+        if self.read >= next {
+            return false;
+        }
+        self.step = step;
+        self.next_report = next;
+        true
     }
 
     /// The last frame read had MORE: the rest of its message is there.

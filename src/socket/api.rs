@@ -129,12 +129,18 @@ pub(crate) fn receive_more(cell: &'static SocketCell) -> Result<bool> {
 
 /// zmq_bind.
 pub(crate) fn bind(cell: &'static SocketCell, endpoint: &[u8]) -> Result<()> {
-    enter(cell)?.core.bind(endpoint)
+    let mut inside = enter(cell)?;
+    inside.core.bind(endpoint)?;
+    inside.core.mailbox.signal_exported();
+    Ok(())
 }
 
 /// zmq_connect.
 pub(crate) fn connect(cell: &'static SocketCell, endpoint: &[u8]) -> Result<()> {
-    enter(cell)?.core.connect(endpoint)
+    let mut inside = enter(cell)?;
+    inside.core.connect(endpoint)?;
+    inside.core.mailbox.signal_exported();
+    Ok(())
 }
 
 /// zmq_unbind and zmq_disconnect.

@@ -61,6 +61,11 @@ enum Kind {
 }
 
 impl Endpoints {
+    /// The socket is bound or connected to something.
+    pub(super) fn is_any(&self) -> bool {
+        !self.entries.is_empty()
+    }
+
     /// The connecter gave up for good.
     pub(super) fn forget(&mut self, connection: ObjectId) {
         self.entries

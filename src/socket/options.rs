@@ -59,10 +59,15 @@ impl Core {
         row.write_int(buffer, value)
     }
 
-    /// ZMQ_FD: readable means "look at ZMQ_EVENTS". What is there already signals it.
+    /// ZMQ_FD: readable means "look at ZMQ_EVENTS". What is there already signals it, and so does an
+    /// endpoint: programs count on a first signal after connect or bind.
     fn export_descriptor(&mut self) -> Result<i32> {
+        if self.mailbox.is_exported() {
+            return self.mailbox.export();
+        }
         let descriptor = self.mailbox.export()?;
-        if self.mailbox.has_mail() || !matches!(self.events(), Ok(0)) {
+        let has_news = self.mailbox.has_mail() || self.endpoints.is_any();
+        if !matches!(self.events(), Ok(0)) || has_news {
             self.mailbox.signal_exported();
         }
         Ok(descriptor)

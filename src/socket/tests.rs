@@ -3,12 +3,14 @@
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::context::Context;
 use crate::ffi::constants as c;
 use crate::message::Message;
 use crate::pipe::Incoming;
 use crate::socket::api::{self, SocketCell};
+use crate::socket::poll;
 
 fn open(context: &Arc<Context>, socket_type: i32) -> &'static SocketCell {
     let socket = api::open(context, socket_type).expect("socket");
@@ -64,6 +66,42 @@ fn push_and_pull_over_tcp() {
 #[test]
 fn push_and_pull_over_ipc() {
     exchange(b"ipc://*");
+}
+
+/// queues.md section 5: connect and bind make ZMQ_FD readable, whether it was asked for before or after,
+/// and one look at ZMQ_EVENTS takes that back.
+#[test]
+fn endpoints_signal_the_descriptor() {
+    let context = Arc::new(Context::new());
+    for ask_first in [true, false] {
+        for bind in [true, false] {
+            let socket = open(&context, c::ZMQ_PULL);
+            if ask_first {
+                assert!(!is_signalled(socket));
+            }
+            if bind {
+                api::bind(socket, b"tcp://127.0.0.1:*").expect("bind");
+            } else {
+                api::connect(socket, b"tcp://127.0.0.1:1").expect("connect");
+            }
+            assert!(is_signalled(socket), "first {ask_first}, bind {bind}");
+            assert_eq!(api::events(socket), Ok(0));
+            assert!(!is_signalled(socket), "first {ask_first}, bind {bind}");
+            api::close(socket).expect("close");
+        }
+    }
+    assert_eq!(context.terminate(), Ok(()));
+}
+
+fn is_signalled(socket: &'static SocketCell) -> bool {
+    let mut value = [0; 4];
+    api::get_option(socket, c::ZMQ_FD, &mut value).expect("descriptor");
+    let mut items = [poll::PollItem {
+        target: poll::Target::Descriptor(i32::from_ne_bytes(value)),
+        events: c::ZMQ_POLLIN,
+        revents: 0,
+    }];
+    poll::poll(&mut items, Some(Duration::ZERO), None).expect("poll") > 0
 }
 
 /// A reader that lets the high-water marks fill up, on both sides and in the kernel, and then catches up.

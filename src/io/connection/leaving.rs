@@ -119,7 +119,7 @@ impl Connection {
         let Some(closing) = &mut live.closing else {
             return Outcome::Wait;
         };
-        let step = closing.step(&live.stream, around.scratch.buffer(), around.now);
+        let step = closing.step(&live.stream, around.now);
         if step.obligation_met && self.detached.take().is_some() {
             self.session.lingering.finished(self.id);
         }
