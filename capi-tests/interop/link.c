@@ -200,15 +200,17 @@ int next_event (struct link *link, unsigned *value, int timeout_ms)
 
 unsigned await_event (struct link *link, int event)
 {
-    for (int skipped = 0; skipped < 10000; skipped++) {
+    char seen[400] = "";
+    for (;;) {
         unsigned value;
         int found = next_event (link, &value, PATIENCE_MS);
         if (found == event)
             return value;
         if (!found)
-            break;
+            FAIL ("event %d never came, only%s", event, seen);
+        size_t at = strlen (seen);
+        snprintf (seen + at, sizeof seen - at, " %d(%u)", found, value);
     }
-    FAIL ("event %d never came", event);
 }
 
 /* ---- patterns ---- */

@@ -169,8 +169,9 @@ static void restart (struct link *link)
             transmit_small (link, 499);
     } else {
         await_event (link, ZMQ_EVENT_DISCONNECTED);
-        /* By now the queue is ready for the next connection. */
+        /* By now the I/O thread has made the queue ready for the next connection, and then the socket does. */
         await_event (link, ZMQ_EVENT_CONNECT_RETRIED);
+        events_of (link->socket);
         for (unsigned seed = 0; receives (link) && seed < parting; seed++)
             receive_small (link, seed);
         for (unsigned seed = 0; seed < gap_messages (link); seed++)
@@ -272,6 +273,7 @@ static void late (struct link *link)
     hear ('b');
     /* No attempt succeeds any more: what is queued from now on is for the next binder. */
     await_event (link, ZMQ_EVENT_CONNECT_RETRIED);
+    events_of (link->socket);
     for (unsigned seed = 0; seed < gap_messages (link); seed++)
         transmit_small (link, seed);
     CHECK (zmq_close (link->socket) == 0);
