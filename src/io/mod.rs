@@ -19,6 +19,9 @@ mod thread;
 mod timers;
 mod traffic;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use connecter::Connecter;
 pub(crate) use connection::{Connection, fd_value};
 pub(crate) use listener::ListenerObject;
