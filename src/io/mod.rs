@@ -121,7 +121,7 @@ impl IoHandle {
 
     /// Queues a command and wakes the thread if it sleeps.
     pub(crate) fn post(&self, command: IoCommand) {
-        // The queue is never closed: a thread that has stopped drops what still comes.
+        // Refused by a thread that has stopped: nobody needs it any more.
         let _ = self.commands.push(command);
         fence(Ordering::SeqCst);
         if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::AcqRel) {
