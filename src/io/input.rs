@@ -209,7 +209,10 @@ impl Connection {
     ) -> Result<(usize, Stopped), Loss> {
         let mut at = range.start;
         loop {
-            if self.live.as_ref().is_some_and(|live| live.traffic) && !self.has_room() {
+            // A full pipe stops traffic only, and only traffic that has come: the end of the stream is seen
+            // behind the last message that fits.
+            let traffic = self.live.as_ref().is_some_and(|live| live.traffic);
+            if traffic && at < range.end && !self.has_room() {
                 return Ok((at, Stopped::NoCredit));
             }
             let Some(live) = &mut self.live else {
