@@ -128,6 +128,7 @@ impl Storage {
     }
 
     /// Bytes that nobody frees.
+    #[cfg(test)]
     pub(crate) fn constant(bytes: &'static [u8]) -> Self {
         // SAFETY: static bytes are there for ever.
         unsafe { Self::constant_raw(bytes.as_ptr().cast_mut().cast(), bytes.len()) }
