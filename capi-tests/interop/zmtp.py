@@ -230,5 +230,7 @@ class Socket:
                 return found
 
     def close(self):
+        # Events for a monitor that is gone would block libzmq's threads.
+        self.lib.zmq_socket_monitor(self.handle, None, 0)
         self.lib.zmq_close(self.monitor)
         self.lib.zmq_close(self.handle)
