@@ -519,7 +519,7 @@ impl PipeEnd {
     }
 
     /// The newest message of a conflating inbound direction.
-    pub(crate) fn take_conflated(&mut self) -> Option<Message> {
+    pub(crate) fn take_conflated(&self) -> Option<Message> {
         self.take_newest()
     }
 
