@@ -291,7 +291,8 @@ def threads_over_inproc():
             router.send_multipart([name, empty, b"%d" % (int(body) + 1)])
     for thread in threads:
         thread.join()
-    context.term() if router.close() is None else None
+    router.close()
+    context.term()
     print(ended)
 
 
@@ -319,7 +320,7 @@ def many_contexts_and_sockets():
             sockets[index].send(b"x")
             assert sockets[index + 1].recv() == b"x"
         context.destroy()
-    with open("/proc/self/task/self/status" if False else "/proc/self/status", encoding="utf-8") as status:
+    with open("/proc/self/status", encoding="utf-8") as status:
         print([line.strip() for line in status if line.startswith("Threads")])
     print(len(os.listdir("/proc/self/fd")) < 20)
 

@@ -144,7 +144,7 @@ def high_water_marks():
     """How many a sender without reader can get rid of. Over the network the kernel takes some as well."""
     context = zmq.Context()
     for sending, receiving in ((1, 1), (10, 5), (1000, 1)):
-        pull, endpoint = bound(context, zmq.PULL, "inproc://marks", rcvhwm=receiving)
+        pull, endpoint = bound(context, zmq.PULL, f"inproc://marks{sending}", rcvhwm=receiving)
         push = connected(context, zmq.PUSH, endpoint, sndhwm=sending)
         count = 0
         while outcome(push.send, b"x", zmq.DONTWAIT) is None:

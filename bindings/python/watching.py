@@ -1,7 +1,6 @@
 """Pollers, timeouts, monitors, options."""
 
 import select
-import threading
 import time
 
 import zmq
@@ -144,10 +143,6 @@ def own_loop_on_the_descriptor():
         context.destroy()
 
 
-def names_of(events):
-    return [monitor_name(event["event"]) for event in events]
-
-
 def monitor_name(number):
     return zmq.Event(number).name
 
@@ -183,12 +178,12 @@ def monitored_server_and_client():
         client.send(b"x")
         server.send(server.recv())
         client.recv()
-        client.disconnect(endpoint)
+        client.close()
         print(collect(at_server, "DISCONNECTED"))
         server.unbind(endpoint)
         print(collect(at_server, "CLOSED"))
         server.disable_monitor()
-        client.disable_monitor()
+        at_client.close()
         context.destroy()
 
 
@@ -230,14 +225,14 @@ def monitored_in_a_thread():
         push.send(b"x")
         server.recv()
         push.close()
-    server.disable_monitor() if False else server.monitor(None, 0)
+    server.monitor(None, 0)
     thread.join()
     print(seen[0], seen.count("ACCEPTED"), seen.count("HANDSHAKE_SUCCEEDED"))
     context.destroy()
 
 
-# Depends on the system, on the version, or belongs to sockets of its own (security).
-NOT_COMPARED = {"FD", "IDENTITY_FD", "LAST_ENDPOINT"}
+# Depends on the system, or is a draft that not every build of the stock library has.
+NOT_COMPARED = {"FD", "IDENTITY_FD", "LAST_ENDPOINT", "IN_BATCH_SIZE", "OUT_BATCH_SIZE", "PRIORITY", "ROUTER_NOTIFY"}
 
 
 @scenario
@@ -246,6 +241,7 @@ def values_of_all_options():
     for name in TYPES:
         made = context.socket(getattr(zmq, name))
         for option in sorted(zmq.SocketOption, key=lambda option: option.name):
+            # Security and transports that a build may lack.
             skipped = ("CURVE", "GSSAPI", "PLAIN", "ZAP", "VMCI", "SOCKS", "NORM", "WSS", "MECHANISM")
             if option.name in NOT_COMPARED or option.name.startswith(skipped):
                 continue
