@@ -38,7 +38,7 @@
 //!    reader slept, post `IoCommand::Drive`.
 //! 4. `io/traffic::pump_out`: gather committed records, one vectored write. Kernel full: wait for
 //!    writability; the pipe fills; back-pressure.
-//! 5. The peer's `io/traffic::pump_in`: read into the thread's slab, `protocol` finds frames, records into
+//! 5. The peer's `io/input::pump_in`: read into the thread's slab, `protocol` finds frames, records into
 //!    the inbound pipe, one commit a read. No credit: stop reading the stream.
 //! 6. Commit for a sleeping reader: `SocketCommand::Pipe(key, Readable)` into the mailbox, wake.
 //! 7. `socket/api::receive` -> `patterns/pull` -> `parts/fair_queue` -> `pipe.read`; credit goes back at

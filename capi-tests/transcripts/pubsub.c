@@ -113,32 +113,49 @@ static void counting(void)
     }
 }
 
+/* Whether a message with this topic comes through within `limit` ms. */
+static int takes_effect(void *pub, void *sub, const char *topic, size_t size, int limit)
+{
+    long end = now_ms() + limit;
+    zmq_pollitem_t item = {sub, 0, ZMQ_POLLIN, 0};
+    do {
+        get_int(pub, ZMQ_EVENTS);
+        tx_bytes(pub, topic, size, 0);
+        if (now_ms() > end)
+            return 0;
+    } while (zmq_poll(&item, 1, 5) == 0);
+    return 1;
+}
+
 static void long_topics(void)
 {
-    static const size_t sizes[] = {1, 244, 245, 246, 247, 253, 254, 255, 256, 300, 65536};
+    static const size_t sizes[] = {1, 245, 246, 256, 65536};
+    char *topic = calloc(1, 65537);
+    topic[0] = 1;
     for (int t = INPROC; t <= IPC; t++) {
-        void *ctx = context();
-        void *pub = sock(ctx, ZMQ_PUB);
-        void *sub = subscriber(ctx);
-        attach(pub, sub, t);
-        char *topic = malloc(65537);
-        memset(topic, 0, 65537);
         for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-            /* Different from the first byte on. */
-            topic[0] = (char) (0x80 + i);
+            void *ctx = context();
+            void *pub = sock(ctx, ZMQ_PUB);
+            void *sub = subscriber(ctx);
+            const char *key = text("%s %zu", transport_names[t], sizes[i]);
+            attach(pub, sub, t);
             set_bytes(sub, ZMQ_SUBSCRIBE, topic, sizes[i]);
-        }
-        sync_subscriptions(pub, sub);
-        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-            topic[0] = (char) (0x80 + i);
+            /* The command of the stock library is malformed then (zmtp.md 5). */
+            int broken = t != INPROC && sizes[i] >= 246;
+            if (broken) {
+                int works = takes_effect(pub, sub, topic, sizes[i], 500);
+                say(key, works ? "takes effect" : "no subscription");
+                continue;
+            }
+            sync_subscriptions(pub, sub);
             tx_bytes(pub, topic, sizes[i] - 1, 0);
             tx_bytes(pub, topic, sizes[i], 0);
             tx_bytes(pub, topic, sizes[i] + 1, 0);
             tx(pub, "end");
-            say(text("%s %zu", transport_names[t], sizes[i]), until_end(sub));
+            say(key, until_end(sub));
         }
-        free(topic);
     }
+    free(topic);
 }
 
 static void inverted(void)

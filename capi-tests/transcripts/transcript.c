@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -88,7 +89,8 @@ static void run_in_child(const struct rule *rule)
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
-        setpgid(0, 0);
+        /* Dies with this process, which stays in the runner's process group. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         run_here(rule);
         _exit(0);
     }

@@ -432,191 +432,191 @@ pub const ZMQ_QUEUE: c_int = 3;
 // Draft socket types
 
 /// Thread-safe: talks to any number of CLIENTs by routing id.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_SERVER: c_int = 12;
 /// Thread-safe: talks to SERVERs.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_CLIENT: c_int = 13;
 /// Thread-safe: sends to groups.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_RADIO: c_int = 14;
 /// Thread-safe: receives from groups it joined.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_DISH: c_int = 15;
 /// Thread-safe: receives fairly from SCATTERs.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_GATHER: c_int = 16;
 /// Thread-safe: sends in turn to GATHERs.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_SCATTER: c_int = 17;
 /// Plain UDP datagrams.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_DGRAM: c_int = 18;
 /// Thread-safe: talks to other PEERs by routing id.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_PEER: c_int = 19;
 /// Thread-safe: one peer, both directions.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_CHANNEL: c_int = 20;
 
 // Draft socket options
 
 /// Refuse peers when the ZAP domain is empty.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_ZAP_ENFORCE_DOMAIN: c_int = 93;
 /// Faster loopback connections (Windows).
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_LOOPBACK_FASTPATH: c_int = 94;
 /// Adds a property of the application to the handshake.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_METADATA: c_int = 95;
 /// Whether own multicast packets come back.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_MULTICAST_LOOP: c_int = 96;
 /// ROUTER: report connections and disconnections.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_ROUTER_NOTIFY: c_int = 97;
 /// XPUB: manual answers, last value only to the latest subscriber.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_XPUB_MANUAL_LAST_VALUE: c_int = 98;
 /// User name at the SOCKS5 proxy.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_SOCKS_USERNAME: c_int = 99;
 /// Password at the SOCKS5 proxy.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_SOCKS_PASSWORD: c_int = 100;
 /// Bytes read from a connection at a time.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_IN_BATCH_SIZE: c_int = 101;
 /// Bytes written to a connection at a time.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_OUT_BATCH_SIZE: c_int = 102;
 /// wss: private key.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_WSS_KEY_PEM: c_int = 103;
 /// wss: certificate.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_WSS_CERT_PEM: c_int = 104;
 /// wss: certificates to trust.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_WSS_TRUST_PEM: c_int = 105;
 /// wss: the server's name.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_WSS_HOSTNAME: c_int = 106;
 /// wss: trust the system's certificates.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_WSS_TRUST_SYSTEM: c_int = 107;
 /// XPUB: only the first frame of a message can be a subscription.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_ONLY_FIRST_SUBSCRIBE: c_int = 108;
 /// When to stop reconnecting.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_RECONNECT_STOP: c_int = 109;
 /// First message to every new peer.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_HELLO_MSG: c_int = 110;
 /// Message received in the name of a peer that went away.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_DISCONNECT_MSG: c_int = 111;
 /// SO_PRIORITY of the connections.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_PRIORITY: c_int = 112;
 /// SO_BUSY_POLL of the connections.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_BUSY_POLL: c_int = 113;
 /// Message received when a connection is made again.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_HICCUP_MSG: c_int = 114;
 /// XSUB: pass on repeated unsubscriptions.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_XSUB_VERBOSE_UNSUBSCRIBE: c_int = 115;
 /// XPUB, XSUB: number of topics subscribed to.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_TOPICS_COUNT: c_int = 116;
 /// norm: congestion control.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_NORM_MODE: c_int = 117;
 /// norm: unicast negative acknowledgements.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_NORM_UNICAST_NACK: c_int = 118;
 /// norm: buffer size.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_NORM_BUFFER_SIZE: c_int = 119;
 /// norm: segment size.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_NORM_SEGMENT_SIZE: c_int = 120;
 /// norm: block size.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_NORM_BLOCK_SIZE: c_int = 121;
 /// norm: parity segments per block.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_NORM_NUM_PARITY: c_int = 122;
 /// norm: parity segments sent without being asked for.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_NORM_NUM_AUTOPARITY: c_int = 123;
 /// norm: send without waiting for a full segment.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_NORM_PUSH: c_int = 124;
 
 // Values of ZMQ_NORM_MODE
 
 /// Fixed rate.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_NORM_FIXED: c_int = 0;
 /// Congestion control.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_NORM_CC: c_int = 1;
 /// Congestion control that watches loss only.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_NORM_CCL: c_int = 2;
 /// Congestion control with explicit notification.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_NORM_CCE: c_int = 3;
 /// Congestion control by explicit notification only.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_NORM_CCE_ECNONLY: c_int = 4;
 
 // Flags of ZMQ_RECONNECT_STOP
 
 /// Stop when the connection is refused.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_RECONNECT_STOP_CONN_REFUSED: c_int = 1;
 /// Stop when the handshake fails.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED: c_int = 2;
 /// Stop after a disconnection.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_RECONNECT_STOP_AFTER_DISCONNECT: c_int = 4;
 
 // Draft context options
 
 /// Whether received messages may be slices of the receive buffer.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_ZERO_COPY_RECV: c_int = 10;
 
 // Flags of ZMQ_ROUTER_NOTIFY
 
 /// Report connections.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_NOTIFY_CONNECT: c_int = 1;
 /// Report disconnections.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_NOTIFY_DISCONNECT: c_int = 2;
 
 // Draft monitor events
 
 /// Lengths of the queues of a connection.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_EVENT_PIPES_STATS: c_int = 0x1_0000;
 /// Version of events that zmq_socket_monitor uses.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_CURRENT_EVENT_VERSION: c_int = 1;
 /// Newest version that zmq_socket_monitor_versioned accepts.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_CURRENT_EVENT_VERSION_DRAFT: c_int = 2;
 /// Every event of version 1.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_EVENT_ALL_V1: c_int = ZMQ_EVENT_ALL;
 /// Every event of version 2.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 pub const ZMQ_EVENT_ALL_V2: c_int = ZMQ_EVENT_ALL_V1 | ZMQ_EVENT_PIPES_STATS;

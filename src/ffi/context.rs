@@ -78,7 +78,7 @@ pub unsafe extern "C" fn zmq_ctx_destroy(context: *mut c_void) -> c_int {
 }
 
 /// zmq_ctx_set for options that are not an int. -1: EFAULT, EINVAL.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_ctx_set_ext(
     context: *mut c_void,
@@ -96,7 +96,7 @@ pub unsafe extern "C" fn zmq_ctx_set_ext(
 }
 
 /// zmq_ctx_get for options that are not an int; does not change *optvallen. -1: EFAULT, EINVAL.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_ctx_get_ext(
     context: *mut c_void,
@@ -142,7 +142,11 @@ unsafe fn terminate(handle: *mut c_void) -> Result<()> {
     context.terminate()?;
     // SAFETY: passed on from the caller.
     if let Some(cell) = unsafe { Cell::<Handle>::from_handle(handle) } {
-        CONTEXTS.remove(cell);
+        // Of two threads that ended it one is late, and may find the next context here.
+        let still = cell.enter();
+        if still.is_some_and(|inside| Arc::ptr_eq(&inside.0, &context)) {
+            CONTEXTS.remove(cell);
+        }
     }
     Ok(())
 }

@@ -8,8 +8,7 @@ use super::{arguments, constants as c, guard};
 use crate::error::{Error, Result};
 use crate::message::{self, Message, Storage};
 use crate::pipe::Incoming;
-
-use crate::socket::api;
+use crate::socket::api::{self, SocketCell};
 
 /// Makes an empty message. Always 0.
 #[unsafe(no_mangle)]
@@ -206,7 +205,7 @@ pub unsafe extern "C" fn zmq_recvmsg(
 }
 
 /// Makes a message with a copy of size bytes. -1: ENOMEM.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_init_buffer(
     msg: *mut zmq_msg_t,
@@ -222,7 +221,7 @@ pub unsafe extern "C" fn zmq_msg_init_buffer(
 }
 
 /// Names the peer that a SERVER or PEER sends to. -1: EINVAL for 0.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_set_routing_id(msg: *mut zmq_msg_t, routing_id: u32) -> c_int {
     guard::done(|| {
@@ -236,7 +235,7 @@ pub unsafe extern "C" fn zmq_msg_set_routing_id(msg: *mut zmq_msg_t, routing_id:
 }
 
 /// The peer that a SERVER or PEER received from, or 0.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_routing_id(msg: *mut zmq_msg_t) -> u32 {
     // SAFETY: NULL or a message.
@@ -244,7 +243,7 @@ pub unsafe extern "C" fn zmq_msg_routing_id(msg: *mut zmq_msg_t) -> u32 {
 }
 
 /// Names the group that a RADIO sends to; at most 255 bytes count. -1: ENOMEM, EINVAL for NULL.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_set_group(msg: *mut zmq_msg_t, group: *const c_char) -> c_int {
     guard::done(|| {
@@ -256,7 +255,7 @@ pub unsafe extern "C" fn zmq_msg_set_group(msg: *mut zmq_msg_t, group: *const c_
 }
 
 /// The group of a message, or "", as long as it lives.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_group(msg: *mut zmq_msg_t) -> *const c_char {
     // SAFETY: NULL or a message.
@@ -290,7 +289,7 @@ unsafe fn send(msg: *mut zmq_msg_t, socket: *mut c_void, flags: c_int) -> Result
     // SAFETY: NULL or a handle.
     let socket = unsafe { arguments::socket(socket) }?;
     // SAFETY: NULL or a message.
-    let message = unsafe { edit(msg) }?;
+    let message = unsafe { edit(msg) }.or_else(|fault| after_stop(socket, fault))?;
     let more = arguments::send_more(flags);
     let size = api::send_message(socket, message, more, arguments::dont_wait(flags))?;
     Ok(arguments::capped(size))
@@ -300,8 +299,14 @@ unsafe fn receive(msg: *mut zmq_msg_t, socket: *mut c_void, flags: c_int) -> Res
     // SAFETY: NULL or a handle.
     let socket = unsafe { arguments::socket(socket) }?;
     // SAFETY: NULL or a message.
-    let message = unsafe { edit(msg) }?;
+    let message = unsafe { edit(msg) }.or_else(|fault| after_stop(socket, fault))?;
     let mut incoming = Incoming::into_message(message);
     let size = api::receive(socket, &mut incoming, arguments::dont_wait(flags))?;
     Ok(arguments::capped(size))
+}
+
+/// `fault`, unless the context has ended, which comes first.
+fn after_stop<T>(socket: &'static SocketCell, fault: Error) -> Result<T> {
+    api::events(socket)?;
+    Err(fault)
 }

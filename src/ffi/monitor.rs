@@ -22,7 +22,7 @@ pub unsafe extern "C" fn zmq_socket_monitor(
 
 /// zmq_socket_monitor with a version of the events (1 or 2) and a socket type (PAIR, PUB, PUSH). -1: EINVAL also for
 /// another version or type.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_socket_monitor_versioned(
     socket: *mut c_void,
@@ -37,7 +37,7 @@ pub unsafe extern "C" fn zmq_socket_monitor_versioned(
 
 /// Asks for a ZMQ_EVENT_PIPES_STATS per connection. -1: ENOTSOCK, EINVAL if it is not monitored, EAGAIN if there are no
 /// connections.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_socket_monitor_pipes_stats(socket: *mut c_void) -> c_int {
     guard::done(|| {

@@ -22,7 +22,7 @@ pub unsafe extern "C" fn zmq_poll(
 }
 
 /// zmq_poll with the signal mask replaced while it waits. -1: as zmq_poll.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_ppoll(
     items: *mut zmq_pollitem_t,

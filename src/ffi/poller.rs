@@ -2,8 +2,6 @@
 //!
 //! There are no pollers yet: zmq_poller_new fails with ENOTSUP, and so no handle is one (EFAULT).
 
-#![cfg(feature = "draft")]
-
 use std::ffi::{c_int, c_long, c_short, c_void};
 
 use super::types::{zmq_fd_t, zmq_poller_event_t};
@@ -11,14 +9,14 @@ use super::{arguments, guard};
 use crate::error::{Error, Result};
 
 /// Makes a poller. NULL and errno on failure.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_poller_new() -> *mut c_void {
     guard::call(|| Err(Error::NotSupported))
 }
 
 /// Frees a poller and sets the pointer to NULL. -1: EFAULT.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_poller_destroy(poller_p: *mut *mut c_void) -> c_int {
     guard::done(|| {
@@ -29,14 +27,14 @@ pub unsafe extern "C" fn zmq_poller_destroy(poller_p: *mut *mut c_void) -> c_int
 }
 
 /// How many sockets and descriptors a poller watches. -1: EFAULT.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_poller_size(poller: *mut c_void) -> c_int {
     guard::done(|| of_handle(poller))
 }
 
 /// Lets a poller watch a socket. -1: EFAULT, ENOTSOCK, EINVAL for unknown events or if it does already, EMFILE, ENOMEM.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_poller_add(
     poller: *mut c_void,
@@ -50,7 +48,7 @@ pub unsafe extern "C" fn zmq_poller_add(
 }
 
 /// Changes what a poller watches a socket for. -1: EFAULT, ENOTSOCK, EINVAL for unknown events or if it does not.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_poller_modify(
     poller: *mut c_void,
@@ -62,7 +60,7 @@ pub unsafe extern "C" fn zmq_poller_modify(
 }
 
 /// Ends zmq_poller_add; must come before zmq_close. -1: EFAULT, ENOTSOCK, EINVAL if the socket is not watched.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_poller_remove(poller: *mut c_void, socket: *mut c_void) -> c_int {
     // SAFETY: NULL or handles.
@@ -70,7 +68,7 @@ pub unsafe extern "C" fn zmq_poller_remove(poller: *mut c_void, socket: *mut c_v
 }
 
 /// Lets a poller watch a descriptor. -1: EFAULT, EBADF for -1, EINVAL for unknown events or if it does already, ENOMEM.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_poller_add_fd(
     poller: *mut c_void,
@@ -83,7 +81,7 @@ pub unsafe extern "C" fn zmq_poller_add_fd(
 }
 
 /// Changes what a poller watches a descriptor for. -1: EFAULT, EBADF, EINVAL for unknown events or if it does not.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_poller_modify_fd(
     poller: *mut c_void,
@@ -94,7 +92,7 @@ pub unsafe extern "C" fn zmq_poller_modify_fd(
 }
 
 /// Ends zmq_poller_add_fd. -1: EFAULT, EBADF, EINVAL if the descriptor is not watched.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_poller_remove_fd(poller: *mut c_void, fd: zmq_fd_t) -> c_int {
     guard::done(|| with_descriptor(poller, fd, 0))
@@ -102,7 +100,7 @@ pub unsafe extern "C" fn zmq_poller_remove_fd(poller: *mut c_void, fd: zmq_fd_t)
 
 /// Waits for one event, at most timeout ms (-1 = for ever). -1: EFAULT, EAGAIN when the time is over, ETERM, EINTR,
 /// ENOMEM.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_poller_wait(
     poller: *mut c_void,
@@ -115,7 +113,7 @@ pub unsafe extern "C" fn zmq_poller_wait(
 
 /// Waits for at most n_events events, at most timeout ms (-1 = for ever). How many; -1: EFAULT, EINVAL if n_events is
 /// negative, EAGAIN when the time is over, ETERM, EINTR, ENOMEM.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_poller_wait_all(
     poller: *mut c_void,
@@ -129,7 +127,7 @@ pub unsafe extern "C" fn zmq_poller_wait_all(
 
 /// The descriptor that becomes readable when a thread-safe socket of a poller needs attention. -1: EFAULT, EINVAL if it
 /// never had one.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_poller_fd(poller: *mut c_void, fd: *mut zmq_fd_t) -> c_int {
     let _ = fd;

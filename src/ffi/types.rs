@@ -13,6 +13,14 @@ pub struct zmq_msg_t {
     _bytes: [u8; 64],
 }
 
+#[cfg(test)]
+impl zmq_msg_t {
+    /// Memory in which there is no message.
+    pub(super) const fn zeroed() -> Self {
+        Self { _bytes: [0; 64] }
+    }
+}
+
 /// A descriptor of the system.
 pub type zmq_fd_t = c_int;
 
@@ -40,7 +48,7 @@ pub struct zmq_pollitem_t {
 }
 
 /// What zmq_poller_wait found: a socket or, if that is NULL, a descriptor.
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct zmq_poller_event_t {
@@ -59,5 +67,5 @@ const _: () = {
     assert!(size_of::<zmq_pollitem_t>() == 16 && align_of::<zmq_pollitem_t>() == 8);
 };
 
-#[cfg(feature = "draft")]
+#[cfg(draft_api)]
 const _: () = assert!(size_of::<zmq_poller_event_t>() == 32);

@@ -20,6 +20,8 @@ const FIRST_LOOK: Duration = Duration::from_millis(1);
 const MAXIMAL_LOOK: Duration = Duration::from_millis(64);
 /// Reads before other connections have their turn: a peer that never stops sending holds up nobody.
 const READS: usize = 8;
+/// Bytes discarded by one read.
+const DISCARDED: usize = 8192;
 
 /// A stream that has been shut down for writing and waits for the peer's EOF.
 #[derive(Debug)]
@@ -57,10 +59,11 @@ impl Closing {
     }
 
     /// Discards input and looks how far the peer is.
-    pub(crate) fn step(&mut self, stream: &Stream, buffer: &mut [u8], now: Instant) -> Step {
+    pub(crate) fn step(&mut self, stream: &Stream, now: Instant) -> Step {
+        let mut discarded = [0; DISCARDED];
         let mut more = true;
         for _ in 0..READS {
-            match stream.recv(buffer) {
+            match stream.recv(&mut discarded) {
                 Ok(0) => return self.over(),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

@@ -24,9 +24,10 @@ use std::time::Instant;
 
 use crate::io::closing::Closing;
 use crate::io::connecter::{Attempt, Connecter};
+use crate::io::input::Input;
 use crate::io::output::Output;
 use crate::io::thread::Surroundings;
-use crate::io::traffic::{Input, Pumped};
+use crate::io::traffic::Pumped;
 use crate::io::{DriveConnection, EndpointTexts, ObjectId, Session};
 use crate::message::PeerInfo;
 use crate::monitor::Event;

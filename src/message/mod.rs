@@ -85,6 +85,7 @@ impl Message {
     }
 
     /// A message of bytes that live for ever. Allocates nothing.
+    #[cfg(test)]
     pub(crate) fn from_constant(bytes: &'static [u8]) -> Self {
         Self::of(Payload::stored(Storage::constant(bytes)))
     }
@@ -107,6 +108,7 @@ impl Message {
     }
 
     /// The payload has no bytes.
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -128,6 +128,7 @@ impl Storage {
     }
 
     /// Bytes that nobody frees.
+    #[cfg(test)]
     pub(crate) fn constant(bytes: &'static [u8]) -> Self {
         // SAFETY: static bytes are there for ever.
         unsafe { Self::constant_raw(bytes.as_ptr().cast_mut().cast(), bytes.len()) }
@@ -289,15 +290,23 @@ impl std::fmt::Debug for Storage {
 }
 
 /// A block to receive into, of which frames become slices.
+///
+/// It fills from front to back, so that slices that are out and room that is still written to never
+/// overlap: one slab serves many reads, whoever keeps slices of it.
 #[derive(Debug)]
 pub(crate) struct Slab {
     storage: Storage,
+    /// Bytes in front that are filled; the rest belongs to nobody yet.
+    filled: usize,
 }
 
 impl Slab {
-    /// A slab of `capacity` bytes of unspecified content. Errors: `NoMemory`.
+    /// An empty slab of `capacity` bytes. Errors: `NoMemory`.
     pub(crate) fn allocate(capacity: usize) -> Result<Self> {
-        Storage::allocate(capacity).map(|storage| Self { storage })
+        Ok(Self {
+            storage: Storage::allocate(capacity)?,
+            filled: 0,
+        })
     }
 
     /// Size in bytes.
@@ -305,23 +314,36 @@ impl Slab {
         self.storage.len()
     }
 
-    /// No slice is out.
-    pub(crate) fn is_unique(&self) -> bool {
-        self.storage.is_unique()
+    /// Empties the slab, if no slice is out; whether it is empty now.
+    pub(crate) fn clear(&mut self) -> bool {
+        if self.storage.is_unique() {
+            self.filled = 0;
+        }
+        self.filled == 0
     }
 
+    /// What is not filled, of unspecified content.
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        let length = self.capacity() - self.filled;
+        // SAFETY: `filled` is at most the block's size.
+        let start = unsafe { self.storage.data.add(self.filled) };
+        // SAFETY: the bytes lie in the block, are set, and no slice reaches into them.
+        unsafe { slice::from_raw_parts_mut(start, length) }
+    }
+
+    /// The first `count` bytes of the room are filled now.
+    pub(crate) fn fill(&mut self, count: usize) {
+        self.filled = self.capacity().min(self.filled.saturating_add(count));
+    }
+
+    /// What is filled.
     pub(crate) fn bytes(&self) -> &[u8] {
-        self.storage.bytes()
+        self.storage.bytes().get(..self.filled).unwrap_or_default()
     }
 
-    /// All bytes, for writing; empty while slices are out.
-    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
-        self.storage.bytes_mut().unwrap_or_default()
-    }
-
-    /// A frame's bytes, which keep the whole slab. What lies beyond the slab's end is cut off.
+    /// A frame's bytes, which keep the whole slab. What lies beyond the filled bytes is cut off.
     pub(crate) fn slice(&self, range: Range<usize>) -> Storage {
-        let end = range.end.min(self.capacity());
+        let end = range.end.min(self.filled);
         let start = range.start.min(end);
         let mut slice = self.storage.clone();
         // SAFETY: `start` is at most the block's size.

@@ -80,7 +80,8 @@ fn each_kind(freed: &Freed, slab: &Slab) -> Vec<(&'static str, Message, bool, bo
 fn every_kind_is_moved_copied_and_dropped() {
     let freed = Freed::default();
     let mut slab = Slab::allocate(200).unwrap();
-    slab.bytes_mut().fill(9);
+    slab.room().fill(9);
+    slab.fill(200);
     for (kind, mut message, shared, shared_after_copy) in each_kind(&freed, &slab) {
         let bytes = message.bytes().to_vec();
         assert_eq!(message.len(), bytes.len(), "{kind}");
@@ -105,7 +106,7 @@ fn every_kind_is_moved_copied_and_dropped() {
         assert_eq!(second.bytes(), bytes, "{kind}");
     }
     assert_eq!(freed.calls(), 2);
-    assert!(slab.is_unique());
+    assert!(slab.clear());
 }
 
 #[test]
@@ -234,14 +235,16 @@ fn copied_mark_survives_a_pipe() {
 #[test]
 fn short_storage_of_ours_is_copied_out() {
     let mut slab = Slab::allocate(64).unwrap();
-    slab.bytes_mut().copy_from_slice(&[1; 64]);
+    slab.room().copy_from_slice(&[1; 64]);
+    slab.fill(64);
     let short = Message::from_storage(slab.slice(0..INLINE_MAX));
-    assert!(slab.is_unique());
+    assert!(slab.clear());
+    slab.fill(64);
     assert_eq!(short.bytes(), [1; INLINE_MAX]);
     let longer = Message::from_storage(slab.slice(0..INLINE_MAX + 1));
-    assert!(!slab.is_unique());
+    assert!(!slab.clear());
     drop(longer);
-    assert!(slab.is_unique());
+    assert!(slab.clear());
 }
 
 #[test]
@@ -267,18 +270,34 @@ fn storage_is_written_to_only_while_unique() {
 fn slab_outlives_its_owner_through_slices() {
     let mut slab = Slab::allocate(16).unwrap();
     assert_eq!(slab.capacity(), 16);
-    for (place, byte) in (0..).zip(slab.bytes_mut()) {
+    for (place, byte) in (0..).zip(slab.room()) {
         *byte = place;
     }
+    slab.fill(12);
     let slice = slab.slice(4..8);
-    let beyond = slab.slice(12..99);
+    let beyond = slab.slice(8..99);
     let outside = slab.slice(50..60);
-    assert!(slab.bytes_mut().is_empty());
-    assert_eq!(slab.bytes().len(), 16);
+    assert_eq!(slab.bytes().len(), 12);
+    assert_eq!(slab.room(), [12, 13, 14, 15]);
+    slab.room().fill(7);
     drop(slab);
     assert_eq!(slice.bytes(), [4, 5, 6, 7]);
-    assert_eq!(beyond.bytes(), [12, 13, 14, 15]);
+    assert_eq!(beyond.bytes(), [8, 9, 10, 11]);
     assert_eq!(outside.bytes(), b"");
+}
+
+#[test]
+fn slab_is_used_again_when_no_slice_is_out() {
+    let mut slab = Slab::allocate(8).unwrap();
+    slab.fill(99);
+    assert!(slab.room().is_empty());
+    let slice = slab.slice(0..1);
+    assert!(!slab.clear());
+    assert!(slab.room().is_empty());
+    drop(slice);
+    assert!(slab.clear());
+    assert_eq!(slab.room().len(), 8);
+    assert_eq!(slab.bytes(), b"");
 }
 
 #[test]
@@ -381,6 +400,10 @@ fn held_functions_run_in_order_and_may_use_the_library() {
 }
 
 #[test]
+#[allow(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "one sentence holds for all of them"
+)]
 fn memory_of_c() {
     let freed = Freed::default();
     let mut memory = MaybeUninit::<Message>::zeroed();

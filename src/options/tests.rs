@@ -184,9 +184,24 @@ fn tcp_accept_filters() {
             prefix,
         })
     };
-    let rows: [(&str, Option<AcceptFilter>, Option<AcceptFilter>); 24] = [
+    let rows: [(&str, Option<AcceptFilter>, Option<AcceptFilter>); 31] = [
         ("10.0.0.1", filter("10.0.0.1", 32), filter("10.0.0.1", 32)),
         ("10.0.0.0/8", filter("10.0.0.0", 8), filter("10.0.0.0", 8)),
+        ("10.1/8", filter("10.0.0.1", 8), filter("10.0.0.1", 8)),
+        (
+            "0x7f.010.258",
+            filter("127.8.1.2", 32),
+            filter("127.8.1.2", 32),
+        ),
+        (
+            "2130706433",
+            filter("127.0.0.1", 32),
+            filter("127.0.0.1", 32),
+        ),
+        ("1.2.65536", None, None),
+        ("1.2.3.4.5", None, None),
+        ("1..2", None, None),
+        ("08", None, None),
         ("10.0.0.0/0", filter("10.0.0.0", 0), filter("10.0.0.0", 0)),
         ("10.0.0.0/33", None, filter("10.0.0.0", 0)),
         ("10.0.0.0/104", None, filter("10.0.0.0", 8)),

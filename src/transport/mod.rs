@@ -80,21 +80,19 @@ pub(crate) enum Connecting {
 /// Other texts under which a tcp endpoint may be bound or connected: resolved as a connect address, then
 /// as a bind address (transports.md section 2.2).
 pub(crate) fn resolved_texts(text: &[u8], ipv6: bool) -> Vec<Box<[u8]>> {
-    let mut texts: Vec<Box<[u8]>> = Vec::new();
-    if let Ok(Endpoint::Tcp(address)) = Endpoint::parse(text, Use::Connect) {
-        for resolved in resolve::connect(&address.host, address.port, ipv6)
-            .into_iter()
-            .take(1)
-        {
-            texts.push(tcp::endpoint_text(resolved).into_bytes().into());
-        }
+    let Ok(Endpoint::Tcp(remote)) = Endpoint::parse(text, Use::Connect) else {
+        return Vec::new();
+    };
+    let resolved = resolve::connect(&remote.host, remote.port, ipv6);
+    let Some(&remote) = resolved.first() else {
+        return Vec::new();
+    };
+    let mut addresses = vec![remote];
+    if let Ok(Endpoint::Tcp(local)) = Endpoint::parse(text, Use::Bind) {
+        addresses.extend(resolve::bind(&local.host, local.port, ipv6));
     }
-    if let Ok(Endpoint::Tcp(address)) = Endpoint::parse(text, Use::Bind)
-        && let Ok(resolved) = resolve::bind(&address.host, address.port, ipv6)
-    {
-        texts.push(tcp::endpoint_text(resolved).into_bytes().into());
-    }
-    texts
+    let texts = addresses.into_iter().map(tcp::endpoint_text);
+    texts.map(|text| text.into_bytes().into()).collect()
 }
 
 /// The text of an address without its scheme (monitor events of failed binds).

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::sys::net;
 
 /// Where to listen: `*`, a literal, an interface, then a name. `NoDevice` if it is none of these, or of
-/// the wrong family.
+/// the wrong family; `Invalid` for an unknown zone.
 pub(crate) fn bind(host: &TcpHost, port: u16, ipv6: bool) -> Result<SocketAddr> {
     local(host, port, ipv6).or_else(|error| match host {
         TcpHost::Name(name) => connect(&TcpHost::Name(name.clone()), port, ipv6)
@@ -26,7 +26,13 @@ pub(crate) fn local(host: &TcpHost, port: u16, ipv6: bool) -> Result<SocketAddr>
         TcpHost::Any if ipv6 => Ok((Ipv6Addr::UNSPECIFIED, port).into()),
         TcpHost::Any => Ok((Ipv4Addr::UNSPECIFIED, port).into()),
         TcpHost::Literal(address, zone) => {
-            literal(*address, zone.as_ref(), port, ipv6).ok_or(Error::NoDevice)
+            // What is left to fail with IPv6 on is a zone that names no interface.
+            let error = if ipv6 {
+                Error::Invalid
+            } else {
+                Error::NoDevice
+            };
+            literal(*address, zone.as_ref(), port, ipv6).ok_or(error)
         }
         TcpHost::Name(name) => {
             let own = net::interface_addresses(name)?;

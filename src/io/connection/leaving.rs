@@ -101,7 +101,7 @@ impl Connection {
         Outcome::Gone
     }
 
-    pub(super) fn begin_closing(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+    pub(super) fn begin_closing(&mut self, around: &Surroundings<'_>) -> Outcome {
         let Some(live) = &mut self.live else {
             return self.give_up();
         };
@@ -112,14 +112,14 @@ impl Connection {
         self.drive_closing(around)
     }
 
-    pub(super) fn drive_closing(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+    pub(super) fn drive_closing(&mut self, around: &Surroundings<'_>) -> Outcome {
         let Some(live) = &mut self.live else {
             return self.give_up();
         };
         let Some(closing) = &mut live.closing else {
             return Outcome::Wait;
         };
-        let step = closing.step(&live.stream, around.scratch.buffer(), around.now);
+        let step = closing.step(&live.stream, around.now);
         if step.obligation_met && self.detached.take().is_some() {
             self.session.lingering.finished(self.id);
         }

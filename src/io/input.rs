@@ -1,0 +1,430 @@
+//! Reading: stream -> protocol -> pipe.
+//!
+//! Into a slab of the thread, frames found in place, small bodies copied into the pipe, larger ones as
+//! slices of the slab; one commit per read. A frame that is larger than that is received straight into
+//! its own storage. What the pipe has no room for stays in the slab.
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::ops::Range;
+
+use crate::error::Error;
+use crate::io::connection::{Connection, Live, Loss};
+use crate::io::thread::Surroundings;
+use crate::io::traffic::{Pumped, SLAB, Scratch, TURN};
+use crate::message::{Slab, Storage};
+use crate::pipe::COPY_LIMIT;
+use crate::pipe::queue::Special;
+use crate::protocol::{Event, ProtocolError};
+
+/// Allocated for a frame before its first byte has arrived: a length field alone costs no more.
+const FIRST_ALLOCATION: usize = 1024 * 1024;
+/// A slab with less room than this is not read into.
+const LEAST_ROOM: usize = 16 * 1024;
+/// More than this waits for credit in its slab, less in a copy: a slow reader's connection then holds
+/// no slab.
+const COPIED_REST: usize = 4096;
+
+/// The input side of a live connection.
+#[derive(Debug, Default)]
+pub(crate) struct Input {
+    /// The stream has bytes, as far as is known; cleared when the kernel says no.
+    pub(crate) readable: bool,
+    /// Received and not yet taken by the protocol: the beginning of a frame, or a little that waits for
+    /// credit.
+    rest: Vec<u8>,
+    /// Much that waits for credit.
+    held: Option<Held>,
+    /// A large frame that is received straight into its own storage.
+    large: Option<Large>,
+    paused: bool,
+}
+
+/// Part of a slab, in the connection's hands until it is decoded.
+#[derive(Debug)]
+struct Held {
+    slab: Slab,
+    range: Range<usize>,
+}
+
+#[derive(Debug)]
+struct Large {
+    more: bool,
+    length: usize,
+    storage: Storage,
+    received: usize,
+}
+
+impl Input {
+    pub(crate) fn new() -> Self {
+        Self {
+            readable: true,
+            ..Self::default()
+        }
+    }
+}
+
+/// Why decoding stopped.
+enum Stopped {
+    /// The bytes end inside a frame.
+    NeedsMore,
+    /// The pipe has no room: continue when it has.
+    NoCredit,
+    /// A large frame is to be received into its own storage.
+    Large,
+}
+
+impl Connection {
+    /// Reads until the kernel has no more, the pipe has no room, or the turn is over.
+    pub(crate) fn pump_in(&mut self, around: &mut Surroundings<'_>) -> Result<Pumped, Loss> {
+        let result = self.read_turn(around);
+        // Complete messages of a read become visible together, also those before an error.
+        if let Some(pipe) = &mut self.pipe {
+            pipe.flush();
+        }
+        result
+    }
+
+    fn read_turn(&mut self, around: &mut Surroundings<'_>) -> Result<Pumped, Loss> {
+        let mut moved = 0;
+        if self.live.as_ref().is_some_and(|live| live.input.paused) {
+            // Every turn looks for credit anew, whatever it was that brought it about.
+            if let Some(pipe) = &mut self.pipe {
+                pipe.noticed_writable();
+            }
+            match self.decode_rest(around)? {
+                Stopped::NoCredit => return Ok(Pumped::Blocked),
+                Stopped::NeedsMore | Stopped::Large => {}
+            }
+        }
+        while moved < TURN {
+            let Some(live) = &mut self.live else {
+                return Ok(Pumped::Blocked);
+            };
+            if !live.input.readable {
+                return Ok(Pumped::Blocked);
+            }
+            let received = if live.input.large.is_some() {
+                self.receive_large(around)?
+            } else {
+                self.receive_into_slab(around)?
+            };
+            match received {
+                Some(bytes) => moved += bytes,
+                None => return Ok(Pumped::Blocked),
+            }
+        }
+        Ok(Pumped::More)
+    }
+
+    /// One read into the slab, decoded. `None`: stop reading for now.
+    fn receive_into_slab(&mut self, around: &mut Surroundings<'_>) -> Result<Option<usize>, Loss> {
+        let Some(live) = &mut self.live else {
+            return Ok(None);
+        };
+        let kept = live.input.rest.len();
+        let slab = around.scratch.slab_with_room(kept)?;
+        let start = slab.bytes().len();
+        let (front, room) = slab.room().split_at_mut(kept);
+        front.copy_from_slice(&live.input.rest);
+        let Some(received) = receive(live, room)? else {
+            return Ok(None);
+        };
+        slab.fill(kept + received);
+        live.zmtp.handle_received(around.now);
+        // Idle connections own no buffer.
+        live.input.rest = Vec::new();
+        let end = start + kept + received;
+        let (at, stopped) = self.decode(&around.scratch.slab, start..end, around)?;
+        self.note_pause(&stopped, around);
+        let paused = matches!(stopped, Stopped::NoCredit);
+        if paused && end - at > COPIED_REST {
+            let slab = around.scratch.give_slab()?;
+            self.hold(slab, at..end);
+        } else {
+            self.keep_rest(&around.scratch.slab, at..end)?;
+        }
+        Ok((!paused).then_some(received))
+    }
+
+    /// Goes on with bytes that were received earlier, when there was no credit.
+    fn decode_rest(&mut self, around: &mut Surroundings<'_>) -> Result<Stopped, Loss> {
+        let Some(live) = &mut self.live else {
+            return Ok(Stopped::NeedsMore);
+        };
+        let Held { slab, range } = match live.input.held.take() {
+            Some(held) => held,
+            None => Held::copy_of(&std::mem::take(&mut live.input.rest), around.scratch)?,
+        };
+        let end = range.end;
+        let (at, stopped) = self.decode(&slab, range, around)?;
+        self.note_pause(&stopped, around);
+        if matches!(stopped, Stopped::NoCredit) && end - at > COPIED_REST {
+            self.hold(slab, at..end);
+        } else {
+            self.keep_rest(&slab, at..end)?;
+            around.scratch.take_slab(slab);
+        }
+        Ok(stopped)
+    }
+
+    fn hold(&mut self, slab: Slab, range: Range<usize>) {
+        if let Some(live) = &mut self.live {
+            live.input.held = Some(Held { slab, range });
+        }
+    }
+
+    fn keep_rest(&mut self, slab: &Slab, range: Range<usize>) -> Result<(), Loss> {
+        let Some(live) = &mut self.live else {
+            return Ok(());
+        };
+        if range.is_empty() {
+            return Ok(());
+        }
+        let bytes = slab.bytes().get(range).unwrap_or_default();
+        let rest = &mut live.input.rest;
+        rest.try_reserve_exact(bytes.len())
+            .map_err(|_| out_of_memory())?;
+        rest.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn note_pause(&mut self, stopped: &Stopped, around: &Surroundings<'_>) {
+        if let Some(live) = &mut self.live {
+            let paused = matches!(stopped, Stopped::NoCredit);
+            if live.input.paused != paused {
+                live.input.paused = paused;
+                live.zmtp.set_input_paused(paused, around.now);
+            }
+        }
+    }
+
+    /// Decodes a part of a slab; where it stopped, and why.
+    fn decode(
+        &mut self,
+        slab: &Slab,
+        range: Range<usize>,
+        around: &Surroundings<'_>,
+    ) -> Result<(usize, Stopped), Loss> {
+        let mut at = range.start;
+        loop {
+            // A full pipe stops traffic only, and only traffic that has come: the end of the stream is seen
+            // behind the last message that fits.
+            let traffic = self.live.as_ref().is_some_and(|live| live.traffic);
+            if traffic && at < range.end && !self.has_room() {
+                return Ok((at, Stopped::NoCredit));
+            }
+            let Some(live) = &mut self.live else {
+                return Ok((at, Stopped::NeedsMore));
+            };
+            let input = slab.bytes().get(at..range.end).unwrap_or_default();
+            let decoded = live.zmtp.decode(input).map_err(Loss::Protocol)?;
+            let end = at + decoded.consumed;
+            at = end;
+            match decoded.event {
+                None if decoded.consumed == 0 => return Ok((at, Stopped::NeedsMore)),
+                None => {}
+                Some(Event::Frame { more, body }) => {
+                    if let Some(envelope) = &mut live.envelope {
+                        envelope.check(more, body.len()).map_err(Loss::Protocol)?;
+                    }
+                    let Some(pipe) = self.pipe.as_mut().filter(|pipe| !pipe.is_write_closed())
+                    else {
+                        continue;
+                    };
+                    let delivered = if body.len() <= COPY_LIMIT {
+                        pipe.append_bytes(body, more)
+                    } else if self.session.options.zero_copy_receive {
+                        // The body ends where the decoder stands.
+                        let slice = slab.slice(end - body.len()..end);
+                        pipe.append_storage(slice, more)
+                    } else {
+                        Storage::copy_of(body).and_then(|copy| pipe.append_storage(copy, more))
+                    };
+                    delivered.map_err(|_| out_of_memory())?;
+                }
+                Some(Event::LargeFrame { more, length, head }) => {
+                    if let Some(envelope) = &mut live.envelope {
+                        envelope.check(more, length).map_err(Loss::Protocol)?;
+                    }
+                    let large = Large::begin(more, length, head)?;
+                    live.input.large = Some(large);
+                    return Ok((at, Stopped::Large));
+                }
+                Some(Event::Subscription { subscribe, topic }) => {
+                    if let Some(pipe) = &mut self.pipe {
+                        let topic = copy_of(topic)?;
+                        pipe.append_special(Special::Subscription { subscribe, topic })
+                            .map_err(|_| out_of_memory())?;
+                    }
+                }
+                Some(Event::Ready(handshake)) => self.begin_traffic(handshake, around)?,
+                Some(Event::Join { .. } | Event::Leave { .. }) => {}
+            }
+        }
+    }
+
+    /// The next frame can be delivered, or nobody wants it.
+    fn has_room(&mut self) -> bool {
+        match &mut self.pipe {
+            Some(pipe) => pipe.is_write_closed() || pipe.can_write(),
+            None => true,
+        }
+    }
+
+    /// One read into the storage of a large frame.
+    fn receive_large(&mut self, around: &Surroundings<'_>) -> Result<Option<usize>, Loss> {
+        let Some(live) = &mut self.live else {
+            return Ok(None);
+        };
+        let Some(mut large) = live.input.large.take() else {
+            return Ok(None);
+        };
+        let result = match large.room() {
+            Ok(room) => receive(live, room),
+            Err(loss) => Err(loss),
+        };
+        let Some(received) = result? else {
+            live.input.large = Some(large);
+            return Ok(None);
+        };
+        live.zmtp.handle_received(around.now);
+        large.received += received;
+        if large.received < large.length {
+            live.input.large = Some(large);
+            return Ok(Some(received));
+        }
+        live.zmtp.large_frame_done();
+        if let Some(pipe) = self.pipe.as_mut().filter(|pipe| !pipe.is_write_closed()) {
+            pipe.append_storage(large.storage, large.more)
+                .map_err(|_| out_of_memory())?;
+            pipe.flush();
+        }
+        Ok(Some(received))
+    }
+}
+
+/// One read. `None` if the kernel has nothing.
+fn receive(live: &mut Live, room: &mut [u8]) -> Result<Option<usize>, Loss> {
+    loop {
+        match live.stream.recv(room) {
+            Ok(0) => return Err(Loss::Stream(libc::EPIPE)),
+            Ok(received) => return Ok(Some(received)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                live.input.readable = false;
+                return Ok(None);
+            }
+            Err(error) => {
+                return Err(Loss::Stream(
+                    error.raw_os_error().unwrap_or(libc::ECONNRESET),
+                ));
+            }
+        }
+    }
+}
+
+impl Large {
+    fn begin(more: bool, length: usize, head: &[u8]) -> Result<Self, Loss> {
+        let capacity = length.min(FIRST_ALLOCATION.max(head.len()));
+        let mut storage = Storage::allocate(capacity).map_err(|_| out_of_memory())?;
+        if let Some(front) = storage
+            .bytes_mut()
+            .and_then(|bytes| bytes.get_mut(..head.len()))
+        {
+            front.copy_from_slice(head);
+        }
+        Ok(Self {
+            more,
+            length,
+            storage,
+            received: head.len(),
+        })
+    }
+
+    /// Where the next bytes go. The storage doubles as the bytes arrive.
+    fn room(&mut self) -> Result<&mut [u8], Loss> {
+        if self.received == self.storage.len() {
+            let capacity = self.length.min(self.storage.len().saturating_mul(2));
+            let mut grown = Storage::allocate(capacity).map_err(|_| out_of_memory())?;
+            if let Some(front) = grown
+                .bytes_mut()
+                .and_then(|bytes| bytes.get_mut(..self.received))
+            {
+                front.copy_from_slice(self.storage.bytes());
+            }
+            self.storage = grown;
+        }
+        let received = self.received;
+        self.storage
+            .bytes_mut()
+            .and_then(|bytes| bytes.get_mut(received..))
+            .ok_or_else(out_of_memory)
+    }
+}
+
+impl Held {
+    /// A slab with a copy of `bytes`.
+    fn copy_of(bytes: &[u8], scratch: &mut Scratch) -> Result<Self, Loss> {
+        scratch.slab_with_room(bytes.len())?;
+        let mut slab = scratch.give_slab()?;
+        let start = slab.bytes().len();
+        if let Some(front) = slab.room().get_mut(..bytes.len()) {
+            front.copy_from_slice(bytes);
+            slab.fill(bytes.len());
+        }
+        let range = start..start + bytes.len();
+        Ok(Self { slab, range })
+    }
+}
+
+impl Scratch {
+    /// The slab, with room behind `kept` bytes.
+    fn slab_with_room(&mut self, kept: usize) -> Result<&mut Slab, Loss> {
+        let least = LEAST_ROOM.max(kept.saturating_mul(2));
+        let wanted = SLAB.max(least);
+        self.slab.clear();
+        // One that was made for a huge command is not kept for ever.
+        let is_huge = self.slab.capacity() > wanted.saturating_mul(4);
+        if is_huge || self.slab.room().len() < least {
+            self.slab = Slab::allocate(wanted).map_err(|_| out_of_memory())?;
+        }
+        Ok(&mut self.slab)
+    }
+
+    /// Hands the slab over; another one takes its place.
+    fn give_slab(&mut self) -> Result<Slab, Loss> {
+        let other = match self.spare.take() {
+            Some(spare) => spare,
+            None => Slab::allocate(SLAB).map_err(|_| out_of_memory())?,
+        };
+        Ok(std::mem::replace(&mut self.slab, other))
+    }
+
+    /// Takes a slab back that may still have slices out.
+    fn take_slab(&mut self, mut slab: Slab) {
+        if self.spare.is_none() && slab.clear() && slab.capacity() == SLAB {
+            self.spare = Some(slab);
+        }
+    }
+}
+
+fn copy_of(bytes: &[u8]) -> Result<Box<[u8]>, Loss> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len())
+        .map_err(|_| out_of_memory())?;
+    copy.extend_from_slice(bytes);
+    Ok(copy.into_boxed_slice())
+}
+
+/// What the peer sent does not fit into memory: the connection ends like for a frame that is too large.
+fn out_of_memory() -> Loss {
+    Loss::Protocol(ProtocolError::OutOfMemory)
+}
+
+impl From<Error> for Loss {
+    fn from(_: Error) -> Self {
+        out_of_memory()
+    }
+}
