@@ -52,7 +52,7 @@ fn committed_header_is_what_cbindgen_makes() {
         made == committed,
         "include/zmq.h differs from what src/ffi gives, from line {}; \
          ZEROXIDE_BLESS=1 cargo test --test header rewrites it",
-        differs.map_or("the last one on".into(), |line| (line + 1).to_string())
+        differs.map_or_else(|| "the last one on".into(), |line| (line + 1).to_string())
     );
 }
 

@@ -28,13 +28,14 @@ rust_is_there() {
 }
 
 # A C and C++ compiler, and Rust. Debian 12's own rustc is too old; its rustc-web, made for browsers, is not,
-# and takes rustc's place.
+# and takes rustc's place. cargo fetches crates over https, for which it needs the certificates.
 need_build_tools() {
     if ! rust_is_there && [ -x "$HOME/.cargo/bin/cargo" ]; then
         PATH="$HOME/.cargo/bin:$PATH"
     fi
     command -v cc >/dev/null && command -v c++ >/dev/null || install_packages build-essential
-    rust_is_there || install_packages cargo-web rustc-web || install_packages cargo rustc || return 1
+    rust_is_there || install_packages ca-certificates cargo-web rustc-web ||
+        install_packages ca-certificates cargo rustc || return 1
     rust_is_there || { echo "Rust 1.$rust_minor or later is needed; see https://rustup.rs" >&2; return 1; }
 }
 

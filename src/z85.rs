@@ -28,7 +28,7 @@ const VALUES: [u8; 256] = {
 /// data's. Errors: `Invalid`, the size is no multiple of 4 or `text` is too short.
 pub(crate) fn encode(data: &[u8], text: &mut [u8]) -> Result<usize> {
     let length = data.len() / 4 * 5;
-    if data.len() % 4 != 0 || text.len() < length {
+    if !data.len().is_multiple_of(4) || text.len() < length {
         return Err(Error::Invalid);
     }
     for (group, digits) in data.chunks_exact(4).zip(text.chunks_exact_mut(5)) {
@@ -49,7 +49,7 @@ pub(crate) fn encode(data: &[u8], text: &mut [u8]) -> Result<usize> {
 /// group exceeds 32 bits, or `data` is too short. Part of `data` may have been written then.
 pub(crate) fn decode(text: &[u8], data: &mut [u8]) -> Result<usize> {
     let length = text.len() / 5 * 4;
-    if text.is_empty() || text.len() % 5 != 0 || data.len() < length {
+    if text.is_empty() || !text.len().is_multiple_of(5) || data.len() < length {
         return Err(Error::Invalid);
     }
     for (digits, group) in text.chunks_exact(5).zip(data.chunks_exact_mut(4)) {

@@ -8,7 +8,6 @@
 
 #![forbid(unsafe_code)]
 
-pub(crate) mod api;
 pub(crate) mod inproc;
 mod lingering;
 pub(crate) mod options;

@@ -145,7 +145,11 @@ unsafe fn terminate(handle: *mut c_void) -> Result<()> {
     context.terminate()?;
     // SAFETY: passed on from the caller.
     if let Some(cell) = unsafe { Cell::<Handle>::from_handle(handle) } {
-        CONTEXTS.remove(cell);
+        // Of two threads that ended it one is late, and may find the next context here.
+        let still = cell.enter();
+        if still.is_some_and(|inside| Arc::ptr_eq(&inside.0, &context)) {
+            CONTEXTS.remove(cell);
+        }
     }
     Ok(())
 }

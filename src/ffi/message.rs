@@ -8,8 +8,7 @@ use super::{arguments, constants as c, guard};
 use crate::error::{Error, Result};
 use crate::message::{self, Message, Storage};
 use crate::pipe::Incoming;
-
-use crate::socket::api;
+use crate::socket::api::{self, SocketCell};
 
 /// Makes an empty message. Always 0.
 #[unsafe(no_mangle)]
@@ -290,7 +289,7 @@ unsafe fn send(msg: *mut zmq_msg_t, socket: *mut c_void, flags: c_int) -> Result
     // SAFETY: NULL or a handle.
     let socket = unsafe { arguments::socket(socket) }?;
     // SAFETY: NULL or a message.
-    let message = unsafe { edit(msg) }?;
+    let message = unsafe { edit(msg) }.or_else(|fault| after_stop(socket, fault))?;
     let more = arguments::send_more(flags);
     let size = api::send_message(socket, message, more, arguments::dont_wait(flags))?;
     Ok(arguments::capped(size))
@@ -300,8 +299,14 @@ unsafe fn receive(msg: *mut zmq_msg_t, socket: *mut c_void, flags: c_int) -> Res
     // SAFETY: NULL or a handle.
     let socket = unsafe { arguments::socket(socket) }?;
     // SAFETY: NULL or a message.
-    let message = unsafe { edit(msg) }?;
+    let message = unsafe { edit(msg) }.or_else(|fault| after_stop(socket, fault))?;
     let mut incoming = Incoming::into_message(message);
     let size = api::receive(socket, &mut incoming, arguments::dont_wait(flags))?;
     Ok(arguments::capped(size))
+}
+
+/// `fault`, unless the context has ended, which comes first.
+fn after_stop<T>(socket: &'static SocketCell, fault: Error) -> Result<T> {
+    api::events(socket)?;
+    Err(fault)
 }

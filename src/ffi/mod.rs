@@ -42,3 +42,6 @@ mod arguments;
 pub(crate) mod errno;
 mod guard;
 pub(crate) mod handle;
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,8 @@ pub unsafe extern "C" fn zmq_setsockopt(
             None
         } else {
             // SAFETY: C promises the bytes.
-            Some(unsafe { arguments::bytes(optval, optvallen) }?)
+            let bytes = unsafe { arguments::bytes(optval, optvallen) };
+            Some(bytes.map_err(|_| Error::Invalid)?)
         };
         api::set_option(socket, option, value, optvallen)
     })

@@ -13,6 +13,14 @@ pub struct zmq_msg_t {
     _bytes: [u8; 64],
 }
 
+#[cfg(test)]
+impl zmq_msg_t {
+    /// Memory in which there is no message.
+    pub(super) const fn zeroed() -> Self {
+        Self { _bytes: [0; 64] }
+    }
+}
+
 /// A descriptor of the system.
 pub type zmq_fd_t = c_int;
 

@@ -15,7 +15,7 @@ pub unsafe extern "C" fn zmq_z85_encode(
     size: usize,
 ) -> *mut c_char {
     guard::call(|| {
-        if size % 4 != 0 {
+        if !size.is_multiple_of(4) {
             return Err(Error::Invalid);
         }
         // SAFETY: C promises the bytes.
@@ -38,7 +38,7 @@ pub unsafe extern "C" fn zmq_z85_decode(dest: *mut u8, string: *const c_char) ->
         let text = unsafe { arguments::text(string) }
             .ok_or(Error::Fault)?
             .to_bytes();
-        if text.is_empty() || text.len() % 5 != 0 {
+        if text.is_empty() || !text.len().is_multiple_of(5) {
             return Err(Error::Invalid);
         }
         // SAFETY: C promises the space.

@@ -77,10 +77,7 @@ enum Stopped {
 
 impl Connection {
     /// Reads until the kernel has no more, the pipe has no room, or the turn is over.
-    pub(crate) fn pump_in(
-        &mut self,
-        around: &mut Surroundings<'_>,
-    ) -> std::result::Result<Pumped, Loss> {
+    pub(crate) fn pump_in(&mut self, around: &mut Surroundings<'_>) -> Result<Pumped, Loss> {
         let result = self.read_turn(around);
         // Complete messages of a read become visible together, also those before an error.
         if let Some(pipe) = &mut self.pipe {
@@ -89,7 +86,7 @@ impl Connection {
         result
     }
 
-    fn read_turn(&mut self, around: &mut Surroundings<'_>) -> std::result::Result<Pumped, Loss> {
+    fn read_turn(&mut self, around: &mut Surroundings<'_>) -> Result<Pumped, Loss> {
         let mut moved = 0;
         if self.live.as_ref().is_some_and(|live| live.input.paused) {
             // Every turn looks for credit anew, whatever it was that brought it about.
@@ -122,10 +119,7 @@ impl Connection {
     }
 
     /// One read into the slab, decoded. `None`: stop reading for now.
-    fn receive_into_slab(
-        &mut self,
-        around: &mut Surroundings<'_>,
-    ) -> std::result::Result<Option<usize>, Loss> {
+    fn receive_into_slab(&mut self, around: &mut Surroundings<'_>) -> Result<Option<usize>, Loss> {
         let Some(live) = &mut self.live else {
             return Ok(None);
         };
@@ -155,7 +149,7 @@ impl Connection {
     }
 
     /// Goes on with bytes that were received earlier, when there was no credit.
-    fn decode_rest(&mut self, around: &mut Surroundings<'_>) -> std::result::Result<Stopped, Loss> {
+    fn decode_rest(&mut self, around: &mut Surroundings<'_>) -> Result<Stopped, Loss> {
         let Some(live) = &mut self.live else {
             return Ok(Stopped::NeedsMore);
         };
@@ -181,7 +175,7 @@ impl Connection {
         }
     }
 
-    fn keep_rest(&mut self, slab: &Slab, range: Range<usize>) -> std::result::Result<(), Loss> {
+    fn keep_rest(&mut self, slab: &Slab, range: Range<usize>) -> Result<(), Loss> {
         let Some(live) = &mut self.live else {
             return Ok(());
         };
@@ -212,10 +206,13 @@ impl Connection {
         slab: &Slab,
         range: Range<usize>,
         around: &Surroundings<'_>,
-    ) -> std::result::Result<(usize, Stopped), Loss> {
+    ) -> Result<(usize, Stopped), Loss> {
         let mut at = range.start;
         loop {
-            if self.live.as_ref().is_some_and(|live| live.traffic) && !self.has_room() {
+            // A full pipe stops traffic only, and only traffic that has come: the end of the stream is seen
+            // behind the last message that fits.
+            let traffic = self.live.as_ref().is_some_and(|live| live.traffic);
+            if traffic && at < range.end && !self.has_room() {
                 return Ok((at, Stopped::NoCredit));
             }
             let Some(live) = &mut self.live else {
@@ -238,10 +235,12 @@ impl Connection {
                     };
                     let delivered = if body.len() <= COPY_LIMIT {
                         pipe.append_bytes(body, more)
-                    } else {
+                    } else if self.session.options.zero_copy_receive {
                         // The body ends where the decoder stands.
                         let slice = slab.slice(end - body.len()..end);
                         pipe.append_storage(slice, more)
+                    } else {
+                        Storage::copy_of(body).and_then(|copy| pipe.append_storage(copy, more))
                     };
                     delivered.map_err(|_| out_of_memory())?;
                 }
@@ -275,10 +274,7 @@ impl Connection {
     }
 
     /// One read into the storage of a large frame.
-    fn receive_large(
-        &mut self,
-        around: &Surroundings<'_>,
-    ) -> std::result::Result<Option<usize>, Loss> {
+    fn receive_large(&mut self, around: &Surroundings<'_>) -> Result<Option<usize>, Loss> {
         let Some(live) = &mut self.live else {
             return Ok(None);
         };
@@ -310,7 +306,7 @@ impl Connection {
 }
 
 /// One read. `None` if the kernel has nothing.
-fn receive(live: &mut Live, room: &mut [u8]) -> std::result::Result<Option<usize>, Loss> {
+fn receive(live: &mut Live, room: &mut [u8]) -> Result<Option<usize>, Loss> {
     loop {
         match live.stream.recv(room) {
             Ok(0) => return Err(Loss::Stream(libc::EPIPE)),
@@ -330,7 +326,7 @@ fn receive(live: &mut Live, room: &mut [u8]) -> std::result::Result<Option<usize
 }
 
 impl Large {
-    fn begin(more: bool, length: usize, head: &[u8]) -> std::result::Result<Self, Loss> {
+    fn begin(more: bool, length: usize, head: &[u8]) -> Result<Self, Loss> {
         let capacity = length.min(FIRST_ALLOCATION.max(head.len()));
         let mut storage = Storage::allocate(capacity).map_err(|_| out_of_memory())?;
         if let Some(front) = storage
@@ -348,7 +344,7 @@ impl Large {
     }
 
     /// Where the next bytes go. The storage doubles as the bytes arrive.
-    fn room(&mut self) -> std::result::Result<&mut [u8], Loss> {
+    fn room(&mut self) -> Result<&mut [u8], Loss> {
         if self.received == self.storage.len() {
             let capacity = self.length.min(self.storage.len().saturating_mul(2));
             let mut grown = Storage::allocate(capacity).map_err(|_| out_of_memory())?;
@@ -370,7 +366,7 @@ impl Large {
 
 impl Held {
     /// A slab with a copy of `bytes`.
-    fn copy_of(bytes: &[u8], scratch: &mut Scratch) -> std::result::Result<Self, Loss> {
+    fn copy_of(bytes: &[u8], scratch: &mut Scratch) -> Result<Self, Loss> {
         scratch.slab_with_room(bytes.len())?;
         let mut slab = scratch.give_slab()?;
         let start = slab.bytes().len();
@@ -385,7 +381,7 @@ impl Held {
 
 impl Scratch {
     /// The slab, with room behind `kept` bytes.
-    fn slab_with_room(&mut self, kept: usize) -> std::result::Result<&mut Slab, Loss> {
+    fn slab_with_room(&mut self, kept: usize) -> Result<&mut Slab, Loss> {
         let least = LEAST_ROOM.max(kept.saturating_mul(2));
         let wanted = SLAB.max(least);
         self.slab.clear();
@@ -398,7 +394,7 @@ impl Scratch {
     }
 
     /// Hands the slab over; another one takes its place.
-    fn give_slab(&mut self) -> std::result::Result<Slab, Loss> {
+    fn give_slab(&mut self) -> Result<Slab, Loss> {
         let other = match self.spare.take() {
             Some(spare) => spare,
             None => Slab::allocate(SLAB).map_err(|_| out_of_memory())?,
@@ -414,7 +410,7 @@ impl Scratch {
     }
 }
 
-fn copy_of(bytes: &[u8]) -> std::result::Result<Box<[u8]>, Loss> {
+fn copy_of(bytes: &[u8]) -> Result<Box<[u8]>, Loss> {
     let mut copy = Vec::new();
     copy.try_reserve_exact(bytes.len())
         .map_err(|_| out_of_memory())?;

@@ -19,6 +19,9 @@ mod thread;
 mod timers;
 mod traffic;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use connecter::Connecter;
 pub(crate) use connection::{Connection, fd_value};
 pub(crate) use listener::ListenerObject;
@@ -118,7 +121,7 @@ impl IoHandle {
 
     /// Queues a command and wakes the thread if it sleeps.
     pub(crate) fn post(&self, command: IoCommand) {
-        // The queue is never closed: a thread that has stopped drops what still comes.
+        // Refused by a thread that has stopped: nobody needs it any more.
         let _ = self.commands.push(command);
         fence(Ordering::SeqCst);
         if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::AcqRel) {

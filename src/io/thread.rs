@@ -122,7 +122,11 @@ impl IoThread {
         }
         // Whatever is left goes without ceremony: the context waited for those who mattered.
         let _hold = release::Hold::new();
+        // Commands may own connections and reach this very queue through them: a queue left open would
+        // keep them, and their descriptors, for ever.
+        let rest = self.handle.commands.close();
         self.objects.clear();
+        drop(rest);
     }
 
     /// How long the next wait may last. `Some(0)` while there is work. Going to sleep is announced

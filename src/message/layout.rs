@@ -165,7 +165,7 @@ impl Payload {
 
     pub(super) fn len(&self) -> usize {
         self.peek()
-            .map_or(self.length.into(), |storage| storage.len())
+            .map_or_else(|| self.length.into(), |storage| storage.len())
     }
 
     pub(super) fn data_ptr(&mut self) -> *mut u8 {

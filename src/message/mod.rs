@@ -16,6 +16,7 @@
 mod layout;
 mod peer;
 pub(crate) mod release;
+mod spares;
 mod storage;
 
 #[cfg(test)]
@@ -85,6 +86,7 @@ impl Message {
     }
 
     /// A message of bytes that live for ever. Allocates nothing.
+    #[cfg(test)]
     pub(crate) fn from_constant(bytes: &'static [u8]) -> Self {
         Self::of(Payload::stored(Storage::constant(bytes)))
     }
@@ -107,6 +109,7 @@ impl Message {
     }
 
     /// The payload has no bytes.
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -5,7 +5,6 @@
 use std::ffi::CStr;
 
 /// Metadata keys that this library itself looks at or writes (api.md section 5).
-const SOCKET_TYPE: &CStr = c"Socket-Type";
 const IDENTITY: &CStr = c"Identity";
 const ROUTING_ID: &CStr = c"Routing-Id";
 const PEER_ADDRESS: &[u8] = b"Peer-Address";
@@ -70,11 +69,6 @@ impl PeerInfo {
         })
     }
 
-    /// The peer's socket type as its handshake named it.
-    pub(crate) fn socket_type(&self) -> Option<&CStr> {
-        self.find(SOCKET_TYPE)
-    }
-
     /// The descriptor the frames arrive on (ZMQ_SRCFD). It may have been closed since.
     pub(crate) fn fd(&self) -> Option<i32> {
         self.fd
@@ -135,7 +129,7 @@ mod tests {
         assert_eq!(peer.get(c"X-"), None);
         assert_eq!(peer.get(c""), None);
         assert_eq!(peer.get(c"one"), None);
-        assert_eq!(peer.socket_type(), Some(c"DEALER"));
+        assert_eq!(peer.get(c"Socket-Type"), Some(c"DEALER"));
         assert_eq!(peer.fd(), Some(7));
     }
 
@@ -145,7 +139,7 @@ mod tests {
         assert_eq!(peer.get(c"Peer-Address"), None);
         assert_eq!(peer.get(c"__fd"), None);
         assert_eq!(peer.get(c"Identity"), None);
-        assert_eq!(peer.socket_type(), None);
+        assert_eq!(peer.get(c"Socket-Type"), None);
         assert_eq!(peer.fd(), None);
     }
 

@@ -400,6 +400,10 @@ fn held_functions_run_in_order_and_may_use_the_library() {
 }
 
 #[test]
+#[allow(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "one sentence holds for all of them"
+)]
 fn memory_of_c() {
     let freed = Freed::default();
     let mut memory = MaybeUninit::<Message>::zeroed();

@@ -102,7 +102,7 @@ fn parse_filter(text: &[u8], ipv6: bool) -> Option<AcceptFilter> {
 /// which fills what is left of the 32 bits: what inet_aton takes.
 fn old_form(text: &str) -> Option<Ipv4Addr> {
     let number = |text: &str| {
-        let (digits, radix) = match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
+        let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
             Some(digits) => (digits, 16),
             None if text.starts_with('0') => (text, 8),
             None => (text, 10),

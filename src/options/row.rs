@@ -15,6 +15,10 @@ use crate::patterns::{SocketType, TypeRow};
 #[derive(Debug)]
 pub(crate) struct Row {
     /// As in zmq.h.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "read by the tests of the table")
+    )]
     pub(crate) name: &'static str,
     pub(crate) number: i32,
     pub(crate) kind: Kind,
@@ -105,6 +109,10 @@ pub(crate) enum Kind {
     },
     /// A stored list to which each call adds; empty by default, cannot be read.
     List {
+        #[cfg_attr(
+            not(test),
+            expect(dead_code, reason = "read by the tests of the table")
+        )]
         c_type: &'static str,
         add: fn(&mut SocketOptions, Option<&[u8]>) -> Result<()>,
     },
@@ -125,7 +133,13 @@ pub(crate) enum Kind {
     /// Not in this build: reads as the default, cannot be set.
     Unset(Constant),
     /// Not in this build: can neither be read nor set.
-    Absent(Constant),
+    Absent(
+        #[cfg_attr(
+            not(test),
+            expect(dead_code, reason = "read by the tests of the table")
+        )]
+        Constant,
+    ),
 }
 
 /// How stored bytes are read.

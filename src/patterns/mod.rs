@@ -212,8 +212,6 @@ pub(crate) static TYPES: &[TypeRow] = &[
 /// How a pipe came to be.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origin {
-    /// Made by zmq_connect on this socket (also when IMMEDIATE makes it later).
-    pub(crate) locally_initiated: bool,
     /// ZMQ_CONNECT_ROUTING_ID that was set for this connect.
     pub(crate) connect_routing_id: Option<Box<[u8]>>,
     /// Peer of a ZMTP 1.0 connection, which does not forward subscriptions (issue of old peers).

@@ -286,7 +286,7 @@ impl PipeEnd {
         }
     }
 
-    fn replace_newest(&mut self, message: Message) -> Result<()> {
+    fn replace_newest(&self, message: Message) -> Result<()> {
         let Some(slot) = &self.out().slot else {
             return Ok(());
         };
@@ -320,6 +320,7 @@ impl PipeEnd {
     }
 
     /// A message has been begun and not finished.
+    #[cfg(test)]
     pub(crate) fn is_mid_write(&self) -> bool {
         self.mid_write
     }
@@ -403,7 +404,7 @@ impl PipeEnd {
         Some(result)
     }
 
-    fn take_newest(&mut self) -> Option<Message> {
+    fn take_newest(&self) -> Option<Message> {
         let mut message = self.inbound().slot.as_ref()?.newest.lock().take()?;
         message.set_peer(self.peer.clone().filter(|_| self.stamps));
         Some(message)
@@ -454,10 +455,9 @@ impl PipeEnd {
     /// Takes the step that belongs to the present limits. The step changes only with a report.
     fn adopt_step(&mut self) {
         self.step = low_water_step(self.inbound().credit.limit());
-        self.next_report = if self.step == 0 {
-            u64::MAX
-        } else {
-            (self.read / self.step + 1) * self.step
+        self.next_report = match self.read.checked_div(self.step) {
+            Some(reports) => (reports + 1) * self.step,
+            None => u64::MAX,
         };
     }
 
@@ -519,7 +519,7 @@ impl PipeEnd {
     }
 
     /// The newest message of a conflating inbound direction.
-    pub(crate) fn take_conflated(&mut self) -> Option<Message> {
+    pub(crate) fn take_conflated(&self) -> Option<Message> {
         self.take_newest()
     }
 
@@ -527,13 +527,6 @@ impl PipeEnd {
     pub(crate) fn skip_rest_of_message(&mut self) {
         while self.mid_read && self.skip().is_some() {}
         self.mid_read = false;
-    }
-
-    /// Discards everything up to and including the last in-band restart marker.
-    pub(crate) fn discard_until_restart(&mut self) {
-        let discarded = self.reader.discard_until_restart();
-        self.mid_read = false;
-        self.count_messages_read(discarded);
     }
 
     // ---- limits ----
@@ -619,8 +612,8 @@ impl PipeEnd {
         self.head() == Head::Empty && !self.mid_read
     }
 
-    /// Messages written and not reported as read, and messages written by the other side likewise
-    /// (ZMQ_EVENT_PIPES_STATS).
+    /// Messages written and not reported as read.
+    #[cfg(test)]
     pub(crate) fn outbound_queue_length(&self) -> u64 {
         self.written.wrapping_sub(self.out().credit.reported())
     }

@@ -59,6 +59,7 @@ pub(crate) enum Dismissal {
     /// before it calls this (ROUTER handover).
     Replace,
     /// What is queued to the peer is still sent (STREAM: close by an empty frame; disconnect_peer).
+    #[allow(dead_code, reason = "the types that do it are not there yet")]
     Finish,
 }
 
@@ -97,6 +98,7 @@ impl Pipes {
         Some(end)
     }
 
+    #[inline]
     pub(crate) fn get(&mut self, key: PipeKey) -> Option<&mut PipeEnd> {
         let slot = self.slots.get_mut(key.index as usize)?;
         if slot.generation != key.generation {
@@ -114,14 +116,6 @@ impl Pipes {
             })
         };
         self.slots.iter().enumerate().filter_map(key).collect()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// See [`PipeEnd::can_write`].
@@ -168,28 +162,35 @@ impl Pipes {
 
     /// What stands at the head of the pipe; `None` if nothing, and then the pipe tells when there is.
     pub(crate) fn head(&mut self, key: PipeKey) -> Option<Item> {
-        let end = self.get(key)?;
-        match end.head() {
+        match self.look(key) {
             Head::Frame => Some(Item::Frame),
-            Head::Special => end.take_special().map(Item::Special),
-            Head::Empty => {
-                if end.is_exhausted() {
-                    self.exhausted.push(key);
-                }
-                None
-            }
+            Head::Special => self.get(key)?.take_special().map(Item::Special),
+            Head::Empty => None,
         }
     }
 
     /// True if a frame is there; markers in front of it are dropped.
+    #[inline]
     pub(crate) fn has_frame(&mut self, key: PipeKey) -> bool {
         loop {
-            match self.head(key) {
-                Some(Item::Frame) => return true,
-                Some(Item::Special(_)) => {}
-                None => return false,
+            match self.look(key) {
+                Head::Frame => return true,
+                Head::Special => drop(self.get(key).and_then(PipeEnd::take_special)),
+                Head::Empty => return false,
             }
         }
+    }
+
+    #[inline]
+    fn look(&mut self, key: PipeKey) -> Head {
+        let Some(end) = self.get(key) else {
+            return Head::Empty;
+        };
+        let head = end.head();
+        if head == Head::Empty && end.is_exhausted() {
+            self.exhausted.push(key);
+        }
+        head
     }
 
     /// MORE flag and bytes of the frame at the head; call [`Pipes::head`] or [`Pipes::has_frame`]
@@ -199,10 +200,13 @@ impl Pipes {
     }
 
     /// Reads the frame at the head; `None` if there is none.
+    #[inline]
     pub(crate) fn read(&mut self, key: PipeKey, into: &mut Incoming<'_>) -> Option<Result<()>> {
         let end = self.get(key)?;
         let result = end.read(into);
-        self.note_end_of_message(key);
+        if end.is_inbound_ended() {
+            self.note_end_of_message(key);
+        }
         result
     }
 
@@ -231,11 +235,6 @@ impl Pipes {
         if !end.is_mid_read() && end.is_inbound_ended() && end.head() == Head::Empty {
             self.exhausted.push(key);
         }
-    }
-
-    /// The last frame read from the pipe had MORE.
-    pub(crate) fn is_mid_read(&mut self, key: PipeKey) -> bool {
-        self.get(key).is_some_and(|end| end.is_mid_read())
     }
 
     /// What the peer said of itself; known before its first message.

@@ -129,11 +129,6 @@ pub(crate) fn receive(
     block(cell, inside, timeout, |core| core.receive_once(into))
 }
 
-/// ZMQ_RCVMORE, for zmq_recviov.
-pub(crate) fn receive_more(cell: &'static SocketCell) -> Result<bool> {
-    Ok(enter(cell)?.core.receive_more)
-}
-
 /// zmq_bind.
 pub(crate) fn bind(cell: &'static SocketCell, endpoint: &[u8]) -> Result<()> {
     let mut inside = enter(cell)?;

@@ -211,7 +211,6 @@ impl Core {
             return Err(Error::Invalid);
         }
         let origin = Origin {
-            locally_initiated: true,
             connect_routing_id: routing_id,
             ..Origin::default()
         };
@@ -403,7 +402,7 @@ impl Core {
     }
 
     /// The stop of a monitor frees its slot.
-    pub(super) fn stop_monitor(&mut self) {
+    pub(super) fn stop_monitor(&self) {
         if self.monitor.stop() {
             self.context.names.unbind_monitor(&self.monitor);
             self.context.free_slot();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ffi::constants as c;
 use crate::mailbox::{Mailbox, Waiter};
 use crate::socket::SocketCommand;

@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::io::{ErrorKind, Read};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +53,27 @@ fn exchange(endpoint: &[u8]) {
     api::close(push).expect("close");
     api::close(pull).expect("close");
     assert_eq!(context.terminate(), Ok(()));
+}
+
+/// A connection can be accepted while its context is on the way out: it must not outlive the context.
+#[test]
+fn nothing_accepted_outlives_the_context() {
+    for _ in 0..100 {
+        let context = Arc::new(Context::new());
+        let pull = open(&context, c::ZMQ_PULL);
+        api::bind(pull, b"tcp://127.0.0.1:*").expect("bind");
+        let endpoint = String::from_utf8(last_endpoint(pull)).expect("text");
+        let mut peer = TcpStream::connect(endpoint.trim_start_matches("tcp://")).expect("connect");
+        api::close(pull).expect("close");
+        assert_eq!(context.terminate(), Ok(()));
+        peer.set_read_timeout(Some(Duration::from_secs(10)))
+            .expect("timeout");
+        // The end or a reset, after whatever was sent of the greeting.
+        match peer.read_to_end(&mut Vec::new()) {
+            Ok(_) => {}
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+        }
+    }
 }
 
 #[test]

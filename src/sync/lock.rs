@@ -32,7 +32,7 @@ pub(crate) struct RawLock {
 // SAFETY: `lock` returns only after it changed the word from FREE to a held state, and only `unlock`
 // changes it back, so at most one thread holds the lock.
 unsafe impl lock_api::RawMutex for RawLock {
-    #[expect(
+    #[allow(
         clippy::declare_interior_mutable_const,
         reason = "lock_api wants a constant to start from"
     )]

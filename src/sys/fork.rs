@@ -57,7 +57,7 @@ fn begin(word: &AtomicU64) -> Generation {
 #[cold]
 fn without_page(page: *const AtomicU64) -> Generation {
     if page.is_null() {
-        let page = map_page().unwrap_or((&raw const NO_PAGE).cast_mut());
+        let page = map_page().unwrap_or_else(|| (&raw const NO_PAGE).cast_mut());
         // A thread that lost the race leaks a page, once.
         let _ = PAGE.compare_exchange(
             std::ptr::null_mut(),

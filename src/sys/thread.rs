@@ -87,9 +87,10 @@ fn apply(attributes: &Attributes) {
     }
     let mut policy = 0;
     let mut parameters = libc::sched_param { sched_priority: 0 };
+    // SAFETY: no memory is involved.
+    let this = unsafe { libc::pthread_self() };
     // SAFETY: both point to live values; the thread is the calling one.
-    let current =
-        unsafe { libc::pthread_getschedparam(libc::pthread_self(), &mut policy, &mut parameters) };
+    let current = unsafe { libc::pthread_getschedparam(this, &mut policy, &mut parameters) };
     if current != 0 {
         return;
     }
@@ -107,7 +108,7 @@ fn apply(attributes: &Attributes) {
         _ => {}
     }
     // SAFETY: the thread is the calling one, the parameters are live.
-    let _ = unsafe { libc::pthread_setschedparam(libc::pthread_self(), policy, &parameters) };
+    let _ = unsafe { libc::pthread_setschedparam(this, policy, &parameters) };
 }
 
 fn restrict_to(cpus: &[usize]) {

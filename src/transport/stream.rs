@@ -184,3 +184,68 @@ pub(super) fn apply_service_class(socket: &Socket, options: &StreamOptions) {
         let _ = socket.set_priority(priority.unsigned_abs());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{SocketAddr, TcpListener};
+
+    use super::*;
+    use crate::transport::Connecting;
+
+    /// A connected stream with these options, and what listens for it.
+    fn connect(source: Option<SocketAddr>, options: &StreamOptions) -> (Stream, TcpListener) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+        let target = listener.local_addr().expect("address");
+        let stream = match tcp::connect(target, source, options) {
+            Connecting::Done(stream) | Connecting::InProgress(stream) => stream,
+            Connecting::Failed { error, .. } => panic!("{error:?}"),
+        };
+        listener.accept().expect("accept");
+        stream.finish_connecting(options).expect("options");
+        (stream, listener)
+    }
+
+    #[test]
+    fn options_reach_the_descriptor() {
+        let options = StreamOptions {
+            tos: Some(0x28),
+            keepalive: Some(true),
+            keepalive_count: Some(3),
+            keepalive_idle: Some(40),
+            keepalive_interval: Some(5),
+            max_retransmit: Some(7000),
+            send_buffer: Some(20_000),
+            receive_buffer: Some(30_000),
+            ..StreamOptions::default()
+        };
+        let source: SocketAddr = "127.0.0.3:0".parse().expect("address");
+        let (stream, _listener) = connect(Some(source), &options);
+        let socket = &stream.socket;
+        assert!(socket.tcp_nodelay().expect("option"));
+        assert!(socket.keepalive().expect("option"));
+        assert_eq!(socket.tcp_keepalive_retries().expect("option"), 3);
+        let seconds = Duration::from_secs;
+        assert_eq!(socket.tcp_keepalive_time().expect("option"), seconds(40));
+        assert_eq!(socket.tcp_keepalive_interval().expect("option"), seconds(5));
+        let timeout = socket.tcp_user_timeout().expect("option");
+        assert_eq!(timeout, Some(seconds(7)));
+        assert_eq!(socket.tos_v4().expect("option"), 0x28);
+        // The kernel doubles them.
+        assert_eq!(socket.send_buffer_size().expect("option"), 40_000);
+        assert_eq!(socket.recv_buffer_size().expect("option"), 60_000);
+        let local = socket.local_addr().expect("address").as_socket();
+        assert_eq!(local.map(|local| local.ip()), Some(source.ip()));
+    }
+
+    #[test]
+    fn keepalive_that_is_switched_off_stays_off_whatever_its_times_are() {
+        let options = StreamOptions {
+            keepalive: Some(false),
+            keepalive_count: Some(3),
+            ..StreamOptions::default()
+        };
+        let (stream, _listener) = connect(None, &options);
+        assert!(!stream.socket.keepalive().expect("option"));
+        assert_eq!(stream.socket.tcp_keepalive_retries().expect("option"), 3);
+    }
+}

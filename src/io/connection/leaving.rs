@@ -101,7 +101,7 @@ impl Connection {
         Outcome::Gone
     }
 
-    pub(super) fn begin_closing(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+    pub(super) fn begin_closing(&mut self, around: &Surroundings<'_>) -> Outcome {
         let Some(live) = &mut self.live else {
             return self.give_up();
         };
@@ -112,7 +112,7 @@ impl Connection {
         self.drive_closing(around)
     }
 
-    pub(super) fn drive_closing(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+    pub(super) fn drive_closing(&mut self, around: &Surroundings<'_>) -> Outcome {
         let Some(live) = &mut self.live else {
             return self.give_up();
         };

@@ -45,12 +45,13 @@ impl FairQueue {
     /// that frame is taken.
     #[inline]
     pub(crate) fn select(&mut self, pipes: &mut Pipes) -> Option<PipeKey> {
-        loop {
-            match self.next(pipes)? {
-                (key, Item::Frame) => return Some(key),
-                (_, Item::Special(_)) => {}
+        while let Some(key) = self.rotation.current() {
+            if self.mid_message || pipes.has_frame(key) {
+                return Some(key);
             }
+            self.rotation.set_current_aside();
         }
+        None
     }
 
     /// As [`FairQueue::select`], but hands out the markers, which are thereby taken.

@@ -17,7 +17,6 @@ fn set(router: &mut Bench<Router>, option: PatternOption) {
 
 fn named(id: &[u8]) -> Origin {
     Origin {
-        locally_initiated: true,
         connect_routing_id: Some(id.into()),
         ..Origin::default()
     }

@@ -1,0 +1,146 @@
+#!/usr/bin/python3
+"""Two processes, each with its own library, and peers made of bytes.
+
+    run.py --ours DIR            every scenario of peer.c: binder stock and connecter ours, binder ours and
+                                 connecter stock, both ours, each over tcp and ipc; then raw.py on ours
+    run.py                       stock with stock: shows that the scenarios are right
+    run.py --only PUB-SUB.flood  scenarios whose name contains this text (may be repeated; "raw" names raw.py)
+    run.py --together N          pairs at the same time (default 2)
+"""
+
+import argparse
+import concurrent.futures
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+
+from run import Library  # noqa: E402
+
+# Seconds for one pair; the longest needs about one on an idle machine.
+PAIR_LIMIT = 60
+RAW_LIMIT = 300
+STOCK = "libzmq.so.5"
+
+
+def compile_peer(build):
+    path = os.path.join(build, "peer")
+    include = os.path.join(HERE, "..", "..", "include")
+    subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-I" + include,
+                    "-o", path, *(os.path.join(HERE, name) for name in ("peer.c", "special.c", "link.c")),
+                    "-lzmq"], check=True)
+    return path
+
+
+def start(peer, role, scenario, endpoint, library, folder, control):
+    """A peer with its end of the control channel."""
+    command = [peer, role, scenario, endpoint, str(control.fileno())]
+    process = subprocess.Popen(command, env=library.environment(), cwd=folder, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=[control.fileno()],
+                               start_new_session=True)
+    control.close()
+    return process
+
+
+def run_pair(job):
+    """One scenario between two processes; returns (what went wrong or None, messages received)."""
+    peer, scenario, transport, binder, connecter, build = job
+    folder = tempfile.mkdtemp(dir=build)
+    endpoint = "tcp://127.0.0.1:*" if transport == "tcp" else f"ipc://{folder}/socket"
+    ends = socket.socketpair()
+    processes = [start(peer, role, scenario, endpoint, library, folder, end)
+                 for role, library, end in zip(("binder", "connecter"), (binder, connecter), ends)]
+    finish = time.monotonic() + PAIR_LIMIT
+    wrong, received = [], 0
+    for process, role, library in zip(processes, ("binder", "connecter"), (binder, connecter)):
+        try:
+            output, _ = process.communicate(timeout=max(0.1, finish - time.monotonic()))
+            code = process.returncode
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+            code = None
+        text = output.decode("utf-8", "replace").strip()
+        counts = re.search(r"received (\d+)$", text)
+        if code != 0 or not counts:
+            what = "killed" if code is None else f"exit {code}"
+            wrong.append(f"{role} on {library.name}: {what} {text[-300:]}")
+        else:
+            received += int(counts.group(1))
+    shutil.rmtree(folder, ignore_errors=True)
+    return "; ".join(wrong) or None, received
+
+
+def run_pairs(peer, stock, ours, build, wanted, together):
+    """Every scenario in every pairing; returns the number of failures."""
+    names = subprocess.run([peer, "list"], check=True, stdout=subprocess.PIPE, text=True,
+                           env=stock.environment()).stdout.split()
+    names = [name for name in names if not wanted or any(text in name for text in wanted)]
+    pairs = [(stock, ours), (ours, stock), (ours, ours)] if ours else [(stock, stock)]
+    jobs = [(peer, name, transport, binder, connecter, build) for binder, connecter in pairs
+            for transport in ("tcp", "ipc") for name in names]
+    failures = {pair: 0 for pair in pairs}
+    messages = {pair: 0 for pair in pairs}
+    with concurrent.futures.ThreadPoolExecutor(together) as pool:
+        for job, (wrong, received) in zip(jobs, pool.map(run_pair, jobs)):
+            pair = job[3], job[4]
+            messages[pair] += received
+            if wrong:
+                failures[pair] += 1
+                print(f"  {job[1]} over {job[2]}, binder {pair[0].name}, connecter {pair[1].name}: {wrong}", flush=True)
+    each = len(names) * 2
+    for pair, failed in failures.items():
+        print(f"binder {pair[0].name}, connecter {pair[1].name}: {each - failed} of {each} scenarios passed, "
+              f"{messages[pair]} messages checked")
+    return sum(failures.values())
+
+
+def run_raw(library):
+    """raw.py in its own process, with the library in it."""
+    where = os.path.join(library.directory, STOCK) if library.directory else STOCK
+    command = ["/usr/bin/python3", os.path.join(HERE, "raw.py"), "--library", where]
+    if not library.directory:
+        command.append("--stock")
+    try:
+        return subprocess.run(command, env=library.environment(), timeout=RAW_LIMIT, check=False).returncode != 0
+    except subprocess.TimeoutExpired:
+        print(f"raw peers: not done after {RAW_LIMIT} s")
+        return True
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ours", metavar="DIR")
+    parser.add_argument("--only", action="append", metavar="TEXT")
+    parser.add_argument("--together", type=int, default=2, metavar="N")
+    arguments = parser.parse_args()
+    stock = Library("stock")
+    ours = Library("ours", arguments.ours) if arguments.ours else None
+    build = tempfile.mkdtemp(prefix="interop-")
+    began = time.monotonic()
+    failures = 0
+    try:
+        if arguments.only != ["raw"]:
+            peer = compile_peer(build)
+            stock.check(peer)
+            if ours:
+                ours.check(peer)
+            failures += run_pairs(peer, stock, ours, build, arguments.only, arguments.together)
+        if not arguments.only or "raw" in arguments.only:
+            failures += run_raw(ours or stock)
+    finally:
+        shutil.rmtree(build, ignore_errors=True)
+    print(f"interop: {failures} failures, {time.monotonic() - began:.0f} s")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
