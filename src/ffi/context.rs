@@ -28,7 +28,12 @@ pub unsafe extern "C" fn zmq_ctx_term(context: *mut c_void) -> c_int {
 pub unsafe extern "C" fn zmq_ctx_shutdown(context: *mut c_void) -> c_int {
     guard::done(|| {
         // SAFETY: C passes NULL or a handle that it was given.
-        unsafe { of_handle(context) }?.shutdown();
+        match unsafe { of_handle(context) } {
+            Ok(context) => context.shutdown(),
+            // The parent's goes on.
+            Err(Error::Interrupted) => {}
+            Err(error) => return Err(error),
+        }
         Ok(())
     })
 }

@@ -100,12 +100,9 @@ impl<T: Tenant> Pool<T> {
             cells: Lock::new(VecDeque::new()),
         }));
         // A thread that lost the race leaks a list, once.
-        let _ = self.free.compare_exchange(
-            of_ancestor,
-            fresh,
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
+        let _ = self
+            .free
+            .compare_exchange(of_ancestor, fresh, Ordering::AcqRel, Ordering::Acquire);
         self.free()
     }
 }
