@@ -40,6 +40,10 @@ pub(crate) struct Pool<T: Tenant> {
     free: AtomicPtr<FreeCells<T>>,
 }
 
+/// Cells that wait before they are used again: a call that comes late, or a second close, then finds no
+/// tenant instead of another's.
+const RESTING: usize = 64;
+
 /// The cells without a tenant. Never freed.
 #[derive(Debug)]
 struct FreeCells<T: Tenant> {
@@ -56,8 +60,14 @@ impl<T: Tenant> Pool<T> {
 
     /// Moves a tenant in; the handle for C.
     pub(crate) fn insert(&self, tenant: T) -> &'static Cell<T> {
-        let free = self.free().cells.lock().pop_front();
-        let cell = free.unwrap_or_else(|| {
+        let mut free = self.free().cells.lock();
+        let rested = if free.len() > RESTING {
+            free.pop_front()
+        } else {
+            None
+        };
+        drop(free);
+        let cell = rested.unwrap_or_else(|| {
             Box::leak(Box::new(Cell {
                 magic: AtomicU32::new(0),
                 generation: AtomicU32::new(0),

@@ -31,6 +31,23 @@ fn check(bound: usize, model: impl Fn() + Sync + Send + 'static) {
     builder.check(model);
 }
 
+/// Runs two sides in a thread each. Neither runs in the main thread: loom remembers only the last access to
+/// each object, and from there finds more orders this way.
+fn race<A: 'static, B: 'static>(
+    first: impl FnOnce() -> A + 'static,
+    second: impl FnOnce() -> B + 'static,
+) -> (A, B) {
+    let first = thread::spawn(first);
+    let second = thread::spawn(second);
+    (first.join().unwrap(), second.join().unwrap())
+}
+
+/// The same object for two threads.
+fn shared<T>(value: T) -> (Shared<T>, Shared<T>) {
+    let one = Shared::new(value);
+    (Shared::clone(&one), one)
+}
+
 fn numbers(letters: impl Iterator<Item = Letter>) -> Vec<u32> {
     letters.map(Letter::open).collect()
 }
@@ -40,19 +57,19 @@ fn numbers(letters: impl Iterator<Item = Letter>) -> Vec<u32> {
 fn loom_push_and_drain() {
     check(3, || {
         let queue = Shared::new(CommandQueue::new());
-        let one = {
-            let queue = Shared::clone(&queue);
-            thread::spawn(move || {
-                assert!(queue.push(Letter::new(1)).is_ok());
-                assert!(queue.push(Letter::new(2)).is_ok());
-            })
-        };
-        let other = {
-            let queue = Shared::clone(&queue);
-            thread::spawn(move || assert!(queue.push(Letter::new(11)).is_ok()))
-        };
-        let mut taken = numbers(queue.drain());
-        one.join().unwrap();
+        let (one, other, same) = (
+            Shared::clone(&queue),
+            Shared::clone(&queue),
+            Shared::clone(&queue),
+        );
+        let other = thread::spawn(move || assert!(other.push(Letter::new(11)).is_ok()));
+        let ((), mut taken) = race(
+            move || {
+                assert!(one.push(Letter::new(1)).is_ok());
+                assert!(one.push(Letter::new(2)).is_ok());
+            },
+            move || numbers(same.drain()),
+        );
         other.join().unwrap();
         taken.extend(numbers(queue.drain()));
         let first: Vec<_> = taken.iter().copied().filter(|n| *n < 10).collect();
@@ -76,12 +93,17 @@ fn loom_push_and_close() {
                 })
             })
             .collect();
-        let drained = numbers(queue.drain());
-        let mut seen = numbers(queue.close());
-        seen.extend(drained);
-        for sender in senders {
-            seen.extend(sender.join().unwrap());
-        }
+        let same = Shared::clone(&queue);
+        let closer = thread::spawn(move || {
+            let mut seen = numbers(same.drain());
+            seen.extend(numbers(same.close()));
+            seen
+        });
+        let mut seen: Vec<_> = senders
+            .into_iter()
+            .filter_map(|sender| sender.join().unwrap())
+            .collect();
+        seen.extend(closer.join().unwrap());
         assert!(numbers(queue.drain()).is_empty(), "a closed queue is empty");
         seen.sort_unstable();
         assert_eq!(seen, [0, 1]);
@@ -116,22 +138,22 @@ fn waiter() -> Arc<Waiter> {
 #[test]
 fn loom_wait_and_wake() {
     check(3, || {
-        let mailbox = Shared::new(Mailbox::new());
-        let sender = {
-            let mailbox = Shared::clone(&mailbox);
-            thread::spawn(move || {
+        let (mailbox, own) = shared(Mailbox::new());
+        let ((), taken) = race(
+            move || {
                 mailbox.push(1).unwrap();
                 mailbox.push(2).unwrap();
-            })
-        };
-        let waiter = waiter();
-        let mut taken = Vec::new();
-        wait_until(&mailbox, &waiter, || {
-            taken.extend(mailbox.drain());
-            taken.len() == 2
-        });
+            },
+            move || {
+                let mut taken = Vec::new();
+                wait_until(&own, &waiter(), || {
+                    taken.extend(own.drain());
+                    taken.len() == 2
+                });
+                taken
+            },
+        );
         assert_eq!(taken, [1, 2]);
-        sender.join().unwrap();
     });
 }
 
@@ -142,25 +164,24 @@ fn loom_all_sleepers_wake() {
     check(2, || {
         let mailbox = Shared::new(Mailbox::new());
         let core = Shared::new(Mutex::new(Vec::new()));
-        let sleepers: Vec<_> = [1, 2]
-            .into_iter()
-            .map(|mine| {
-                let mailbox = Shared::clone(&mailbox);
-                let core = Shared::clone(&core);
-                thread::spawn(move || {
-                    wait_until(&mailbox, &waiter(), || {
-                        let mut core = core.lock();
-                        core.extend(mailbox.drain());
-                        core.contains(&mine)
-                    });
-                })
-            })
-            .collect();
-        mailbox.push(1).unwrap();
-        mailbox.push(2).unwrap();
-        for sleeper in sleepers {
-            sleeper.join().unwrap();
-        }
+        let same = Shared::clone(&mailbox);
+        let sender = thread::spawn(move || {
+            same.push(1).unwrap();
+            same.push(2).unwrap();
+        });
+        let sleeper = |mine| {
+            let mailbox = Shared::clone(&mailbox);
+            let core = Shared::clone(&core);
+            move || {
+                wait_until(&mailbox, &waiter(), || {
+                    let mut core = core.lock();
+                    core.extend(mailbox.drain());
+                    core.contains(&mine)
+                });
+            }
+        };
+        race(sleeper(1), sleeper(2));
+        sender.join().unwrap();
     });
 }
 
@@ -168,13 +189,11 @@ fn loom_all_sleepers_wake() {
 #[test]
 fn loom_stop_wakes() {
     check(3, || {
-        let mailbox = Shared::new(Mailbox::<u32>::new());
-        let stopper = {
-            let mailbox = Shared::clone(&mailbox);
-            thread::spawn(move || mailbox.stop())
-        };
-        wait_until(&mailbox, &waiter(), || mailbox.is_stopped());
-        stopper.join().unwrap();
+        let (mailbox, own) = shared(Mailbox::<u32>::new());
+        race(
+            move || mailbox.stop(),
+            move || wait_until(&own, &waiter(), || own.is_stopped()),
+        );
     });
 }
 
@@ -182,20 +201,19 @@ fn loom_stop_wakes() {
 #[test]
 fn loom_stop_is_ordered() {
     check(3, || {
-        let mailbox = Shared::new(Mailbox::<u32>::new());
-        let before = Shared::new(UnsafeCell::new(0));
-        let stopper = {
-            let mailbox = Shared::clone(&mailbox);
-            let before = Shared::clone(&before);
-            thread::spawn(move || {
+        let (mailbox, own) = shared(Mailbox::<u32>::new());
+        let (before, seen) = shared(UnsafeCell::new(0));
+        race(
+            move || {
                 before.with_mut(|_| ());
                 mailbox.stop();
-            })
-        };
-        if mailbox.is_stopped() {
-            before.with(|_| ());
-        }
-        stopper.join().unwrap();
+            },
+            move || {
+                if own.is_stopped() {
+                    seen.with(|_| ());
+                }
+            },
+        );
     });
 }
 
@@ -205,22 +223,22 @@ fn loom_stop_is_ordered() {
 fn loom_clear_loses_no_wake() {
     check(3, || {
         let waiter = waiter();
-        let work = Shared::new(AtomicUsize::new(0));
-        let other = {
-            let waiter = Arc::clone(&waiter);
-            let work = Shared::clone(&work);
-            thread::spawn(move || {
+        let own = Arc::clone(&waiter);
+        let (work, seen) = shared(AtomicUsize::new(0));
+        race(
+            move || {
                 for _ in 0..3 {
                     work.fetch_add(1, Ordering::Relaxed);
                     waiter.wake();
                 }
-            })
-        };
-        while work.load(Ordering::Relaxed) < 3 {
-            waiter.wait(None).unwrap();
-            waiter.clear();
-        }
-        other.join().unwrap();
+            },
+            move || {
+                while seen.load(Ordering::Relaxed) < 3 {
+                    own.wait(None).unwrap();
+                    own.clear();
+                }
+            },
+        );
     });
 }
 
@@ -229,26 +247,27 @@ fn loom_clear_loses_no_wake() {
 #[test]
 fn loom_exported_descriptor_is_raised() {
     check(3, || {
-        let mailbox = Shared::new(Mailbox::new());
-        let sender = {
-            let mailbox = Shared::clone(&mailbox);
-            thread::spawn(move || {
+        let (mailbox, own) = shared(Mailbox::new());
+        let ((), taken) = race(
+            move || {
                 mailbox.push(1).unwrap();
                 mailbox.push(2).unwrap();
-            })
-        };
-        mailbox.export().unwrap();
-        if mailbox.has_mail() {
-            mailbox.signal_exported();
-        }
-        let descriptor = mailbox.exported_waiter().unwrap();
-        let mut taken = Vec::new();
-        while taken.len() < 2 {
-            descriptor.wait(None).unwrap();
-            mailbox.clear_exported();
-            taken.extend(mailbox.drain());
-        }
+            },
+            move || {
+                own.export().unwrap();
+                if own.has_mail() {
+                    own.signal_exported();
+                }
+                let descriptor = own.exported_waiter().unwrap();
+                let mut taken = Vec::new();
+                while taken.len() < 2 {
+                    descriptor.wait(None).unwrap();
+                    own.clear_exported();
+                    taken.extend(own.drain());
+                }
+                taken
+            },
+        );
         assert_eq!(taken, [1, 2]);
-        sender.join().unwrap();
     });
 }

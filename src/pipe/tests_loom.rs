@@ -84,22 +84,34 @@ fn read(end: &mut PipeEnd, owner: &Owner) -> Option<u8> {
     }
 }
 
+/// Runs two sides in a thread each. Neither runs in the main thread: loom remembers only the last access to
+/// each object, and from there finds more orders this way.
+fn race(first: impl FnOnce() + 'static, second: impl FnOnce() + 'static) {
+    let first = thread::spawn(first);
+    let second = thread::spawn(second);
+    first.join().unwrap();
+    second.join().unwrap();
+}
+
 /// Either the writer sees a report before it sleeps, or the report wakes it.
 #[test]
 fn loom_full_writer_is_woken() {
     check(|| {
         let (mut writer, mut reader) = limited(1, None);
         let (writing, reading) = (Owner::of(&writer), Owner::of(&reader));
-        let other = thread::spawn(move || {
-            for body in 1..=2 {
-                write(&mut writer, &writing, body);
-            }
-            writer
-        });
-        for body in 1..=2 {
-            assert_eq!(read(&mut reader, &reading), Some(body));
-        }
-        drop(other.join().unwrap());
+        race(
+            move || {
+                for body in 1..=2 {
+                    write(&mut writer, &writing, body);
+                }
+                writer.finish();
+            },
+            move || {
+                for body in 1..=2 {
+                    assert_eq!(read(&mut reader, &reading), Some(body));
+                }
+            },
+        );
     });
 }
 
@@ -109,20 +121,22 @@ fn loom_finish_comes_after_the_last_message() {
     check(|| {
         let (mut writer, mut reader) = limited(0, None);
         let reading = Owner::of(&reader);
-        let other = thread::spawn(move || {
-            let mut frame = Outgoing::from_bytes(b"1", false, false);
-            writer.write(&mut frame, false).unwrap();
-            writer.finish();
-            writer
-        });
-        // Looked at without being woken, for another reason.
-        for _ in 0..2 {
-            reader.head();
-            assert!(!reader.is_exhausted(), "the message is still there");
-        }
-        assert_eq!(read(&mut reader, &reading), Some(b'1'));
-        assert_eq!(read(&mut reader, &reading), None);
-        drop(other.join().unwrap());
+        race(
+            move || {
+                let mut frame = Outgoing::from_bytes(b"1", false, false);
+                writer.write(&mut frame, false).unwrap();
+                writer.finish();
+            },
+            move || {
+                // Looked at without being woken, for another reason.
+                for _ in 0..2 {
+                    reader.head();
+                    assert!(!reader.is_exhausted(), "the message is still there");
+                }
+                assert_eq!(read(&mut reader, &reading), Some(b'1'));
+                assert_eq!(read(&mut reader, &reading), None);
+            },
+        );
     });
 }
 
@@ -140,15 +154,15 @@ fn loom_newest_message_wakes() {
         };
         let (mut writer, mut reader) = pipe(limits, limits, conflate);
         let reading = Owner::of(&reader);
-        let other = thread::spawn(move || {
-            for body in [b"1", b"2"] {
-                writer
-                    .write(&mut Outgoing::from_bytes(body, false, false), false)
-                    .unwrap();
-            }
-            writer
-        });
-        while read(&mut reader, &reading) != Some(b'2') {}
-        drop(other.join().unwrap());
+        race(
+            move || {
+                for body in [b"1", b"2"] {
+                    let mut frame = Outgoing::from_bytes(body, false, false);
+                    writer.write(&mut frame, false).unwrap();
+                }
+                writer.finish();
+            },
+            move || while read(&mut reader, &reading) != Some(b'2') {},
+        );
     });
 }

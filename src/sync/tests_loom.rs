@@ -88,39 +88,39 @@ impl Guarded {
     }
 }
 
-/// Two threads besides the main one take the lock: each of them gets it, alone.
-#[test]
-fn loom_lock_excludes_and_wakes() {
+/// Runs each turn in a thread of its own, none in the main thread: loom remembers only the last access to
+/// each object, and from there finds more orders this way.
+fn race(turns: Vec<fn(&Guarded)>) {
     let mut model = Builder::new();
     model.preemption_bound = Some(3);
-    model.check(|| {
+    model.check(move || {
         let guarded = Guarded::new();
-        let threads: Vec<_> = (0..2)
-            .map(|_| {
-                let guarded = Arc::clone(&guarded);
-                thread::spawn(move || guarded.add())
-            })
-            .collect();
-        guarded.add();
+        let start = |turn: &fn(&Guarded)| {
+            let (guarded, turn) = (Arc::clone(&guarded), *turn);
+            thread::spawn(move || turn(&guarded))
+        };
+        let threads: Vec<_> = turns.iter().map(start).collect();
         for thread in threads {
             thread.join().unwrap();
         }
+        guarded.add();
     });
+}
+
+/// Each of three threads gets the lock, alone.
+#[test]
+fn loom_lock_excludes_and_wakes() {
+    race(vec![Guarded::add, Guarded::add, Guarded::add]);
 }
 
 /// A thread that only tries, beside one that waits.
 #[test]
 fn loom_lock_is_tried() {
-    loom::model(|| {
-        let guarded = Guarded::new();
-        let other = {
-            let guarded = Arc::clone(&guarded);
-            thread::spawn(move || guarded.add())
-        };
+    let tries = |guarded: &Guarded| {
         if guarded.lock.try_acquire() {
             guarded.add_and_release();
         }
         guarded.add();
-        other.join().unwrap();
-    });
+    };
+    race(vec![Guarded::add, tries]);
 }
