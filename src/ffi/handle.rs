@@ -42,7 +42,7 @@ pub(crate) struct Pool<T: Tenant> {
 
 /// Cells that wait before they are used again: a call that comes late, or a second close, then finds no
 /// tenant instead of another's.
-const RESTING: usize = 64;
+const RESTING: usize = 1000;
 
 /// The cells without a tenant. Never freed.
 #[derive(Debug)]
