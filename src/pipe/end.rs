@@ -588,7 +588,7 @@ impl PipeEnd {
         self.exhausted = true;
         self.reading_stopped = true;
         self.inbound().reader_gone.store(true, Ordering::Release);
-        self.reader.drain_storages();
+        self.reader.discard();
         if let Some(slot) = &self.inbound().slot {
             let unread = slot.newest.lock().take();
             drop(unread);

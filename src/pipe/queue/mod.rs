@@ -72,8 +72,8 @@ pub(crate) fn queue() -> (Writer, Reader) {
     queue_with_chunks(CHUNK_SIZES)
 }
 
-/// As [`queue`], with chunks of these sizes: not empty, each at least [`chunk::MINIMUM`].
-pub(crate) fn queue_with_chunks(sizes: &'static [usize]) -> (Writer, Reader) {
+/// As [`queue`], with chunks of these sizes: not empty, each at least `chunk::MINIMUM`.
+fn queue_with_chunks(sizes: &'static [usize]) -> (Writer, Reader) {
     let shared = Arc::new(Shared::new(sizes));
     let writer = Writer::new(Arc::clone(&shared), sizes);
     (writer, Reader::new(shared))
