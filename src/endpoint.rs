@@ -92,7 +92,7 @@ impl Endpoint {
     /// Parses the text that a caller gave.
     ///
     /// Errors, in this order: `Invalid` for a text that is not of the form `scheme://address`;
-    /// `ProtocolNotSupported` for an unknown scheme; then those of the transport: `Invalid` for its syntax,
+    /// `ProtocolNotSupported` for an unknown scheme, `IncompatibleProtocol` for udp; then those of the transport: `Invalid` for its syntax,
     /// `NameTooLong` for an ipc path, `NoDevice` for a bind host that cannot be one; `NoMemory`.
     pub(crate) fn parse(text: &[u8], purpose: Use) -> Result<Self> {
         let (scheme, address) = split(text)?;
@@ -107,7 +107,7 @@ impl Endpoint {
     }
 
     /// The checks of zmq_unbind and zmq_disconnect, whose key is the text: `Invalid` for a malformed one,
-    /// `ProtocolNotSupported` for an unknown scheme; the address may be anything.
+    /// `ProtocolNotSupported` for an unknown scheme, `IncompatibleProtocol` for udp; the address may be anything.
     pub(crate) fn check(text: &[u8]) -> Result<()> {
         split(text).map(|_| ())
     }
@@ -133,6 +133,8 @@ fn split(text: &[u8]) -> Result<(Scheme, &[u8])> {
         b"inproc" => Scheme::Inproc,
         b"ipc" => Scheme::Ipc,
         b"tcp" => Scheme::Tcp,
+        // No type that exists so far takes it.
+        b"udp" => return Err(Error::IncompatibleProtocol),
         _ => return Err(Error::ProtocolNotSupported),
     };
     Ok((scheme, address))

@@ -19,7 +19,7 @@ fn tcp(text: &str, purpose: Use) -> TcpAddress {
 
 #[test]
 fn syntax_comes_before_the_scheme() {
-    let rows: [(&[u8], Error); 24] = [
+    let rows: [(&[u8], Error); 25] = [
         (b"", Error::Invalid),
         (b"tcp", Error::Invalid),
         (b"tcp:", Error::Invalid),
@@ -35,8 +35,8 @@ fn syntax_comes_before_the_scheme() {
         (b"TCP://127.0.0.1:5", Error::ProtocolNotSupported),
         (b"tcp ://127.0.0.1:5", Error::ProtocolNotSupported),
         (b"\xff://127.0.0.1:5", Error::ProtocolNotSupported),
-        // Not there yet; the reference refuses udp by the type.
-        (b"udp://127.0.0.1:5", Error::ProtocolNotSupported),
+        (b"udp://127.0.0.1:5", Error::IncompatibleProtocol),
+        (b"udp://", Error::Invalid),
         (b"ws://127.0.0.1:5", Error::ProtocolNotSupported),
         (b"wss://127.0.0.1:5", Error::ProtocolNotSupported),
         (b"tipc://{1,2,3}", Error::ProtocolNotSupported),
