@@ -82,7 +82,7 @@ fi
 step "release build" 900 cargo build --quiet --release --lib
 rm -rf "$library"
 step "layout" 60 sh capi-tests/layout.sh "$library" release
-export ZEROXIDE_LIB="$library/libzmq.so.5"
+export ZEROXIDE_LIB="$library"
 crate_tests
 loom_tests
 if ! need_stock || ! need_python_zmq; then

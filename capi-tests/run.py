@@ -3,12 +3,11 @@
 
 Each program in transcripts/ is compiled once and run on the stock library and on ours; the lines it
 prints are compared. A difference is accepted only if differences.tsv lists it, and a row there that
-does not differ (any more) is a failure. Then the programs in interop/ run as pairs of processes, each
-process with its own library.
+does not differ (any more) is a failure.
 
     run.py                   stock against stock: shows that the transcripts are deterministic
     run.py --ours DIR        stock against the libzmq.so.5 in DIR
-    run.py --only messages   just that program (may be repeated; "interop" names the pairs)
+    run.py --only messages   just that program (may be repeated)
     run.py --show messages   prints the transcript of the first library and ends
     run.py --suggest FILE    writes the unexpected differences as rows of differences.tsv
 """
@@ -31,10 +30,7 @@ PENDING = "pending"
 ABSENT = "(absent)"
 # Seconds for one program; the longest needs about five on an idle machine.
 PROGRAM_LIMIT = 90
-# Seconds for one pair of peers.
-PAIR_LIMIT = 40
 TOGETHER = 2
-TRANSPORTS = ("tcp", "ipc")
 
 
 class Library:
@@ -65,7 +61,7 @@ class Library:
 
 
 def compile_all(build):
-    """Compiles every program once; returns {name: path} of the transcripts, and the peer."""
+    """Compiles every program once; returns {name: path}."""
     include = os.path.join(os.path.dirname(HERE), "include")
     flags = ["-std=c99", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror",
              "-Wno-deprecated-declarations"]
@@ -76,9 +72,6 @@ def compile_all(build):
     sources = {name[:-2]: [os.path.join(folder, name), shared]
                for name in sorted(os.listdir(folder))
                if name.endswith(".c") and name != "transcript.c"}
-    peer = os.path.join(HERE, "interop", "peer.c")
-    if os.path.exists(peer):
-        sources["peer"] = [peer]
 
     def compile_one(name):
         path = os.path.join(build, name)
@@ -86,8 +79,7 @@ def compile_all(build):
         return path
 
     with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
-        paths = dict(zip(sources, pool.map(compile_one, sources)))
-    return paths, paths.pop("peer", None)
+        return dict(zip(sources, pool.map(compile_one, sources)))
 
 
 def run_limited(command, limit, env, folder):
@@ -254,46 +246,6 @@ def run_transcripts(programs, libraries, differences, build):
     return total, suggested
 
 
-def run_pair(job):
-    """One scenario between two processes; returns what went wrong, or None."""
-    peer, scenario, transport, binder, connecter, build = job
-    folder = tempfile.mkdtemp(dir=build)
-    # Both peers learn the endpoint from a file: a tcp port is known only after the bind.
-    endpoint = f"{transport}:{os.path.join(folder, 'endpoint')}"
-    sides = (("binder", binder), ("connecter", connecter))
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        running = [pool.submit(run_limited, [peer, role, scenario, endpoint], PAIR_LIMIT,
-                               library.environment(), folder) for role, library in sides]
-        results = [future.result() for future in running]
-    shutil.rmtree(folder, ignore_errors=True)
-    wrong = []
-    for (role, library), (output, code) in zip(sides, results):
-        if code != 0:
-            what = "killed" if code is None else f"exit {code}"
-            wrong.append(f"{role} on {library.name}: {what} {output.strip()[-300:]}")
-    return "; ".join(wrong) or None
-
-
-def run_interop(peer, stock, ours, build):
-    """Every scenario in every pairing; returns the number of failures."""
-    names = subprocess.run([peer, "list"], check=True, stdout=subprocess.PIPE, text=True,
-                           env=stock.environment()).stdout.split()
-    pairs = [(stock, ours), (ours, stock), (ours, ours)] if ours.directory else [(stock, stock)]
-    jobs = [(peer, name, transport, binder, connecter, build) for binder, connecter in pairs
-            for transport in TRANSPORTS for name in names]
-    failures = {pair: 0 for pair in pairs}
-    with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
-        for job, wrong in zip(jobs, pool.map(run_pair, jobs)):
-            if wrong:
-                failures[job[3], job[4]] += 1
-                print(f"  interop {job[1]} over {job[2]}: {wrong}", flush=True)
-    each = len(names) * len(TRANSPORTS)
-    for (binder, connecter), failed in failures.items():
-        print(f"interop, binder {binder.name}, connecter {connecter.name}: "
-              f"{each - failed} of {each} passed")
-    return sum(failures.values())
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -306,14 +258,14 @@ def main():
     ours = Library("ours", arguments.ours) if arguments.ours else Library("stock again")
     build = tempfile.mkdtemp(prefix="capi-tests-")
     try:
-        programs, peer = compile_all(build)
+        programs = compile_all(build)
         for library in (stock, ours):
             library.check(next(iter(programs.values())))
         if arguments.show:
             print(run_transcript((programs[arguments.show], ours, build))[2], end="")
             return 0
         wanted = arguments.only
-        unknown = set(wanted or ()) - set(programs) - {"interop"}
+        unknown = set(wanted or ()) - set(programs)
         if unknown:
             sys.exit(f"no such program: {', '.join(sorted(unknown))}")
         if wanted:
@@ -328,8 +280,6 @@ def main():
                 with open(arguments.suggest, "w", encoding="utf-8") as file:
                     for row in suggested:
                         file.write("\t".join((*row, "design-choice", "?")) + "\n")
-        if peer and (not wanted or "interop" in wanted):
-            bad += run_interop(peer, stock, ours, build)
         print("no unexpected difference" if bad == 0 else f"{bad} UNEXPECTED")
         return 1 if bad else 0
     finally:

@@ -174,6 +174,8 @@ void link_open (struct link *link, const char *where)
 
 void link_close (struct link *link)
 {
+    /* Events for a monitor that is gone would block libzmq's threads. */
+    CHECK (zmq_socket_monitor (link->socket, NULL, 0) == 0);
     CHECK (zmq_close (link->monitor) == 0);
     CHECK (zmq_close (link->socket) == 0);
     CHECK (zmq_ctx_term (link->context) == 0);

@@ -1,6 +1,6 @@
 /* One side of a conversation between two libraries: peer binder|connecter SCENARIO ENDPOINT DESCRIPTOR; the
    last is a socket to the other side, beside the libraries. `peer list` prints the scenarios. A scenario is TYPE-TYPE.NAME
-   (binder's type first) or a name of peer_special.c. Prints what went wrong, or the counts of messages. */
+   (binder's type first) or a name of special.c. Prints what went wrong, or the counts of messages. */
 #include "link.h"
 
 #include <errno.h>
@@ -276,9 +276,10 @@ static void late (struct link *link)
     events_of (link->socket);
     for (unsigned seed = 0; seed < gap_messages (link); seed++)
         transmit_small (link, seed);
+    CHECK (zmq_socket_monitor (link->socket, NULL, 0) == 0);
+    CHECK (zmq_close (link->monitor) == 0);
     CHECK (zmq_close (link->socket) == 0);
     say ('c');
-    CHECK (zmq_close (link->monitor) == 0);
     CHECK (zmq_ctx_term (link->context) == 0);
     link->context = NULL;
 }

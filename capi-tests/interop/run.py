@@ -21,35 +21,14 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+
+from run import Library  # noqa: E402
+
 # Seconds for one pair; the longest needs about one on an idle machine.
 PAIR_LIMIT = 60
 RAW_LIMIT = 300
 STOCK = "libzmq.so.5"
-
-
-class Library:
-    """The stock library, or the one in a directory."""
-
-    def __init__(self, name, directory=None):
-        self.name = name
-        self.directory = os.path.abspath(directory) if directory else None
-
-    def environment(self):
-        env = {key: value for key, value in os.environ.items() if key != "LD_LIBRARY_PATH"}
-        if self.directory:
-            env["LD_LIBRARY_PATH"] = self.directory
-        return env
-
-    def check(self, program):
-        """Fails unless the loader really takes the library from where it should."""
-        out = subprocess.run(["ldd", program], env=self.environment(), check=True,
-                             stdout=subprocess.PIPE, text=True).stdout
-        found = re.search(r"libzmq\.so\.5 => (\S+)", out)
-        place = found.group(1) if found else "nowhere"
-        good = (os.path.dirname(os.path.abspath(place)) == self.directory if self.directory
-                else place.startswith(("/lib/", "/usr/lib/")))
-        if not good:
-            sys.exit(f"the {self.name} library is loaded from {place}")
 
 
 def compile_peer(build):

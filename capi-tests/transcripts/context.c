@@ -434,7 +434,6 @@ static void fork_child(void)
     connect_to(b, bind_any(a, TCP));
     tx(b, "there");
     say("before", rx(a));
-    /* The child of a stock library hangs if a thread held a lock at the moment of the fork. */
     say("idle", rx_quiet(a));
     fflush(stdout);
     pid_t child = fork();
@@ -442,7 +441,8 @@ static void fork_child(void)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         say("child send", tx_now(a, "x"));
         say("child recv", rx_now(a));
-        say("child close", rc(zmq_close(a)));
+        /* zmq_close is left out: the stock library now and then waits there for a lock that an I/O
+         * thread held at the fork. */
         void *fresh = zmq_ctx_new();
         void *c = zmq_socket(fresh, ZMQ_PAIR);
         void *d = zmq_socket(fresh, ZMQ_PAIR);

@@ -294,6 +294,7 @@ static void order_of_checks(void)
     say("ENOTSUP before EAGAIN", rx_frame(c.push, ZMQ_DONTWAIT));
     zmq_ctx_shutdown(c.ctx);
     say("notice", events(c.push));
+    say("notice too", events(c.pull));
     say("stopped, cannot", rx_frame(c.push, ZMQ_DONTWAIT));
     say("stopped, recv, bad message", rc(zmq_msg_recv(&bad, c.pull, ZMQ_DONTWAIT)));
     say("stopped, DONTWAIT", rx_frame(c.pull, ZMQ_DONTWAIT));

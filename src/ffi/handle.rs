@@ -8,6 +8,7 @@ use std::ffi::c_void;
 
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Lock, LockGuard, MappedLockGuard, Mutex};
+use crate::sys::fork::Stamp;
 
 /// Something that C code holds a handle to.
 pub(crate) trait Tenant: Send + Sized + 'static {
@@ -24,6 +25,8 @@ pub(crate) struct Cell<T: Tenant> {
     magic: AtomicU32,
     /// Counts tenants.
     generation: AtomicU32,
+    /// The process that may wait for the lock.
+    owner: Stamp,
     content: Lock<Option<Box<T>>>,
 }
 
@@ -34,24 +37,41 @@ pub(crate) type Entered<T> = MappedLockGuard<'static, Box<T>>;
 #[derive(Debug)]
 pub(crate) struct Pool<T: Tenant> {
     free: Mutex<VecDeque<&'static Cell<T>>>,
+    /// The process that may wait for the lock.
+    owner: Stamp,
 }
 
 impl<T: Tenant> Pool<T> {
     pub(crate) const fn new() -> Self {
         Self {
             free: Mutex::new(VecDeque::new()),
+            owner: Stamp::unset(),
         }
+    }
+
+    /// The unused cells. `None` in a child that was forked while a thread of the parent was in here: nobody
+    /// is left to unlock them, and the child does without.
+    fn free(&self) -> Option<LockGuard<'_, VecDeque<&'static Cell<T>>>> {
+        if !self.owner.is_of_parent() {
+            return Some(self.free.lock());
+        }
+        let free = self.free.try_lock()?;
+        self.owner.renew();
+        Some(free)
     }
 
     /// Moves a tenant in; the handle for C.
     pub(crate) fn insert(&self, tenant: T) -> &'static Cell<T> {
-        let cell = self.free.lock().pop_front().unwrap_or_else(|| {
+        let unused = self.free().and_then(|mut free| free.pop_front());
+        let cell = unused.unwrap_or_else(|| {
             Box::leak(Box::new(Cell {
                 magic: AtomicU32::new(0),
                 generation: AtomicU32::new(0),
+                owner: Stamp::new(),
                 content: Lock::new(None),
             }))
         });
+        cell.owner.renew();
         *cell.content.lock() = Some(Box::new(tenant));
         cell.magic.store(T::MAGIC, Ordering::Release);
         cell
@@ -59,13 +79,21 @@ impl<T: Tenant> Pool<T> {
 
     /// Moves the tenant out; from now on the handle is refused. `None` if somebody was faster.
     pub(crate) fn remove(&self, cell: &'static Cell<T>) -> Option<Box<T>> {
-        let mut content = cell.content.lock();
+        let mut content = cell.lock()?;
         let tenant = content.take()?;
         cell.magic.store(0, Ordering::Release);
         cell.generation.fetch_add(1, Ordering::Relaxed);
         drop(content);
-        self.free.lock().push_back(cell);
+        if let Some(mut free) = self.free() {
+            free.push_back(cell);
+        }
         Some(tenant)
+    }
+
+    /// In a child: refuses the handle from now on, and leaves the tenant alone, which is the parent's. False
+    /// if it was refused before.
+    pub(crate) fn disown(&self, cell: &'static Cell<T>) -> bool {
+        cell.magic.swap(0, Ordering::AcqRel) == T::MAGIC
     }
 }
 
@@ -94,9 +122,27 @@ impl<T: Tenant> Cell<T> {
         std::ptr::from_ref(self).cast_mut().cast()
     }
 
-    /// Locks the tenant; `None` if it has moved out.
+    /// Locks the tenant; `None` if it has moved out, or is the parent's and was locked at the fork.
+    #[inline]
     pub(crate) fn enter(&'static self) -> Option<Entered<T>> {
-        LockGuard::try_map(self.content.lock(), Option::as_mut).ok()
+        LockGuard::try_map(self.lock()?, Option::as_mut).ok()
+    }
+
+    /// True in a forked child of the process that the tenant belongs to.
+    #[inline]
+    pub(crate) fn is_of_parent(&self) -> bool {
+        self.owner.is_of_parent()
+    }
+
+    #[inline]
+    fn lock(&'static self) -> Option<LockGuard<'static, Option<Box<T>>>> {
+        if !self.is_of_parent() {
+            return Some(self.content.lock());
+        }
+        // What was locked at the fork stays so: its holder exists in the parent only.
+        let content = self.content.try_lock()?;
+        self.owner.renew();
+        Some(content)
     }
 
     /// Which tenant it is; compared after a time without the lock.

@@ -87,12 +87,16 @@ impl<C> Mailbox<C> {
 
     #[cold]
     fn wake_all(&self) {
-        // Held while the descriptors are written to: after `deregister` nobody writes any more.
         let listeners = self.listeners.lock();
-        for waiter in &listeners.waiters {
+        let mut all = listeners.waiters.iter().chain(&listeners.exported);
+        // Nearly always there is one. It is woken without the lock, for which it would only wait again;
+        // if it was deregistered in between it wakes once for nothing.
+        let first = all.next().map(Arc::clone);
+        for waiter in all {
             waiter.wake();
         }
-        if let Some(waiter) = &listeners.exported {
+        drop(listeners);
+        if let Some(waiter) = first {
             waiter.wake();
         }
     }
@@ -129,7 +133,8 @@ impl<C> Mailbox<C> {
         fence(Ordering::SeqCst);
     }
 
-    /// `waiter` is not woken any more; the caller clears it when it is registered nowhere.
+    /// `waiter` is not woken any more, but perhaps once for nothing; the caller clears it when it is
+    /// registered nowhere.
     pub(crate) fn deregister(&self, waiter: &Arc<Waiter>) {
         let mut listeners = self.listeners.lock();
         let found = listeners
@@ -141,12 +146,6 @@ impl<C> Mailbox<C> {
         self.audience.fetch_sub(1, Ordering::Relaxed);
         drop(listeners);
         drop(waiter);
-    }
-
-    /// A thread sleeps on this mailbox: housekeepers leave the work to it.
-    pub(crate) fn has_sleepers(&self) -> bool {
-        let exported = usize::from(self.exported.load(Ordering::Relaxed));
-        self.audience.load(Ordering::Relaxed) > exported
     }
 
     // ---- for the owner: ZMQ_FD ----

@@ -16,6 +16,7 @@
 mod layout;
 mod peer;
 pub(crate) mod release;
+mod spares;
 mod storage;
 
 #[cfg(test)]

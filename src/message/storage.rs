@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use crate::error::{Error, Result};
 
-use super::release;
+use super::{release, spares};
 
 /// A function that takes a user's buffer back: `zmq_free_fn`, called with (data, hint).
 pub(crate) type FreeFn = unsafe extern "C" fn(*mut c_void, *mut c_void);
@@ -64,13 +64,14 @@ pub(super) struct Foreign {
 impl Storage {
     /// `size` bytes of unspecified content. Errors: `NoMemory`.
     pub(crate) fn allocate(size: usize) -> Result<Self> {
-        let layout = block_layout(size).ok_or(Error::NoMemory)?;
-        // SAFETY: the layout has a header in it, so its size is not zero.
-        let memory = unsafe { alloc::alloc(layout) };
-        let owner = NonNull::new(memory.cast::<Header>()).ok_or(Error::NoMemory)?;
+        let (owner, capacity) = match spares::take(size) {
+            // SAFETY: the block is live and ours.
+            Some(spare) => (spare, unsafe { capacity_of(spare.as_ptr()) }),
+            None => (allocate_block(size)?, size),
+        };
         let header = Header {
             references: AtomicUsize::new(1),
-            capacity: size,
+            capacity,
         };
         // SAFETY: the block is large enough and aligned for a header, and new.
         unsafe { owner.write(header) }
@@ -275,7 +276,7 @@ impl Drop for Storage {
             unsafe { release::release(owner.cast()) }
         } else {
             // SAFETY: this was the last reference.
-            unsafe { free_block(owner) }
+            unsafe { spares::put(owner) }
         }
     }
 }
@@ -366,11 +367,26 @@ pub(super) unsafe fn dispose_foreign(block: *mut Foreign) {
     unsafe { (foreign.free)(foreign.data, foreign.hint) }
 }
 
+/// Room for a header and `size` bytes.
+fn allocate_block(size: usize) -> Result<NonNull<Header>> {
+    let layout = block_layout(size).ok_or(Error::NoMemory)?;
+    // SAFETY: the layout has a header in it, so its size is not zero.
+    let memory = unsafe { alloc::alloc(layout) };
+    NonNull::new(memory.cast::<Header>()).ok_or(Error::NoMemory)
+}
+
+/// # Safety
+/// `block` is a live block of the library's own.
+pub(super) unsafe fn capacity_of(block: *mut Header) -> usize {
+    // SAFETY: the block is live.
+    unsafe { (*block).capacity }
+}
+
 /// # Safety
 /// `owner` is a live block of the library's own, and the caller was the last to know it.
-unsafe fn free_block(owner: *mut Header) {
+pub(super) unsafe fn free_block(owner: *mut Header) {
     // SAFETY: the block is live.
-    let capacity = unsafe { (*owner).capacity };
+    let capacity = unsafe { capacity_of(owner) };
     if let Some(layout) = block_layout(capacity) {
         // SAFETY: it was allocated with the layout of this capacity.
         unsafe { alloc::dealloc(owner.cast(), layout) }

@@ -34,11 +34,12 @@ struct Inside {
 }
 
 fn enter(cell: &'static SocketCell) -> Result<Inside> {
-    let hold = Hold::new();
-    let core = cell.enter().ok_or(Error::NotSocket)?;
-    if core.context.is_of_parent() {
+    // Before the lock, which may have been held at the fork.
+    if cell.is_of_parent() {
         return Err(Error::Interrupted);
     }
+    let hold = Hold::new();
+    let core = cell.enter().ok_or(Error::NotSocket)?;
     Ok(Inside { core, _hold: hold })
 }
 
@@ -66,6 +67,10 @@ pub(crate) fn open(context: &Arc<Context>, socket_type: i32) -> Result<&'static 
 
 /// zmq_close.
 pub(crate) fn close(cell: &'static SocketCell) -> Result<()> {
+    if cell.is_of_parent() {
+        // The parent's connections are none of ours.
+        return SOCKETS.disown(cell).then_some(()).ok_or(Error::NotSocket);
+    }
     let _hold = Hold::new();
     let core = SOCKETS.remove(cell).ok_or(Error::NotSocket)?;
     core.close();

@@ -1,0 +1,780 @@
+#!/usr/bin/python3
+"""Raw peers against the library in this process: exact bytes of ZMTP 3.1 and 3.0 with NULL, and hostile peers.
+
+    raw.py --library DIR/libzmq.so.5 [--stock] [--only TEXT]
+
+With --stock, cases where the replacement does better than libzmq 4.3.4 on purpose are left out.
+"""
+
+import argparse
+import os
+import socket
+import struct
+import sys
+import time
+
+from zmtp import (
+    ACCEPTED, AUTH, CONNECTED, DEALER, DISCONNECTED, NAMES, NO_DETAIL, PAIR, PARTNER, PROTOCOL, PUB, PULL, PUSH, REP,
+    REQ, RETRIED, ROUTER, ROUTING_ID, SUB, SUBSCRIBE, SUCCEEDED, UNSUBSCRIBE, XPUB, XSUB, Failure, Library, Socket,
+    Wire, command, frame, greeting, own_ready, properties, ready)
+
+TYPES = (PAIR, PUB, SUB, REQ, REP, DEALER, ROUTER, PULL, PUSH, XPUB, XSUB)
+CASES = []
+
+
+def case(function=None, *, better=False):
+    """Marks a case; `better`: libzmq 4.3.4 does otherwise, and zmtp.md decides so."""
+    if function is None:
+        return lambda function: case(function, better=better)
+    CASES.append((function.__name__, function, better))
+    return function
+
+
+def listener():
+    server = socket.socket()
+    server.bind(("127.0.0.1", 0))
+    server.listen(10)
+    server.settimeout(5)
+    return server
+
+
+def bound(library, socket_type, **options):
+    server = Socket(library, socket_type, **options)
+    server.bind()
+    return server
+
+
+def connected(library, socket_type, **options):
+    """The library connects: (its socket, the raw peer, the listener)."""
+    place = listener()
+    client = Socket(library, socket_type, **options)
+    client.connect(place)
+    return client, Wire(place.accept()[0]), place
+
+
+# ---- exact bytes ----
+
+@case
+def greeting_in_steps(library):
+    """Both roles, all types: 10 bytes, the major byte, the rest, READY."""
+    for binds in (True, False):
+        for kind in TYPES:
+            if binds:
+                end = bound(library, kind)
+                wire = end.wire()
+            else:
+                end, wire, place = connected(library, kind)
+            theirs = greeting()
+            wire.expect(theirs[:10], "signature")
+            wire.expect_silence("after the signature", 0.01)
+            wire.send(theirs[:10])
+            wire.expect(theirs[10:11], "major")
+            wire.expect_silence("after the major", 0.01)
+            wire.send(theirs[10:11])
+            wire.expect(theirs[11:], "rest of the greeting")
+            wire.send(theirs[11:])
+            wire.expect(own_ready(kind), f"READY of {NAMES[kind]}")
+            wire.send(own_ready(PARTNER[kind]))
+            end.events_until(SUCCEEDED)
+            end.close()
+            wire.close()
+            if not binds:
+                place.close()
+
+
+@case
+def every_byte_alone(library):
+    server = bound(library, PULL)
+    wire = server.wire()
+    wire.stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for byte in greeting() + ready(PUSH):
+        wire.send(bytes([byte]))
+    wire.expect(greeting() + own_ready(PULL), "handshake")
+    for byte in frame(b"one", 1) + frame(b"x" * 300):
+        wire.send(bytes([byte]))
+    server.expect(b"one", b"x" * 300)
+    wire.close()
+    server.close()
+
+
+@case
+def routing_id_in_greeting(library):
+    server = bound(library, ROUTER, ROUTING_ID=b"srv")
+    wire = server.wire()
+    wire.handshake(ROUTER, DEALER, identity=b"\0odd", own_id=b"srv")
+    wire.send(frame(b"hi"))
+    server.expect(b"\0odd", b"hi")
+    server.send(b"\0odd", b"a", b"", b"z" * 256)
+    wire.expect(bytes.fromhex("01 01 61 01 00 02 00 00 00 00 00 00 01 00") + b"z" * 256, "message")
+    wire.close()
+    server.close()
+
+
+@case
+def request_and_reply(library):
+    server = bound(library, REP)
+    wire = server.wire()
+    wire.handshake(REP, REQ)
+    wire.send(bytes.fromhex("01 00 00 05 68 65 6C 6C 6F"))
+    server.expect(b"hello")
+    server.send(b"world")
+    wire.expect(bytes.fromhex("01 00 00 05 77 6F 72 6C 64"), "reply")
+    wire.close()
+    server.close()
+    client, wire, place = connected(library, REQ)
+    client.send(b"hello")
+    wire.handshake(REQ, REP)
+    wire.expect(bytes.fromhex("01 00 00 05 68 65 6C 6C 6F"), "request")
+    wire.send(bytes.fromhex("01 00 00 05 77 6F 72 6C 64"))
+    client.expect(b"world")
+    client.close()
+    wire.close()
+    place.close()
+
+
+@case
+def frame_forms(library):
+    """Both length forms of both directions at their border; reserved bits; LONG with a small length."""
+    server = bound(library, PAIR)
+    wire = server.wire()
+    wire.handshake(PAIR, PAIR)
+    for size in (0, 1, 254, 255, 256, 65536, 300000):
+        wire.send(frame(b"s" * size))
+        server.expect(b"s" * size)
+        server.send(b"r" * size)
+        wire.expect(frame(b"r" * size), f"message of {size}")
+    wire.send(b"\x02" + struct.pack(">Q", 2) + b"ab")
+    server.expect(b"ab")
+    wire.send(b"\xf8\x02cd" + b"\xf9\x01e" + b"\x00\x01f")
+    server.expect(b"cd")
+    server.expect(b"e", b"f")
+    wire.close()
+    server.close()
+
+
+def subscription(minor, subscribe, topic):
+    if minor:
+        return command(b"SUBSCRIBE" if subscribe else b"CANCEL", topic)
+    return frame((b"\1" if subscribe else b"\0") + topic)
+
+
+@case
+def subscriptions_sent(library):
+    """Commands to 3.1 peers, messages to 3.0 peers, before and after the handshake, in both roles."""
+    for minor in (1, 0):
+        for kind in (SUB, XSUB):
+            for binds in (True, False):
+                # 4.3.4 leaves LONG out for topics of 246 bytes and more, resp. of 255; what its XSUB
+                # sends goes out as messages also to 3.1 peers.
+                sizes = (0, 1, 2, 100, 244, 245) + (() if library.stock else (246, 247, 254, 255, 256, 300, 1000))
+                form = 0 if library.stock and kind == XSUB else minor
+                topics = [bytes([65 + at]) * size for at, size in enumerate(sizes)]
+                if binds:
+                    end = bound(library, kind)
+                    wire = end.wire()
+                else:
+                    end, wire, place = connected(library, kind)
+
+                def change(subscribe, topic):
+                    if kind == SUB:
+                        end.set(SUBSCRIBE if subscribe else UNSUBSCRIBE, topic)
+                    else:
+                        end.send((b"\1" if subscribe else b"\0") + topic)
+
+                change(True, b"early")
+                wire.handshake(kind, XPUB, minor)
+                end.events_until(SUCCEEDED)
+                end.turn()
+                wire.expect(subscription(minor if binds else form, True, b"early"), "early topic")
+                for topic in topics:
+                    change(True, topic)
+                    wire.expect(subscription(form, True, topic), f"topic of {len(topic)}")
+                for topic in topics:
+                    change(False, topic)
+                    wire.expect(subscription(form, False, topic), f"end of topic of {len(topic)}")
+                # Never subscribed: not sent. Twice subscribed: only the second end is sent.
+                change(False, b"never")
+                change(True, b"twice")
+                change(True, b"twice")
+                change(False, b"twice")
+                change(False, b"twice")
+                wire.expect(subscription(form, True, b"twice") * 2 + subscription(form, False, b"twice"), "counting")
+                wire.close()
+                end.close()
+                if not binds:
+                    place.close()
+
+
+@case
+def subscriptions_received(library):
+    """Both forms count, whatever the version of the peer."""
+    for minor in (1, 0):
+        for form in (1, 0):
+            server = bound(library, XPUB)
+            wire = server.wire()
+            wire.handshake(XPUB, SUB, minor)
+            for topic in (b"", b"AB", b"t" * 245, b"u" * 254, b"v" * 255, b"w" * 300):
+                wire.send(subscription(form, True, topic))
+                server.expect(b"\1" + topic)
+            for topic in (b"", b"t" * 245, b"u" * 254, b"v" * 255, b"w" * 300):
+                wire.send(subscription(form, False, topic))
+                server.expect(b"\0" + topic)
+            server.send(b"nobody")
+            server.send(b"ABC", b"x")
+            wire.expect(bytes.fromhex("01 03 41 42 43 00 01 78"), "message")
+            wire.close()
+            server.expect(b"\0AB")
+            server.close()
+
+
+@case
+def ping_and_pong(library):
+    """Every context is echoed, up to 16 bytes; several at once in order; inside a multipart message."""
+    for minor in (1, 0):
+        server = bound(library, PULL)
+        wire = server.wire()
+        wire.handshake(PULL, PUSH, minor)
+        wire.send(bytes.fromhex("04 0A 04 50 49 4E 47 00 0A 43 54 58"))
+        wire.expect(bytes.fromhex("04 08 04 50 4F 4E 47 43 54 58"), "PONG")
+        for size in range(0, 20):
+            wire.send(command(b"PING", b"\0\0" + b"c" * size))
+            wire.expect(command(b"PONG", b"c" * min(size, 16)), f"PONG with {size}")
+        wire.send(b"".join(command(b"PING", b"\0\0" + bytes([at])) for at in range(50)))
+        wire.expect(b"".join(command(b"PONG", bytes([at])) for at in range(50)), "50 PONGs")
+        wire.send(frame(b"a", 1) + command(b"PING", b"\0\0") + command(b"WHATEVER", b"x") + frame(b"b"))
+        server.expect(b"a", b"b")
+        wire.expect(command(b"PONG"), "PONG")
+        wire.close()
+        server.close()
+
+
+@case
+def heartbeats_sent(library):
+    """PINGs with the TTL, silence after one ends the connection, and the connecting side comes back."""
+    for binds in (True, False):
+        options = {"HEARTBEAT_IVL": 50, "HEARTBEAT_TTL": 1000, "HEARTBEAT_TIMEOUT": 200}
+        if binds:
+            end = bound(library, DEALER, **options)
+            wire = end.wire()
+        else:
+            end, wire, place = connected(library, DEALER, **options)
+        wire.handshake(DEALER, ROUTER)
+        for _ in range(6):
+            wire.expect(bytes.fromhex("04 07 04 50 49 4E 47 00 0A"), "PING")
+            wire.send(command(b"PONG"))
+        began = time.monotonic()
+        wire.expect_end("no PONG")
+        if time.monotonic() - began < 0.15:
+            raise Failure("given up too early")
+        end.events_until(DISCONNECTED)
+        wire.close()
+        if not binds:
+            wire = Wire(place.accept()[0])
+            wire.handshake(DEALER, ROUTER)
+            wire.close()
+            place.close()
+        end.close()
+
+
+@case
+def time_to_live(library):
+    """A PING's TTL ends the connection unless something follows."""
+    server = bound(library, PULL)
+    wire = server.wire()
+    wire.handshake(PULL, PUSH)
+    for _ in range(3):
+        wire.send(command(b"PING", b"\0\2") + frame(b"alive"))
+        server.expect(b"alive")
+    wire.expect(command(b"PONG") * 3, "PONGs")
+    wire.expect_silence("TTL cancelled by a message", 0.3)
+    wire.send(command(b"PING", b"\0\2"))
+    wire.expect(command(b"PONG"), "PONG")
+    began = time.monotonic()
+    wire.expect_end("TTL over")
+    if not 0.15 < time.monotonic() - began < 3:
+        raise Failure(f"TTL of 0.2 s ended after {time.monotonic() - began:.2f} s")
+    server.events_until(DISCONNECTED)
+    server.close()
+
+
+@case(better=True)
+def long_time_to_live(library):
+    server = bound(library, PULL)
+    wire = server.wire()
+    wire.handshake(PULL, PUSH)
+    wire.send(command(b"PING", struct.pack(">H", 656)))
+    wire.expect(command(b"PONG"), "PONG")
+    wire.expect_silence("TTL of 65.6 s", 0.3)
+    wire.close()
+    server.close()
+
+
+@case
+def reconnect_says_it_all_again(library):
+    client, wire, place = connected(library, SUB)
+    client.set(SUBSCRIBE, b"AB")
+    for round_ in range(5):
+        wire.handshake(SUB, PUB, minor=round_ % 2)
+        client.events_until(SUCCEEDED)
+        client.turn()
+        wire.expect(subscription(round_ % 2, True, b"AB"), "subscription")
+        wire.send(frame(b"ABC", 1) + frame(b"x") + frame(b"no") + frame(b"AB", 1) + frame(b"cut", 1))
+        client.expect(b"ABC", b"x")
+        wire.close()
+        wire = Wire(place.accept()[0])
+        client.turn()
+    client.expect_nothing("cut message")
+    client.close()
+    wire.close()
+    place.close()
+
+
+@case
+def queued_before_and_in_the_gap(library):
+    """What was queued for a lost connection and not yet taken goes to the next one, whole."""
+    client, wire, place = connected(library, PUSH)
+    client.send(b"early", b"two")
+    wire.handshake(PUSH, PULL)
+    wire.expect(frame(b"early", 1) + frame(b"two"), "queued message")
+    wire.close()
+    client.events_until(RETRIED)
+    for at in range(100):
+        client.send(b"gap", b"%d" % at)
+    wire = Wire(place.accept()[0])
+    wire.handshake(PUSH, PULL)
+    wire.expect(b"".join(frame(b"gap", 1) + frame(b"%d" % at) for at in range(100)), "messages of the gap")
+    client.close()
+    wire.expect_end("closed")
+    place.close()
+
+
+# ---- hostile peers ----
+
+class Victim:
+    """A bound socket with a well-behaved peer, which must go on being served."""
+
+    def __init__(self, library, **options):
+        self.server = bound(library, PULL, **options)
+        self.good = self.server.wire()
+        self.good.handshake(PULL, PUSH)
+        self.server.events_until(SUCCEEDED)
+        self.count = 0
+
+    def attack(self, data, wanted, what, half_close=False, shaken=False):
+        """Sends `data`, after a handshake or instead of it; the connection must end with these events, and
+        nothing else happen."""
+        wire = self.server.wire()
+        if shaken:
+            wire.handshake(PULL, PUSH)
+        if isinstance(data, bytes):
+            data = [data]
+        try:
+            for part in data:
+                wire.send(part)
+            if half_close:
+                wire.stream.shutdown(socket.SHUT_WR)
+        except ConnectionError:
+            pass
+        wire.expect_end(what)
+        wire.close()
+        found = self.server.events_until(DISCONNECTED)
+        expected = [(ACCEPTED, 0), *wanted, (DISCONNECTED, 0)]
+        if found != expected:
+            raise Failure(f"{what}: events {[(hex(n), hex(v)) for n, v in found]}, "
+                          f"not {[(hex(n), hex(v)) for n, v in expected]}")
+        self.still_serves(what)
+
+    def still_serves(self, what):
+        self.count += 1
+        body = b"good %d" % self.count
+        self.good.send(frame(body))
+        try:
+            self.server.expect(body)
+        except Failure as failure:
+            raise Failure(f"after {what}: {failure}") from None
+
+    def close(self):
+        self.good.close()
+        self.server.close()
+
+
+@case
+def truncated_handshakes(library):
+    """EOF after each byte of greeting and READY."""
+    whole = greeting() + ready(PUSH)
+    victim = Victim(library)
+    # A first byte alone and no byte at all are no versions yet either.
+    for length in range(len(whole)):
+        victim.attack(whole[:length], [(NO_DETAIL, 32)], f"{length} bytes of the handshake", half_close=True)
+    victim.attack(b"", [(SUCCEEDED, 0)], "the whole handshake", half_close=True, shaken=True)
+    victim.close()
+
+
+@case
+def truncated_traffic(library):
+    """EOF after each byte of a multipart message: nothing of it is delivered."""
+    whole = frame(b"a", 1) + frame(b"bc", 1) + command(b"PING", b"\0\0") + frame(b"d" * 300)
+    victim = Victim(library)
+    for length in range(len(whole)):
+        victim.attack(whole[:length], [(SUCCEEDED, 0)], f"{length} bytes of a message", half_close=True, shaken=True)
+    victim.close()
+
+
+@case
+def wrong_mechanism(library):
+    victim = Victim(library)
+    for name in (b"PLAIN", b"CURVE", b"null", b"NULL\0x", b"", b"N" * 20):
+        victim.attack(greeting(mechanism=name), [(PROTOCOL, 0x11000002)], f"mechanism {name}")
+    victim.close()
+
+
+@case
+def wrong_socket_type(library):
+    victim = Victim(library)
+    for kind in TYPES:
+        if kind != PUSH:
+            victim.attack(greeting() + ready(kind), [], f"a {NAMES[kind]}")
+    for name in (b"", b"push", b"PUSHY", b"PUS", b"x" * 1000):
+        victim.attack(greeting() + command(b"READY", properties((b"Socket-Type", name))), [], f"type {name[:9]}")
+    victim.close()
+
+
+@case
+def lenient_metadata(library):
+    """No Socket-Type, another case of its name, unknown and repeated properties, no COMMAND bit: all pass."""
+    server = bound(library, PULL)
+    right = (b"Socket-Type", b"PUSH")
+    for body in (b"", properties((b"socket-type", b"SUB")), properties(right, (b"X-a", b"1"), (b"X-a", b"2"), (b"", b"")),
+                 properties((b"Identity", b"i" * 300), right)):
+        for flags in (4, 0):
+            wire = server.wire()
+            wire.send(greeting() + frame(b"\x05READY" + body, flags))
+            wire.expect(greeting() + own_ready(PULL), "handshake")
+            wire.send(frame(b"yes"))
+            server.expect(b"yes")
+            wire.close()
+    server.close()
+
+
+@case(better=True)
+def bad_metadata(library):
+    victim = Victim(library)
+    good = properties((b"Socket-Type", b"PUSH"))
+    for length in range(1, len(good)):
+        victim.attack(greeting() + command(b"READY", good[:length]), [], f"{length} bytes of metadata")
+    for extra in (b"\0", b"x", b"\xff", b"\1x\xff\xff\xff\xff", b"\1x\0\0\0\2y"):
+        victim.attack(greeting() + command(b"READY", good + extra), [], f"metadata with {extra}")
+    victim.close()
+
+
+@case
+def unexpected_commands(library):
+    victim = Victim(library)
+    for body in (b"\x05HELLO", b"\x04PING\0\0", b"\x04PONG", b"\x09SUBSCRIBEx", b"\x05ready", b"\x05READ", b"", b"\x00",
+                 b"\xff", b"message", b"\x06READY"):
+        for flags in (4, 0):
+            victim.attack(greeting() + frame(body, flags), [(PROTOCOL, 0x10000001)], f"command {body}")
+    victim.close()
+
+
+@case
+def error_commands(library):
+    victim = Victim(library)
+    for reason, wanted in ((b"300", [(AUTH, 300)]), (b"400", [(AUTH, 400)]), (b"500", [(AUTH, 500)]), (b"200", []),
+                           (b"", []), (b"go away", []), (b"4000", [])):
+        # Our READY must be out: the peer waits for it.
+        wire = victim.server.wire()
+        wire.send(greeting())
+        wire.expect(greeting() + own_ready(PULL), "handshake")
+        wire.send(command(b"ERROR", bytes([len(reason)]) + reason))
+        wire.expect_end(f"ERROR {reason}")
+        wire.close()
+        found = victim.server.events_until(DISCONNECTED)
+        if found != [(ACCEPTED, 0), *wanted, (DISCONNECTED, 0)]:
+            raise Failure(f"ERROR {reason}: events {found}")
+        victim.still_serves(f"ERROR {reason}")
+    for data in (b"", b"\4400", b"\xff"):
+        victim.attack(greeting() + command(b"ERROR", data), [(PROTOCOL, 0x10000015)], f"ERROR {data}")
+    victim.close()
+
+
+@case
+def oversized(library):
+    """Above MAXMSGSIZE, in the handshake and after it; the limit itself passes."""
+    victim = Victim(library, MAXMSGSIZE=1000)
+    hello = greeting() + ready(PUSH)
+    for header in (b"\2" + struct.pack(">Q", 1001), b"\3" + struct.pack(">Q", 1001), b"\6" + struct.pack(">Q", 1001),
+                   b"\2" + struct.pack(">Q", 1 << 40), b"\2" + b"\xff" * 8, b"\2" + b"\x7f" + b"\xff" * 7,
+                   b"\2" + b"\x80" + bytes(7)):
+        wire = victim.server.wire()
+        wire.send(hello)
+        wire.expect(greeting() + own_ready(PULL), "handshake")
+        wire.send(frame(b"x" * 1000) + header)
+        wire.expect_end(f"header {header.hex()}")
+        wire.close()
+        victim.server.expect(b"x" * 1000)
+        found = victim.server.events_until(DISCONNECTED)
+        if found != [(ACCEPTED, 0), (SUCCEEDED, 0), (DISCONNECTED, 0)]:
+            raise Failure(f"header {header.hex()}: events {found}")
+        victim.still_serves(f"header {header.hex()}")
+    for header in (b"\6" + struct.pack(">Q", 1001), b"\6" + b"\xff" * 8):
+        victim.attack(greeting() + header, [], f"handshake frame {header.hex()}")
+    victim.close()
+
+
+@case
+def absurd_lengths_without_a_limit(library):
+    victim = Victim(library)
+    for length in (b"\xff" * 8, b"\x80" + bytes(7)):
+        victim.attack(b"\2" + length, [(SUCCEEDED, 0)], f"length {length.hex()}", shaken=True)
+    victim.close()
+
+
+@case(better=True)
+def large_length_costs_nothing(library):
+    """A length alone must not take memory; the connection may stay until the peer is gone."""
+    victim = Victim(library)
+    wires = []
+    for length in [1 << 40] * 20 + [(1 << 63) - 1]:
+        wire = victim.server.wire()
+        wire.handshake(PULL, PUSH)
+        wire.send(b"\2" + struct.pack(">Q", length) + b"x")
+        wires.append(wire)
+    victim.still_serves("large lengths")
+    with open("/proc/self/statm", encoding="ascii") as file:
+        resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    if resident > 500 << 20:
+        raise Failure(f"{resident >> 20} MB resident")
+    for wire in wires:
+        wire.close()
+    victim.still_serves("large lengths, gone")
+    victim.close()
+
+
+@case
+def zeroes_for_ever(library):
+    """In the handshake they are an unexpected command; in traffic, empty messages that fill one queue."""
+    victim = Victim(library)
+    victim.attack([greeting()] + [bytes(65536)] * 100, [(PROTOCOL, 0x10000001)], "zeroes in the handshake")
+    wire = victim.server.wire()
+    wire.handshake(PULL, PUSH)
+    wire.stream.settimeout(0.5)
+    sent = 0
+    try:
+        while sent < 64 << 20:
+            sent += wire.stream.send(bytes(65536))
+        raise Failure("64 MB of empty messages taken with nobody reading")
+    except socket.timeout:
+        pass
+    # The well-behaved peer has its turn among them.
+    victim.good.send(frame(b"turn"))
+    for _ in range(10000):
+        got = victim.server.receive()
+        if got == [b"turn"]:
+            break
+        if got != [b""]:
+            raise Failure(f"received {got}")
+    else:
+        raise Failure("the other peer is never served")
+    wire.close()
+    victim.close()
+
+
+@case
+def silence(library):
+    """A peer that says nothing, or stops anywhere, is dropped when HANDSHAKE_IVL is over."""
+    whole = greeting() + ready(PUSH)
+    server = bound(library, PULL, HANDSHAKE_IVL=200)
+    wires = [server.wire() for _ in range(0, len(whole), 8)]
+    for at, wire in enumerate(wires):
+        wire.send(whole[:at * 8])
+    for wire in wires:
+        wire.expect_end("silent peer")
+    # LISTENING, and three for each.
+    found = [server.event() for _ in range(1 + 3 * len(wires))]
+    for number in (ACCEPTED, NO_DETAIL, DISCONNECTED):
+        if sum(1 for event in found if event and event[0] == number) != len(wires):
+            raise Failure(f"events {found}")
+    server.close()
+
+
+@case
+def ignored_in_traffic(library):
+    """Unknown, repeated, misplaced, malformed and empty commands do nothing."""
+    victim = Victim(library)
+    for data in (command(b"READY", properties((b"Socket-Type", b"SUB"))), command(b"ERROR", b"\3400"), command(b"X"),
+                 frame(b"", 4), frame(b"\xffPING", 4), frame(b"\x09PING", 4), command(b"PONG"), command(b"HELLO"),
+                 command(b"y" * 255), frame(b"\5MORE!", 5)):
+        victim.good.send(data)
+        victim.still_serves(f"command {data[:12]}")
+    # Without the COMMAND bit they are messages.
+    victim.good.send(frame(b"\x04PING\0\0"))
+    victim.server.expect(b"\x04PING\0\0")
+    victim.close()
+
+
+@case(better=True)
+def subscriptions_where_they_mean_nothing(library):
+    victim = Victim(library)
+    victim.good.send(command(b"SUBSCRIBE", b"x") + command(b"CANCEL", b"x"))
+    victim.still_serves("SUBSCRIBE to a PULL")
+    victim.close()
+
+
+@case(better=True)
+def short_pings(library):
+    """PINGs without room for a TTL leak nothing: either ignored or the end."""
+    for body in (b"\x04PING", b"\x04PING\0"):
+        victim = Victim(library)
+        wire = victim.server.wire()
+        wire.handshake(PULL, PUSH)
+        wire.send(frame(body, 4))
+        try:
+            wire.expect_silence("short PING", 0.1)
+        except Failure as failure:
+            if "the end" not in str(failure):
+                raise
+        wire.close()
+        victim.still_serves("a short PING")
+        victim.close()
+
+
+@case(better=True)
+def all_in_one_segment(library):
+    """Greeting, READY and messages before ours have gone out."""
+    server = bound(library, PULL)
+    for _ in range(50):
+        wire = server.wire()
+        wire.send(greeting() + ready(PUSH) + frame(b"early", 1) + frame(b"bird"))
+        server.expect(b"early", b"bird")
+        wire.expect(greeting() + own_ready(PULL), "handshake")
+        wire.close()
+    server.close()
+
+
+@case
+def request_envelope(library):
+    """A REQ ends a connection whose replies have a wrong envelope, and does not come back."""
+    for reply in (frame(b"no delimiter"), frame(b"", 0), frame(b"x", 1) + frame(b"y")):
+        client, wire, place = connected(library, REQ)
+        client.send(b"q")
+        wire.handshake(REQ, REP)
+        wire.expect(frame(b"", 1) + frame(b"q"), "request")
+        wire.send(reply)
+        wire.expect_end(f"reply {reply}")
+        client.events_until(DISCONNECTED)
+        expect_no_return(client, place, f"reply {reply}")
+        wire.close()
+
+
+def expect_no_return(client, place, what):
+    event = client.event(0.1)
+    if event is not None:
+        raise Failure(f"{what}: event {event} after the end")
+    client.close()
+    place.close()
+
+
+@case
+def connecting_side_gives_up(library):
+    """Protocol errors of the peer we connect to: the event, the end, and no other attempt."""
+    for data, wanted in ((greeting(mechanism=b"PLAIN"), [(PROTOCOL, 0x11000002)]), (greeting() + ready(SUB), []),
+                         (greeting() + command(b"READY", b"\0"), []),
+                         (greeting() + command(b"HELLO"), [(PROTOCOL, 0x10000001)]),
+                         (greeting() + command(b"ERROR", b"\x03x"), [(PROTOCOL, 0x10000015)]),
+                         (greeting() + ready(PULL), [(SUCCEEDED, 0)])):
+        client, wire, place = connected(library, PUSH)
+        wire.expect(greeting()[:10], "signature")
+        wire.send(data)
+        if (SUCCEEDED, 0) in wanted:
+            wire.expect(greeting()[10:] + own_ready(PUSH), "handshake")
+            wire.send(b"\2" + b"\xff" * 8)
+        wire.expect_end(f"bytes {data[64:].hex()}")
+        found = [event for event in client.events_until(DISCONNECTED) if event[0] not in (2, CONNECTED)]
+        if found != [*wanted, (DISCONNECTED, 0)]:
+            raise Failure(f"bytes {data[64:].hex()}: events {found}")
+        wire.close()
+        expect_no_return(client, place, f"bytes {data[64:].hex()}")
+
+
+@case
+def connecting_side_comes_back(library):
+    """Ends of the connection are no protocol errors, wherever they come."""
+    whole = greeting() + ready(PULL)
+    client, wire, place = connected(library, PUSH)
+    client.send(b"kept")
+    for length in (0, 1, 9, 10, 11, 12, 63, 64, 65, 80, len(whole) - 1):
+        wire.send(whole[:length])
+        wire.stream.shutdown(socket.SHUT_WR)
+        wire.expect_end(f"{length} bytes")
+        wire.close()
+        found = client.events_until(RETRIED)
+        if (NO_DETAIL, 32) not in found and (NO_DETAIL, 104) not in found:
+            raise Failure(f"{length} bytes: events {found}")
+        wire = Wire(place.accept()[0])
+    wire.handshake(PUSH, PULL)
+    wire.expect(frame(b"kept"), "queued message")
+    client.close()
+    wire.close()
+    place.close()
+
+
+@case(better=True)
+def other_versions(library):
+    """1.0 and 2.x peers end or stay, but never disturb."""
+    victim = Victim(library)
+    for data in (b"GET / HTTP/1.0\r\n\r\n", bytes(100), b"\xff" + bytes(8) + b"\x7e" + bytes(50), b"\x01\x00" * 50,
+                 greeting(major=0), greeting(major=1), b"\xff" * 1000, os.urandom(5000)):
+        wire = victim.server.wire()
+        try:
+            wire.send(data)
+            wire.stream.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+        wire.expect_end(f"bytes {data[:12].hex()}")
+        wire.close()
+        victim.server.events_until(DISCONNECTED)
+    for major in (2, 4, 255):
+        wire = victim.server.wire()
+        wire.send(greeting(major=major) + ready(PUSH))
+        wire.expect(greeting() + own_ready(PULL), f"handshake with major {major}")
+        wire.close()
+    victim.good.send(frame(b"last"))
+    while victim.server.receive() != [b"last"]:
+        pass
+    victim.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--library", required=True)
+    parser.add_argument("--stock", action="store_true")
+    parser.add_argument("--only", default="")
+    arguments = parser.parse_args()
+    library = Library(arguments.library)
+    library.stock = arguments.stock
+    failed = ran = left_out = 0
+    for name, function, better in CASES:
+        if arguments.only not in name:
+            continue
+        if better and arguments.stock:
+            left_out += 1
+            continue
+        ran += 1
+        began = time.monotonic()
+        try:
+            function(library)
+        except (Failure, OSError) as failure:
+            failed += 1
+            print(f"  raw {name}: {failure}", flush=True)
+        if time.monotonic() - began > 10:
+            print(f"  raw {name}: took {time.monotonic() - began:.0f} s", flush=True)
+    print(f"raw peers: {ran - failed} of {ran} cases passed, {left_out} left out", flush=True)
+    if failed == 0:
+        # Sockets of failed cases may still be open, and would hold it up.
+        library.end()
+    os._exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
