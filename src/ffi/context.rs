@@ -28,12 +28,7 @@ pub unsafe extern "C" fn zmq_ctx_term(context: *mut c_void) -> c_int {
 pub unsafe extern "C" fn zmq_ctx_shutdown(context: *mut c_void) -> c_int {
     guard::done(|| {
         // SAFETY: C passes NULL or a handle that it was given.
-        match unsafe { of_handle(context) } {
-            Ok(context) => context.shutdown(),
-            // The parent's goes on.
-            Err(Error::Interrupted) => {}
-            Err(error) => return Err(error),
-        }
+        unsafe { of_handle(context) }?.shutdown();
         Ok(())
     })
 }
@@ -133,13 +128,10 @@ fn new(context: Context) -> *mut c_void {
     CONTEXTS.insert(Handle(Arc::new(context))).handle()
 }
 
-/// The context of a handle. Errors: `Fault`; `Interrupted` in a forked child of the process that made it.
+/// The context of a handle. Errors: `Fault`.
 pub(super) unsafe fn of_handle(handle: *mut c_void) -> Result<Arc<Context>> {
     // SAFETY: passed on from the caller.
     let cell = unsafe { Cell::<Handle>::from_handle(handle) }.ok_or(Error::Fault)?;
-    if cell.is_of_parent() {
-        return Err(Error::Interrupted);
-    }
     let inside = cell.enter().ok_or(Error::Fault)?;
     Ok(Arc::clone(&inside.0))
 }

@@ -1,15 +1,14 @@
 //! What C holds: pointers to cells of a process-wide pool.
 //!
 //! A cell is never unmapped and is reused first-in first-out, so that a call on a handle that was just
-//! closed finds a cleared magic instead of freed memory (protocols: "Handles"). A forked child has pools of
-//! its own: another thread may have held any lock of its parent's at that moment.
+//! closed finds a cleared magic instead of freed memory (protocols: "Handles").
 
 use std::collections::VecDeque;
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::sync::{Lock, LockGuard, MappedLockGuard};
-use crate::sys::fork;
+use crate::sys::fork::Stamp;
 
 /// Something that C code holds a handle to.
 pub(crate) trait Tenant: Send + Sized + 'static {
@@ -26,55 +25,63 @@ pub(crate) struct Cell<T: Tenant> {
     magic: AtomicU32,
     /// Counts tenants.
     generation: AtomicU32,
-    made_in: fork::Generation,
+    /// The process that may wait for the lock.
+    owner: Stamp,
     content: Lock<Option<Box<T>>>,
 }
 
 /// A tenant, locked.
 pub(crate) type Entered<T> = MappedLockGuard<'static, Box<T>>;
 
-/// All cells of one kind.
-#[derive(Debug)]
-pub(crate) struct Pool<T: Tenant> {
-    /// Of this process, or, right after a fork, of an ancestor.
-    free: AtomicPtr<FreeCells<T>>,
-}
-
 /// Cells that wait before they are used again: a call that comes late, or a second close, then finds no
 /// tenant instead of another's.
 const RESTING: usize = 1000;
 
-/// The cells without a tenant. Never freed.
+/// All cells of one kind.
 #[derive(Debug)]
-struct FreeCells<T: Tenant> {
-    made_in: fork::Generation,
-    cells: Lock<VecDeque<&'static Cell<T>>>,
+pub(crate) struct Pool<T: Tenant> {
+    free: Lock<VecDeque<&'static Cell<T>>>,
+    /// The process that may wait for the lock.
+    owner: Stamp,
 }
 
 impl<T: Tenant> Pool<T> {
     pub(crate) const fn new() -> Self {
         Self {
-            free: AtomicPtr::new(std::ptr::null_mut()),
+            free: Lock::new(VecDeque::new()),
+            owner: Stamp::unset(),
         }
+    }
+
+    /// The unused cells. `None` in a child that was forked while a thread of the parent was in here: nobody
+    /// is left to unlock them, and the child does without.
+    fn free(&self) -> Option<LockGuard<'_, VecDeque<&'static Cell<T>>>> {
+        if !self.owner.is_of_parent() {
+            return Some(self.free.lock());
+        }
+        let free = self.free.try_lock()?;
+        self.owner.renew();
+        Some(free)
     }
 
     /// Moves a tenant in; the handle for C.
     pub(crate) fn insert(&self, tenant: T) -> &'static Cell<T> {
-        let mut free = self.free().cells.lock();
-        let rested = if free.len() > RESTING {
-            free.pop_front()
-        } else {
-            None
-        };
-        drop(free);
+        let rested = self.free().and_then(|mut free| {
+            if free.len() > RESTING {
+                free.pop_front()
+            } else {
+                None
+            }
+        });
         let cell = rested.unwrap_or_else(|| {
             Box::leak(Box::new(Cell {
                 magic: AtomicU32::new(0),
                 generation: AtomicU32::new(0),
-                made_in: fork::generation(),
+                owner: Stamp::new(),
                 content: Lock::new(None),
             }))
         });
+        cell.owner.renew();
         *cell.content.lock() = Some(Box::new(tenant));
         cell.magic.store(T::MAGIC, Ordering::Release);
         cell
@@ -82,38 +89,21 @@ impl<T: Tenant> Pool<T> {
 
     /// Moves the tenant out; from now on the handle is refused. `None` if somebody was faster.
     pub(crate) fn remove(&self, cell: &'static Cell<T>) -> Option<Box<T>> {
-        let mut content = cell.content.lock();
+        let mut content = cell.lock()?;
         let tenant = content.take()?;
         cell.magic.store(0, Ordering::Release);
         cell.generation.fetch_add(1, Ordering::Relaxed);
         drop(content);
-        if !cell.is_of_parent() {
-            self.free().cells.lock().push_back(cell);
+        if let Some(mut free) = self.free() {
+            free.push_back(cell);
         }
         Some(tenant)
     }
 
-    fn free(&self) -> &'static FreeCells<T> {
-        let known = self.free.load(Ordering::Acquire);
-        // SAFETY: NULL or never freed.
-        match unsafe { known.as_ref() } {
-            Some(free) if !fork::in_child_of(free.made_in) => free,
-            _ => self.begin(known),
-        }
-    }
-
-    /// The first time in this process.
-    #[cold]
-    fn begin(&self, of_ancestor: *mut FreeCells<T>) -> &'static FreeCells<T> {
-        let fresh = Box::leak(Box::new(FreeCells {
-            made_in: fork::generation(),
-            cells: Lock::new(VecDeque::new()),
-        }));
-        // A thread that lost the race leaks a list, once.
-        let _ = self
-            .free
-            .compare_exchange(of_ancestor, fresh, Ordering::AcqRel, Ordering::Acquire);
-        self.free()
+    /// In a child: refuses the handle from now on, and leaves the tenant alone, which is the parent's. False
+    /// if it was refused before.
+    pub(crate) fn disown(&self, cell: &'static Cell<T>) -> bool {
+        cell.magic.swap(0, Ordering::AcqRel) == T::MAGIC
     }
 }
 
@@ -142,16 +132,27 @@ impl<T: Tenant> Cell<T> {
         std::ptr::from_ref(self).cast_mut().cast()
     }
 
-    /// The calling process is a forked child of the one that made the tenant. Asked before the lock is
-    /// taken, which may never become free.
+    /// Locks the tenant; `None` if it has moved out, or is the parent's and was locked at the fork.
     #[inline]
-    pub(crate) fn is_of_parent(&self) -> bool {
-        fork::in_child_of(self.made_in)
+    pub(crate) fn enter(&'static self) -> Option<Entered<T>> {
+        LockGuard::try_map(self.lock()?, Option::as_mut).ok()
     }
 
-    /// Locks the tenant; `None` if it has moved out.
-    pub(crate) fn enter(&'static self) -> Option<Entered<T>> {
-        LockGuard::try_map(self.content.lock(), Option::as_mut).ok()
+    /// True in a forked child of the process that the tenant belongs to.
+    #[inline]
+    pub(crate) fn is_of_parent(&self) -> bool {
+        self.owner.is_of_parent()
+    }
+
+    #[inline]
+    fn lock(&'static self) -> Option<LockGuard<'static, Option<Box<T>>>> {
+        if !self.is_of_parent() {
+            return Some(self.content.lock());
+        }
+        // What was locked at the fork stays so: its holder exists in the parent only.
+        let content = self.content.try_lock()?;
+        self.owner.renew();
+        Some(content)
     }
 
     /// Which tenant it is; compared after a time without the lock.

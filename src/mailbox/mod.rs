@@ -148,12 +148,6 @@ impl<C> Mailbox<C> {
         drop(waiter);
     }
 
-    /// A thread sleeps on this mailbox: housekeepers leave the work to it.
-    pub(crate) fn has_sleepers(&self) -> bool {
-        let exported = usize::from(self.exported.load(Ordering::Relaxed));
-        self.audience.load(Ordering::Relaxed) > exported
-    }
-
     // ---- for the owner: ZMQ_FD ----
 
     /// The descriptor that becomes readable with each change; made with the first call. The caller then

@@ -34,6 +34,7 @@ struct Inside {
 }
 
 fn enter(cell: &'static SocketCell) -> Result<Inside> {
+    // Before the lock, which may have been held at the fork.
     if cell.is_of_parent() {
         return Err(Error::Interrupted);
     }
@@ -42,12 +43,8 @@ fn enter(cell: &'static SocketCell) -> Result<Inside> {
     Ok(Inside { core, _hold: hold })
 }
 
-/// zmq_socket. `Terminated`, `TooManySockets`, `Invalid` for an unknown type; those of the system;
-/// `Interrupted` in a forked child.
+/// zmq_socket. `Terminated`, `TooManySockets`, `Invalid` for an unknown type; those of the system.
 pub(crate) fn open(context: &Arc<Context>, socket_type: i32) -> Result<&'static SocketCell> {
-    if context.is_of_parent() {
-        return Err(Error::Interrupted);
-    }
     context.start()?;
     context.take_slot()?;
     let made = TypeRow::find(socket_type)
@@ -68,10 +65,11 @@ pub(crate) fn open(context: &Arc<Context>, socket_type: i32) -> Result<&'static 
     }
 }
 
-/// zmq_close. In a forked child it does nothing: what the socket holds is the parent's.
+/// zmq_close.
 pub(crate) fn close(cell: &'static SocketCell) -> Result<()> {
     if cell.is_of_parent() {
-        return Ok(());
+        // The parent's connections are none of ours.
+        return SOCKETS.disown(cell).then_some(()).ok_or(Error::NotSocket);
     }
     let _hold = Hold::new();
     let core = SOCKETS.remove(cell).ok_or(Error::NotSocket)?;

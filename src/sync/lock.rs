@@ -1,7 +1,7 @@
 //! A futex lock whose whole state is one word in the lock itself.
 //!
-//! parking_lot keeps its waiters in a process-global table: a fork at the wrong moment leaves that table
-//! locked in the child, and with it every contended lock of a fresh context there.
+//! Locks that keep their waiters in a process-global table are of no use here: a fork at the wrong moment
+//! leaves that table locked in the child, and with it every contended lock of a fresh context there.
 
 #![allow(
     unsafe_code,
@@ -11,7 +11,7 @@
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A lock: for a socket's core, a connection, or, under the name of `Mutex`, a leaf.
+/// A lock. A leaf as well: those of a fresh context in a child must not depend on the parent's either.
 pub(crate) type Lock<T> = lock_api::Mutex<RawLock, T>;
 /// What [`Lock::lock`] returns.
 pub(crate) type LockGuard<'a, T> = lock_api::MutexGuard<'a, RawLock, T>;

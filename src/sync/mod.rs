@@ -1,4 +1,4 @@
-//! The one door to locks, atomics and threads: std's and our own in the library, loom in its models.
+//! The one door to locks, atomics and threads: std and an own lock in the library, loom in its models.
 //!
 //! Used by everybody. Must not know anything above it. [`Mutex`] is for leaf locks; [`Lock`] for a
 //! socket's core and for connections (protocols: "Locks").

@@ -44,6 +44,33 @@ pub(crate) fn in_child_of(made_in: Generation) -> bool {
     generation() != made_in
 }
 
+/// Which process something belongs to: the one that made it or, in a child, took it over.
+#[derive(Debug)]
+pub(crate) struct Stamp(AtomicU64);
+
+impl Stamp {
+    /// Of the calling process.
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(generation().0))
+    }
+
+    /// Of no process yet: as if a parent had made it.
+    pub(crate) const fn unset() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// From now on it belongs to the calling process.
+    pub(crate) fn renew(&self) {
+        self.0.store(generation().0, Ordering::Relaxed);
+    }
+
+    /// True in a forked child of the process it belongs to.
+    #[inline]
+    pub(crate) fn is_of_parent(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != generation().0
+    }
+}
+
 /// The first time in this process: takes a number that no ancestor had.
 #[cold]
 fn begin(word: &AtomicU64) -> Generation {

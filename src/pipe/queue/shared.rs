@@ -44,7 +44,11 @@ const _: () = {
 impl Shared {
     pub(super) fn new(sizes: &[usize]) -> Self {
         // The smallest size is for pipes that see a few messages only.
-        let first = sizes.get(1).or(sizes.first()).copied().unwrap_or_default();
+        let first = sizes
+            .get(1)
+            .or_else(|| sizes.first())
+            .copied()
+            .unwrap_or_default();
         let last = sizes.last().copied().unwrap_or_default();
         Self {
             first: Slot::new(),
