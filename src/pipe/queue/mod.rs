@@ -37,8 +37,9 @@ pub(crate) use gather::{Gather, Run};
 pub(crate) use reader::{Advanced, BodyRef, Cut, Item, Reader};
 pub(crate) use writer::Writer;
 
+use std::sync::Arc;
+
 use crate::message::{PeerInfo, Storage};
-use crate::sync::Arc;
 use shared::Shared;
 
 /// What travels in a queue besides bytes. Counts as no message, except that the frame of a body may.
@@ -47,7 +48,7 @@ pub(crate) enum Special {
     /// The body, by reference, of the frame whose header precedes it.
     Body(Storage),
     /// What the peer said of itself in the handshake; before the messages that it concerns.
-    Peer(std::sync::Arc<PeerInfo>),
+    Peer(Arc<PeerInfo>),
     /// A subscription or its end.
     Subscription {
         /// False to cancel it.
@@ -83,7 +84,7 @@ pub(crate) fn queue() -> (Writer, Reader) {
 
 /// As [`queue`], with chunks of these sizes: not empty, each at least `chunk::MINIMUM`.
 fn queue_with_chunks(sizes: &'static [usize]) -> (Writer, Reader) {
-    let shared = Arc::new(Shared::new(sizes));
-    let writer = Writer::new(Arc::clone(&shared), sizes);
+    let shared = Shared::new(sizes);
+    let writer = Writer::new(shared.clone(), sizes);
     (writer, Reader::new(shared))
 }

@@ -1,7 +1,5 @@
 //! Models of the queue. Chunks are so small that each has room for one frame or two.
 
-use std::sync::Arc;
-
 use loom::model::Builder;
 
 use super::*;
