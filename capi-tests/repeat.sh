@@ -12,6 +12,9 @@ program=$(cargo test --profile quick --lib --no-run 2>&1 |
 [ -n "$program" ] || { echo "the tests do not build"; exit 2; }
 
 work=$(mktemp -d)
+# A copy: a build in the meantime does not change what runs.
+cp "$program" "$work/tests"
+program=$work/tests
 busy=
 cleanup() {
     # shellcheck disable=SC2086 # one word each
