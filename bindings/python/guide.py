@@ -3,7 +3,7 @@
 import threading
 
 import zmq
-from scenarios import TIMEOUT, bound, connected, main, outcome, scenario, socket, start
+from scenarios import TIMEOUT, bound, connected, dead_endpoint, main, outcome, scenario, socket, start
 
 
 @scenario
@@ -29,8 +29,7 @@ def hello_world():
 def lazy_pirate():
     """Requests to nobody time out; each time the client begins again with a new socket."""
     context = zmq.Context()
-    server, endpoint = bound(context, zmq.REP)
-    server.close()
+    endpoint = dead_endpoint()
     left = 3
     answer = None
     thread = None
@@ -575,10 +574,8 @@ def suicidal_snail():
 def freelance():
     """One client, three servers, one of them dead: the first answer counts."""
     context = zmq.Context()
-    dead, dead_at = bound(context, zmq.ROUTER)
-    dead.close()
     stopping = threading.Event()
-    endpoints = [dead_at]
+    endpoints = [dead_endpoint()]
     threads = []
 
     def serve(server):
