@@ -131,26 +131,6 @@ impl Context {
         Ok(())
     }
 
-    /// Takes a slot for a socket or monitor. `Terminated`, or `TooManySockets`.
-    pub(crate) fn take_slot(&self) -> Result<()> {
-        let mut life = self.life.lock();
-        if life.state == State::Stopping {
-            return Err(Error::Terminated);
-        }
-        if life.slots >= life.max_slots {
-            return Err(Error::TooManySockets);
-        }
-        life.slots += 1;
-        Ok(())
-    }
-
-    /// Gives a slot back; zmq_ctx_term may be waiting for it.
-    pub(crate) fn free_slot(&self) {
-        let mut life = self.life.lock();
-        life.slots -= 1;
-        wake_all(&life.waiters);
-    }
-
     /// From now on the context stops this socket when it stops itself. `Terminated` if it has.
     pub(crate) fn add_socket(&self, mailbox: &Arc<Mailbox<SocketCommand>>) -> Result<()> {
         let mut life = self.life.lock();
@@ -235,6 +215,38 @@ impl Context {
             self.lingering.begin(connection);
         }
         thread.post(IoCommand::Detach(connection, linger));
+    }
+}
+
+/// A socket's or monitor's place in a context, given back when dropped: zmq_ctx_term waits for that.
+#[derive(Debug)]
+pub(crate) struct Slot(Arc<Context>);
+
+impl Slot {
+    /// `Terminated`, or `TooManySockets`.
+    pub(crate) fn take(context: &Arc<Context>) -> Result<Self> {
+        let mut life = context.life.lock();
+        if life.state == State::Stopping {
+            return Err(Error::Terminated);
+        }
+        if life.slots >= life.max_slots {
+            return Err(Error::TooManySockets);
+        }
+        life.slots += 1;
+        drop(life);
+        Ok(Self(Arc::clone(context)))
+    }
+
+    pub(crate) fn context(&self) -> &Arc<Context> {
+        &self.0
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut life = self.0.life.lock();
+        life.slots -= 1;
+        wake_all(&life.waiters);
     }
 }
 

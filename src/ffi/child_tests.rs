@@ -1,5 +1,10 @@
 //! Forked children, with locks of the parent held at the fork.
 
+#![allow(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "calls of the C functions with valid arguments"
+)]
+
 use std::ffi::{CString, c_int, c_void};
 use std::ptr::null_mut;
 use std::sync::mpsc;

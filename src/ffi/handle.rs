@@ -2,11 +2,15 @@
 //!
 //! A cell is never unmapped and is reused first-in first-out, so that a call on a handle that was just
 //! closed finds a cleared magic instead of freed memory (protocols: "Handles").
+//!
+//! A panic may leave a tenant half changed: it cannot be entered again, only moved out.
 
 use std::collections::VecDeque;
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use crate::error::{Error, Result};
 use crate::sync::{Lock, LockGuard, MappedLockGuard};
 use crate::sys::fork::Stamp;
 
@@ -14,6 +18,9 @@ use crate::sys::fork::Stamp;
 pub(crate) trait Tenant: Send + Sized + 'static {
     /// Tells its cells from other memory.
     const MAGIC: u32;
+
+    /// A call panicked in here, and no other gets in: whoever waits for this one has to be woken.
+    fn broke(&self) {}
 }
 
 /// A place for one tenant after the other.
@@ -27,11 +34,43 @@ pub(crate) struct Cell<T: Tenant> {
     generation: AtomicU32,
     /// The process that may wait for the lock.
     owner: Stamp,
+    /// A call panicked inside of the tenant. Under the lock.
+    broken: AtomicBool,
     content: Lock<Option<Box<T>>>,
 }
 
 /// A tenant, locked.
-pub(crate) type Entered<T> = MappedLockGuard<'static, Box<T>>;
+#[derive(Debug)]
+pub(crate) struct Entered<T: Tenant> {
+    cell: &'static Cell<T>,
+    tenant: MappedLockGuard<'static, Box<T>>,
+}
+
+impl<T: Tenant> Deref for Entered<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.tenant
+    }
+}
+
+impl<T: Tenant> DerefMut for Entered<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.tenant
+    }
+}
+
+impl<T: Tenant> Drop for Entered<T> {
+    #[inline]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.cell.broken.store(true, Ordering::Relaxed);
+            self.tenant.broke();
+        }
+    }
+}
 
 /// Cells that wait before they are used again: a call that comes late, or a second close, then finds no
 /// tenant instead of another's.
@@ -78,19 +117,32 @@ impl<T: Tenant> Pool<T> {
                 magic: AtomicU32::new(0),
                 generation: AtomicU32::new(0),
                 owner: Stamp::new(),
+                broken: AtomicBool::new(false),
                 content: Lock::new(None),
             }))
         });
         cell.owner.renew();
-        *cell.content.lock() = Some(Box::new(tenant));
+        let mut content = cell.content.lock();
+        *content = Some(Box::new(tenant));
+        cell.broken.store(false, Ordering::Relaxed);
+        drop(content);
         cell.magic.store(T::MAGIC, Ordering::Release);
         cell
     }
 
     /// Moves the tenant out; from now on the handle is refused. `None` if somebody was faster.
     pub(crate) fn remove(&self, cell: &'static Cell<T>) -> Option<Box<T>> {
+        self.remove_if(cell, |_| true)
+    }
+
+    /// As [`Self::remove`], if it is the tenant that is meant and not the next one.
+    pub(crate) fn remove_if(
+        &self,
+        cell: &'static Cell<T>,
+        is_meant: impl FnOnce(&T) -> bool,
+    ) -> Option<Box<T>> {
         let mut content = cell.lock()?;
-        let tenant = content.take()?;
+        let tenant = content.take_if(|tenant| is_meant(tenant))?;
         cell.magic.store(0, Ordering::Release);
         cell.generation.fetch_add(1, Ordering::Relaxed);
         drop(content);
@@ -133,9 +185,20 @@ impl<T: Tenant> Cell<T> {
     }
 
     /// Locks the tenant; `None` if it has moved out, or is the parent's and was locked at the fork.
+    ///
+    /// Errors: `Broken`.
     #[inline]
-    pub(crate) fn enter(&'static self) -> Option<Entered<T>> {
-        LockGuard::try_map(self.lock()?, Option::as_mut).ok()
+    pub(crate) fn enter(&'static self) -> Result<Option<Entered<T>>> {
+        let Some(content) = self.lock() else {
+            return Ok(None);
+        };
+        let Ok(tenant) = LockGuard::try_map(content, Option::as_mut) else {
+            return Ok(None);
+        };
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(Error::Broken);
+        }
+        Ok(Some(Entered { cell: self, tenant }))
     }
 
     /// True in a forked child of the process that the tenant belongs to.
@@ -158,5 +221,46 @@ impl<T: Tenant> Cell<T> {
     /// Which tenant it is; compared after a time without the lock.
     pub(crate) fn generation(&self) -> u32 {
         self.generation.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Number(u32);
+
+    impl Tenant for Number {
+        const MAGIC: u32 = 0x5a78_5454;
+    }
+
+    #[test]
+    fn a_tenant_that_broke_can_only_move_out() {
+        static NUMBERS: Pool<Number> = Pool::new();
+        let cell = NUMBERS.insert(Number(1));
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            let mut inside = cell.enter().unwrap().unwrap();
+            inside.0 = 2;
+            panic!("on purpose");
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(cell.enter().err(), Some(Error::Broken));
+        assert_eq!(NUMBERS.remove(cell).map(|number| number.0), Some(2));
+        assert!(cell.enter().unwrap().is_none());
+        let next = NUMBERS.insert(Number(3));
+        assert!(std::ptr::eq(cell, next), "the cell is used again");
+        assert_eq!(next.enter().unwrap().unwrap().0, 3);
+    }
+
+    #[test]
+    fn only_the_tenant_that_is_meant_moves_out() {
+        static NUMBERS: Pool<Number> = Pool::new();
+        let cell = NUMBERS.insert(Number(1));
+        assert!(NUMBERS.remove_if(cell, |number| number.0 == 2).is_none());
+        assert_eq!(cell.enter().unwrap().unwrap().0, 1);
+        assert!(NUMBERS.remove_if(cell, |number| number.0 == 1).is_some());
     }
 }

@@ -148,6 +148,12 @@ impl<C> Mailbox<C> {
         drop(waiter);
     }
 
+    /// Somebody would be woken.
+    #[cfg(test)]
+    pub(crate) fn has_audience(&self) -> bool {
+        self.audience.load(Ordering::Relaxed) > 0
+    }
+
     // ---- for the owner: ZMQ_FD ----
 
     /// The descriptor that becomes readable with each change; made with the first call. The caller then

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::context::Slot;
 use crate::context::inproc::Owner;
 use crate::endpoint::{ConnectAddress, Endpoint, Use};
 use crate::error::{Error, Result};
@@ -402,11 +403,11 @@ impl Core {
     }
 
     /// The stop of a monitor frees its slot.
-    pub(super) fn stop_monitor(&self) {
+    pub(super) fn stop_monitor(&mut self) {
         if self.monitor.stop() {
             self.context.names.unbind_monitor(&self.monitor);
-            self.context.free_slot();
         }
+        self.monitor_slot = None;
     }
 
     /// zmq_socket_monitor_versioned. Order of checks: functions.tsv.
@@ -426,7 +427,7 @@ impl Core {
         let name = Self::monitor_name(endpoint)?;
         self.stop_monitor();
         crate::monitor::check_type(socket_type)?;
-        self.context.take_slot()?;
+        let slot = Slot::take(&self.context)?;
         let owner = Owner::Monitor(Arc::clone(&self.monitor));
         self.monitor.start(events, version);
         match self.context.names.bind(&name, owner) {
@@ -434,11 +435,11 @@ impl Core {
                 for parked in parked {
                     self.monitor.attach(parked.end);
                 }
+                self.monitor_slot = Some(slot);
                 Ok(())
             }
             Err(error) => {
                 self.monitor.stop();
-                self.context.free_slot();
                 Err(error)
             }
         }
