@@ -33,12 +33,15 @@ def lazy_pirate():
     left = 3
     answer = None
     thread = None
+    answered = threading.Event()
 
     def serve():
         late, _ = bound(context, zmq.REP, endpoint)
-        request = late.recv()
-        late.send(b"answer to " + request)
-        late.close(TIMEOUT)
+        # An abandoned client's request may still get here first.
+        while not answered.is_set():
+            if late.poll(20):
+                late.send(b"answer to " + late.recv())
+        late.close()
 
     while left and not answer:
         client = connected(context, zmq.REQ, endpoint, reconnect_ivl=10)
@@ -48,10 +51,11 @@ def lazy_pirate():
             answer = client.recv()
         else:
             print("no answer;", left, "left")
+        client.close(0)
         if left == 1:
             thread = start(serve)
-        client.close(0)
     print(answer)
+    answered.set()
     thread.join()
     context.destroy()
 
