@@ -8,10 +8,10 @@
 use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::error::{Error, Result};
-use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use crate::sync::{Lock, LockGuard, MappedLockGuard, Mutex};
+use crate::sync::{Lock, LockGuard, MappedLockGuard};
 use crate::sys::fork::Stamp;
 
 /// Something that C code holds a handle to.
@@ -72,10 +72,14 @@ impl<T: Tenant> Drop for Entered<T> {
     }
 }
 
+/// Cells that wait before they are used again: a call that comes late, or a second close, then finds no
+/// tenant instead of another's.
+const RESTING: usize = 1000;
+
 /// All cells of one kind.
 #[derive(Debug)]
 pub(crate) struct Pool<T: Tenant> {
-    free: Mutex<VecDeque<&'static Cell<T>>>,
+    free: Lock<VecDeque<&'static Cell<T>>>,
     /// The process that may wait for the lock.
     owner: Stamp,
 }
@@ -83,7 +87,7 @@ pub(crate) struct Pool<T: Tenant> {
 impl<T: Tenant> Pool<T> {
     pub(crate) const fn new() -> Self {
         Self {
-            free: Mutex::new(VecDeque::new()),
+            free: Lock::new(VecDeque::new()),
             owner: Stamp::unset(),
         }
     }
@@ -101,8 +105,14 @@ impl<T: Tenant> Pool<T> {
 
     /// Moves a tenant in; the handle for C.
     pub(crate) fn insert(&self, tenant: T) -> &'static Cell<T> {
-        let unused = self.free().and_then(|mut free| free.pop_front());
-        let cell = unused.unwrap_or_else(|| {
+        let rested = self.free().and_then(|mut free| {
+            if free.len() > RESTING {
+                free.pop_front()
+            } else {
+                None
+            }
+        });
+        let cell = rested.unwrap_or_else(|| {
             Box::leak(Box::new(Cell {
                 magic: AtomicU32::new(0),
                 generation: AtomicU32::new(0),

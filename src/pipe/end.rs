@@ -92,6 +92,7 @@ const FLOOD: u64 = 1024 * 1024;
 #[derive(Debug, Default)]
 struct Slot {
     newest: Mutex<Option<Message>>,
+    /// Only ever swapped.
     reader_asleep: AtomicBool,
 }
 
@@ -421,8 +422,7 @@ impl PipeEnd {
         };
         let newest = slot.newest.lock();
         // Under the lock: a writer that replaces the value afterwards sees the flag.
-        slot.reader_asleep
-            .store(newest.is_none(), Ordering::Release);
+        slot.reader_asleep.swap(newest.is_none(), Ordering::Release);
         newest.is_some()
     }
 

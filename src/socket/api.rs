@@ -124,7 +124,7 @@ pub(crate) fn receive(
 pub(crate) fn bind(cell: &'static SocketCell, endpoint: &[u8]) -> Result<()> {
     let mut inside = enter(cell)?;
     inside.core.bind(endpoint)?;
-    inside.core.mailbox.signal_exported();
+    inside.core.mailbox.signal();
     Ok(())
 }
 
@@ -132,7 +132,8 @@ pub(crate) fn bind(cell: &'static SocketCell, endpoint: &[u8]) -> Result<()> {
 pub(crate) fn connect(cell: &'static SocketCell, endpoint: &[u8]) -> Result<()> {
     let mut inside = enter(cell)?;
     inside.core.connect(endpoint)?;
-    inside.core.mailbox.signal_exported();
+    // A thread that waits for a peer to send to has one now; ZMQ_FD tells as well.
+    inside.core.mailbox.signal();
     Ok(())
 }
 

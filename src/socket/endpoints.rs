@@ -334,7 +334,10 @@ impl Core {
                     self.drop_pipe(key);
                 }
                 self.context.detach(&thread, id, linger);
-                self.endpoints.disconnected.push((thread, id));
+                let lingering = &self.context.lingering;
+                let disconnected = &mut self.endpoints.disconnected;
+                disconnected.push((thread, id));
+                disconnected.retain(|(_, id)| lingering.contains(*id));
             }
             Kind::InprocName { name } => {
                 // It is there as long as the entry is.

@@ -315,4 +315,6 @@ fn introduce(end: &mut PipeEnd, routing_id: &[u8]) {
 }
 
 #[cfg(test)]
+mod stress;
+#[cfg(test)]
 mod tests;

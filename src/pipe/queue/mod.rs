@@ -84,7 +84,7 @@ pub(crate) fn queue() -> (Writer, Reader) {
 
 /// As [`queue`], with chunks of these sizes: not empty, each at least `chunk::MINIMUM`.
 fn queue_with_chunks(sizes: &'static [usize]) -> (Writer, Reader) {
-    let shared = Arc::new(Shared::new(sizes));
-    let writer = Writer::new(Arc::clone(&shared), sizes);
+    let shared = Shared::new(sizes);
+    let writer = Writer::new(shared.clone(), sizes);
     (writer, Reader::new(shared))
 }
