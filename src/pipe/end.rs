@@ -21,6 +21,14 @@ pub(crate) struct Limits {
     pub(crate) receive: Option<i32>,
 }
 
+impl Limits {
+    /// An end that takes no part in the sum.
+    pub(crate) const NONE: Self = Self {
+        send: None,
+        receive: None,
+    };
+}
+
 /// Which directions of a new pipe keep only their newest message (ZMQ_CONFLATE).
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Conflate {
@@ -28,6 +36,16 @@ pub(crate) struct Conflate {
     pub(crate) first_to_second: bool,
     /// What the second end writes.
     pub(crate) second_to_first: bool,
+}
+
+impl Conflate {
+    /// Both directions, or none.
+    pub(crate) fn both(conflate: bool) -> Self {
+        Self {
+            first_to_second: conflate,
+            second_to_first: conflate,
+        }
+    }
 }
 
 /// Makes a pipe. `first` and `second` are what each end brings in.

@@ -235,18 +235,7 @@ impl Core {
             receive: Some(self.options.receive_hwm),
         };
         let conflate = self.options.conflate && self.row.conflates;
-        let both = Conflate {
-            first_to_second: conflate,
-            second_to_first: conflate,
-        };
-        let (mine, theirs) = pipe(
-            own,
-            Limits {
-                send: None,
-                receive: None,
-            },
-            both,
-        );
+        let (mine, theirs) = pipe(own, Limits::NONE, Conflate::both(conflate));
         let key = self.attach(Attachment {
             end: mine,
             origin,
