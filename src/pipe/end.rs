@@ -624,7 +624,8 @@ impl PipeEnd {
     /// keep the old step until the next regular report.
     pub(crate) fn limits_changed(&mut self) {
         let step = low_water_step(self.inbound().credit.limit());
-        if self.step == 0 || (step != 0 && step < self.step) {
+        let is_lower = step != 0 && (self.step == 0 || step < self.step);
+        if is_lower {
             self.report(self.read);
         }
     }
