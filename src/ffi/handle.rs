@@ -250,9 +250,20 @@ mod tests {
         assert_eq!(cell.enter().err(), Some(Error::Broken));
         assert_eq!(NUMBERS.remove(cell).map(|number| number.0), Some(2));
         assert!(cell.enter().unwrap().is_none());
-        let next = NUMBERS.insert(Number(3));
-        assert!(std::ptr::eq(cell, next), "the cell is used again");
+        let next = use_again(&NUMBERS, cell);
         assert_eq!(next.enter().unwrap().unwrap().0, 3);
+    }
+
+    /// Moves in and out until `cell` has rested; the one who has it then, a number 3.
+    fn use_again(pool: &Pool<Number>, cell: &'static Cell<Number>) -> &'static Cell<Number> {
+        for _ in 0..RESTING {
+            let other = pool.insert(Number(0));
+            assert!(!std::ptr::eq(cell, other), "it rests");
+            assert!(pool.remove(other).is_some());
+        }
+        let next = pool.insert(Number(3));
+        assert!(std::ptr::eq(cell, next), "the cell is used again");
+        next
     }
 
     #[test]
