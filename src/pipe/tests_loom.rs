@@ -84,13 +84,14 @@ fn read(end: &mut PipeEnd, owner: &Owner) -> Option<u8> {
     }
 }
 
-/// Runs two sides in a thread each. Neither runs in the main thread: loom remembers only the last access to
-/// each object, and from there finds more orders this way.
-fn race(first: impl FnOnce() + 'static, second: impl FnOnce() + 'static) {
+/// Runs two sides in a thread each; the ends that they return are dropped when both are through. Neither runs
+/// in the main thread: loom remembers only the last access to each object, and from there finds more orders
+/// this way.
+fn race(first: impl FnOnce() -> PipeEnd + 'static, second: impl FnOnce() -> PipeEnd + 'static) {
     let first = thread::spawn(first);
     let second = thread::spawn(second);
-    first.join().unwrap();
-    second.join().unwrap();
+    let ends = (first.join().unwrap(), second.join().unwrap());
+    drop(ends);
 }
 
 /// Either the writer sees a report before it sleeps, or the report wakes it.
@@ -104,12 +105,13 @@ fn loom_full_writer_is_woken() {
                 for body in 1..=2 {
                     write(&mut writer, &writing, body);
                 }
-                writer.finish();
+                writer
             },
             move || {
                 for body in 1..=2 {
                     assert_eq!(read(&mut reader, &reading), Some(body));
                 }
+                reader
             },
         );
     });
@@ -126,6 +128,7 @@ fn loom_finish_comes_after_the_last_message() {
                 let mut frame = Outgoing::from_bytes(b"1", false, false);
                 writer.write(&mut frame, false).unwrap();
                 writer.finish();
+                writer
             },
             move || {
                 // Looked at without being woken, for another reason.
@@ -135,6 +138,7 @@ fn loom_finish_comes_after_the_last_message() {
                 }
                 assert_eq!(read(&mut reader, &reading), Some(b'1'));
                 assert_eq!(read(&mut reader, &reading), None);
+                reader
             },
         );
     });
@@ -160,9 +164,12 @@ fn loom_newest_message_wakes() {
                     let mut frame = Outgoing::from_bytes(body, false, false);
                     writer.write(&mut frame, false).unwrap();
                 }
-                writer.finish();
+                writer
             },
-            move || while read(&mut reader, &reading) != Some(b'2') {},
+            move || {
+                while read(&mut reader, &reading) != Some(b'2') {}
+                reader
+            },
         );
     });
 }
