@@ -4,39 +4,54 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// Module, and what it may `use crate::`. Itself is always allowed.
+/// Module, and what it may `use crate::`. Itself is always allowed. From the top down; what points up says
+/// why.
 const ALLOWED: &[(&str, &[&str])] = &[
-    ("architecture", &[]),
-    ("clock", &[]),
-    ("error", &[]),
-    ("random", &["sys"]),
-    ("sync", &["error"]),
-    ("sys", &["clock", "error", "sync"]),
-    ("z85", &["error"]),
-    ("timers", &["error"]),
-    ("message", &["error", "sync"]),
-    ("endpoint", &["error", "decimal"]),
-    ("decimal", &[]),
-    // Constants are shared with the header, which is generated from ffi.
     (
-        "options",
-        &["error", "ffi", "patterns", "context", "decimal"],
-    ),
-    ("mailbox", &["error", "sync", "sys", "clock"]),
-    ("pipe", &["error", "message", "sync", "patterns"]),
-    (
-        "patterns",
+        "ffi",
         &[
-            "error", "message", "options", "pipe", "random", "ffi", "sync",
+            "clock", "context", "error", "message", "pipe", "proxy", "socket", "sync", "sys",
+            "timers", "z85",
         ],
     ),
-    ("mechanism", &["error", "protocol"]),
-    ("protocol", &["error", "mechanism", "ffi"]),
+    ("proxy", &["error", "ffi", "message", "pipe", "socket"]),
+    // Numbers of zmq.h stand in ffi, for the header is generated from there: `ffi` below means those, and in
+    // `socket` the cells behind handles too.
     (
-        "transport",
-        &["error", "endpoint", "sys", "random", "sync", "clock"],
+        "socket",
+        &[
+            "clock",
+            "context",
+            "endpoint",
+            "error",
+            "ffi",
+            "io",
+            "mailbox",
+            "message",
+            "monitor",
+            "options",
+            "patterns",
+            "pipe",
+            "sync",
+            "sys",
+            "transport",
+        ],
     ),
+    // Up to `socket`: the commands that go into a mailbox.
+    (
+        "context",
+        &[
+            "decimal", "error", "ffi", "io", "mailbox", "monitor", "pipe", "socket", "sync", "sys",
+        ],
+    ),
+    // Up to `io`: the texts of an endpoint.
     ("monitor", &["error", "ffi", "io", "pipe", "sync"]),
+    (
+        "patterns",
+        &["error", "message", "options", "pipe", "random"],
+    ),
+    // Up to `socket`: the commands that go into a mailbox. Up to `context`: who lingers. `patterns`: the
+    // table of types.
     (
         "io",
         &[
@@ -59,48 +74,35 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "transport",
         ],
     ),
+    ("pipe", &["error", "message", "sync"]),
+    ("transport", &["endpoint", "error", "random", "sys"]),
+    ("protocol", &["error", "mechanism"]),
+    // Up to `protocol`: the encoding of commands, and what can be wrong with them.
+    ("mechanism", &["protocol"]),
+    // Up to `patterns`: the types that have an option. Up to `context`: what new sockets inherit.
     (
-        "context",
-        &[
-            "error", "ffi", "io", "mailbox", "monitor", "pipe", "socket", "sync", "sys", "options",
-            "decimal",
-        ],
+        "options",
+        &["context", "decimal", "error", "ffi", "patterns"],
     ),
-    (
-        "socket",
-        &[
-            "clock",
-            "context",
-            "endpoint",
-            "error",
-            "ffi",
-            "io",
-            "mailbox",
-            "message",
-            "monitor",
-            "options",
-            "patterns",
-            "pipe",
-            "sync",
-            "sys",
-            "transport",
-        ],
-    ),
-    ("proxy", &["error", "ffi", "message", "pipe", "socket"]),
-    (
-        "ffi",
-        &[
-            "clock", "context", "error", "mailbox", "message", "monitor", "patterns", "pipe",
-            "proxy", "socket", "sync", "sys", "timers", "z85", "options",
-        ],
-    ),
+    ("mailbox", &["error", "sync", "sys"]),
+    ("message", &["error"]),
+    ("endpoint", &["decimal", "error"]),
+    ("timers", &["error"]),
+    ("z85", &["error"]),
+    ("random", &["sys"]),
+    ("sys", &["clock", "error"]),
+    ("sync", &["error"]),
+    ("architecture", &[]),
+    ("clock", &[]),
+    ("decimal", &[]),
+    ("error", &[]),
 ];
 
 #[test]
 fn modules_import_only_what_the_table_allows() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut wrong = Vec::new();
-    let mut seen = 0;
+    let mut seen = BTreeSet::new();
     for file in rust_files(&root) {
         let Some(module) = module_of(&root, &file) else {
             continue;
@@ -112,16 +114,19 @@ fn modules_import_only_what_the_table_allows() {
             continue;
         };
         for import in imports(&text) {
-            seen += 1;
             if import != module && !allowed.contains(&import.as_str()) {
                 wrong.push(format!("{} imports crate::{import}", file.display()));
             }
+            seen.insert((module.clone(), import));
         }
     }
-    assert!(
-        seen > 50,
-        "the scan found only {seen} imports: it looks in the wrong place"
-    );
+    for (module, allowed) in ALLOWED {
+        for import in *allowed {
+            if !seen.contains(&((*module).to_owned(), (*import).to_owned())) {
+                wrong.push(format!("{module} does not import crate::{import}"));
+            }
+        }
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -46,6 +46,8 @@ pub enum Error {
     NoMemory,
     /// A descriptor argument that cannot be one (EBADF).
     BadDescriptor,
+    /// A panic in an earlier call may have left the object half changed (ENOTRECOVERABLE).
+    Broken,
     /// Any other error of the operating system, as its number.
     Os(i32),
 }

@@ -19,7 +19,8 @@
 //!
 //!  message options endpoint error z85 clock random mailbox sync sys      leaves
 //! ```
-//! Dependencies point down; `architecture.rs` (a test) holds each module's imports against a table.
+//! Dependencies point down but for a few types, each with its reason in the table that `architecture.rs` (a
+//! test) holds each module's imports against.
 //!
 //! # Three kinds of owner
 //!
@@ -71,6 +72,11 @@
 //!
 //! connection phase (`io/connection`) · mechanism phase (`mechanism/*`) · connecter (`io/connecter`) · pipe
 //! end (`pipe/end`) · socket life (`ffi/handle`, `Core::stopped`) · context life (`context`).
+//!
+//! # A panic
+//!
+//! `ffi/guard` and `io/thread` catch it. The socket, or the connection, that it passed through is not entered
+//! again (`ffi/handle`): it can only be closed.
 
 mod clock;
 mod context;

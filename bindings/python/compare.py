@@ -20,6 +20,9 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 PROGRAMS = ("guide.py", "loops.py", "lifetimes.py", "watching.py", "messages.py")
 PYTHON = [sys.executable, "-B", "-X", "faulthandler"]
+# Publishes without waiting for the subscription over tcp: fails by chance on any library, and the handler that
+# it leaves behind fails all the tests after it.
+LEFT_OUT = "not test_blank_root_topic"
 SCENARIO_LIMIT = 90
 SUITE_LIMIT = 300
 CZMQ_LIMIT = 60
@@ -35,7 +38,7 @@ def main():
     parser.add_argument("names", nargs="*", help="only what contains one of these")
     for part in PARTS:
         parser.add_argument(f"--{part}", action="store_true", help="only this part (may be repeated)")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     chosen = [part for part in PARTS if getattr(arguments, part)] or list(PARTS)
     ours = environment(arguments.directory.resolve())
     stock = environment(None)
@@ -144,8 +147,11 @@ def compare_suite(stock, ours, names, expected):
         if not wanted(file.stem, names):
             continue
         command = [*PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-rA", "--tb=short", "-o", "asyncio_mode=auto",
-                   str(file)]
+                   "-k", LEFT_OUT, str(file)]
         left, right = run(command, stock, SUITE_LIMIT), run(command, ours, SUITE_LIMIT)
+        if left.status != 0:
+            # Some of these tests count on sleeps to be long enough: a busy machine fails them on any library.
+            left, right = run(command, stock, SUITE_LIMIT), run(command, ours, SUITE_LIMIT)
         passed, ours_passed = tests_passed(left), tests_passed(right)
         totals["stock"] += len(passed)
         totals["ours"] += len(ours_passed)

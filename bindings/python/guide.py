@@ -3,7 +3,7 @@
 import threading
 
 import zmq
-from scenarios import TIMEOUT, bound, connected, main, outcome, scenario, socket, start
+from scenarios import TIMEOUT, bound, connected, dead_endpoint, main, outcome, scenario, socket, start
 
 
 @scenario
@@ -29,17 +29,19 @@ def hello_world():
 def lazy_pirate():
     """Requests to nobody time out; each time the client begins again with a new socket."""
     context = zmq.Context()
-    server, endpoint = bound(context, zmq.REP)
-    server.close()
+    endpoint = dead_endpoint()
     left = 3
     answer = None
     thread = None
+    answered = threading.Event()
 
     def serve():
         late, _ = bound(context, zmq.REP, endpoint)
-        request = late.recv()
-        late.send(b"answer to " + request)
-        late.close(TIMEOUT)
+        # An abandoned client's request may still get here first.
+        while not answered.is_set():
+            if late.poll(20):
+                late.send(b"answer to " + late.recv())
+        late.close()
 
     while left and not answer:
         client = connected(context, zmq.REQ, endpoint, reconnect_ivl=10)
@@ -49,10 +51,11 @@ def lazy_pirate():
             answer = client.recv()
         else:
             print("no answer;", left, "left")
+        client.close(0)
         if left == 1:
             thread = start(serve)
-        client.close(0)
     print(answer)
+    answered.set()
     thread.join()
     context.destroy()
 
@@ -575,10 +578,8 @@ def suicidal_snail():
 def freelance():
     """One client, three servers, one of them dead: the first answer counts."""
     context = zmq.Context()
-    dead, dead_at = bound(context, zmq.ROUTER)
-    dead.close()
     stopping = threading.Event()
-    endpoints = [dead_at]
+    endpoints = [dead_endpoint()]
     threads = []
 
     def serve(server):

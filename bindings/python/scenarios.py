@@ -61,6 +61,14 @@ def connected(context, socket_type, endpoint, **options):
     return made
 
 
+def dead_endpoint():
+    """Where nobody listens. A socket just closed would not do: its listener may take a moment to go."""
+    import socket as system
+
+    with system.create_server(("127.0.0.1", 0)) as server:
+        return f"tcp://127.0.0.1:{server.getsockname()[1]}"
+
+
 def start(function, *arguments):
     """A thread that prints its exception and ends the process, so that nothing waits for it in vain."""
 

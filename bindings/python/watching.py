@@ -4,7 +4,7 @@ import select
 import time
 
 import zmq
-from scenarios import TIMEOUT, bound, connected, main, outcome, scenario, socket, start
+from scenarios import TIMEOUT, bound, connected, dead_endpoint, main, outcome, scenario, socket, start
 from zmq.utils import monitor
 
 TYPES = ("PAIR", "PUB", "SUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH", "XPUB", "XSUB")
@@ -190,11 +190,9 @@ def monitored_server_and_client():
 @scenario
 def monitored_refusals():
     context = zmq.Context()
-    server, endpoint = bound(context, zmq.REP)
-    server.close()
     client = socket(context, zmq.REQ, reconnect_ivl=20)
     watch = client.get_monitor_socket()
-    client.connect(endpoint)
+    client.connect(dead_endpoint())
     names = collect(watch, "CONNECT_RETRIED")
     print(names, watch.poll(TIMEOUT) > 0)
     print(outcome(client.get_monitor_socket) is watch)

@@ -38,6 +38,11 @@ impl Lingering {
         }
     }
 
+    /// The connection still owes something.
+    pub(crate) fn contains(&self, connection: ObjectId) -> bool {
+        self.inner.lock().connections.contains(&connection)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.inner.lock().connections.is_empty()
     }

@@ -35,8 +35,9 @@ pub(crate) struct Context {
     pub(crate) names: Names,
     /// Connections that outlive their sockets.
     pub(crate) lingering: Arc<Lingering>,
-    /// The process that made it; a forked child cannot use it.
-    fork_generation: fork::Generation,
+    /// The process that made it or, if that made no socket, opened the first one; a forked child of that
+    /// one cannot use it.
+    owner: fork::Stamp,
 }
 
 #[derive(Debug, Default)]
@@ -67,13 +68,25 @@ impl Context {
             life: Mutex::new(Life::default()),
             names: Names::default(),
             lingering: Arc::new(Lingering::default()),
-            fork_generation: fork::generation(),
+            owner: fork::Stamp::new(),
         }
     }
 
-    /// True in a child process that was forked after the context was made.
-    pub(crate) fn is_of_parent(&self) -> bool {
-        fork::generation() != self.fork_generation
+    /// True in a child process that was forked from the one it belongs to.
+    fn is_of_parent(&self) -> bool {
+        self.owner.is_of_parent()
+    }
+
+    /// A context that was forked before its first socket is as good as new: the child makes it its own.
+    fn adopt(&self) -> Result<()> {
+        // Locked at the fork: a thread of the parent was about to start it.
+        let life = self.life.try_lock().ok_or(Error::Interrupted)?;
+        match life.state {
+            State::Fresh => self.owner.renew(),
+            State::Stopping => return Err(Error::Terminated),
+            State::Started => return Err(Error::Interrupted),
+        }
+        Ok(())
     }
 
     /// zmq_ctx_set, zmq_ctx_get and their kin work on these.
@@ -83,8 +96,11 @@ impl Context {
 
     /// The first zmq_socket freezes thread and slot options and starts the I/O threads.
     ///
-    /// Errors: `Terminated`; those of the system when a thread cannot start.
+    /// Errors: `Terminated`; `Interrupted` in a child; those of the system when a thread cannot start.
     pub(crate) fn start(&self) -> Result<()> {
+        if self.is_of_parent() {
+            self.adopt()?;
+        }
         let options = self.options.lock().clone();
         let mut life = self.life.lock();
         match life.state {
@@ -94,34 +110,25 @@ impl Context {
         }
         life.max_slots = options.max_sockets();
         for index in 0..options.io_threads() {
-            let (thread, handle) = IoThread::new(index, Arc::clone(&self.lingering))?;
-            let attributes = options.thread_attributes(index);
-            life.joins
-                .push(sys::thread::spawn(&attributes, move || thread.run())?);
-            life.threads.push(handle);
+            if let Err(error) = self.start_thread(&mut life, &options, index) {
+                // All or none: the next try begins anew.
+                let joins = life.stop_threads();
+                drop(life);
+                join_all(joins);
+                return Err(error);
+            }
         }
         life.state = State::Started;
         Ok(())
     }
 
-    /// Takes a slot for a socket or monitor. `Terminated`, or `TooManySockets`.
-    pub(crate) fn take_slot(&self) -> Result<()> {
-        let mut life = self.life.lock();
-        if life.state == State::Stopping {
-            return Err(Error::Terminated);
-        }
-        if life.slots >= life.max_slots {
-            return Err(Error::TooManySockets);
-        }
-        life.slots += 1;
+    fn start_thread(&self, life: &mut Life, options: &ContextOptions, index: usize) -> Result<()> {
+        let (thread, handle) = IoThread::new(index, Arc::clone(&self.lingering))?;
+        let attributes = options.thread_attributes(index);
+        let join = sys::thread::spawn(&attributes, move || thread.run())?;
+        life.joins.push(join);
+        life.threads.push(handle);
         Ok(())
-    }
-
-    /// Gives a slot back; zmq_ctx_term may be waiting for it.
-    pub(crate) fn free_slot(&self) {
-        let mut life = self.life.lock();
-        life.slots -= 1;
-        wake_all(&life.waiters);
     }
 
     /// From now on the context stops this socket when it stops itself. `Terminated` if it has.
@@ -196,16 +203,8 @@ impl Context {
             .retain(|other| !Arc::ptr_eq(other, &waiter));
         waiter.clear();
         result?;
-        let joins = {
-            let mut life = self.life.lock();
-            for thread in life.threads.drain(..) {
-                thread.post(IoCommand::Stop);
-            }
-            std::mem::take(&mut life.joins)
-        };
-        for join in joins {
-            join.join();
-        }
+        let joins = self.life.lock().stop_threads();
+        join_all(joins);
         Ok(())
     }
 
@@ -216,6 +215,54 @@ impl Context {
             self.lingering.begin(connection);
         }
         thread.post(IoCommand::Detach(connection, linger));
+    }
+}
+
+/// A socket's or monitor's place in a context, given back when dropped: zmq_ctx_term waits for that.
+#[derive(Debug)]
+pub(crate) struct Slot(Arc<Context>);
+
+impl Slot {
+    /// `Terminated`, or `TooManySockets`.
+    pub(crate) fn take(context: &Arc<Context>) -> Result<Self> {
+        let mut life = context.life.lock();
+        if life.state == State::Stopping {
+            return Err(Error::Terminated);
+        }
+        if life.slots >= life.max_slots {
+            return Err(Error::TooManySockets);
+        }
+        life.slots += 1;
+        drop(life);
+        Ok(Self(Arc::clone(context)))
+    }
+
+    pub(crate) fn context(&self) -> &Arc<Context> {
+        &self.0
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut life = self.0.life.lock();
+        life.slots -= 1;
+        wake_all(&life.waiters);
+    }
+}
+
+impl Life {
+    /// Ends the I/O threads; they are to be waited for without the lock.
+    fn stop_threads(&mut self) -> Vec<sys::thread::JoinHandle> {
+        for thread in self.threads.drain(..) {
+            thread.post(IoCommand::Stop);
+        }
+        std::mem::take(&mut self.joins)
+    }
+}
+
+fn join_all(joins: Vec<sys::thread::JoinHandle>) {
+    for join in joins {
+        join.join();
     }
 }
 

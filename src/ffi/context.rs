@@ -132,7 +132,7 @@ fn new(context: Context) -> *mut c_void {
 pub(super) unsafe fn of_handle(handle: *mut c_void) -> Result<Arc<Context>> {
     // SAFETY: passed on from the caller.
     let cell = unsafe { Cell::<Handle>::from_handle(handle) }.ok_or(Error::Fault)?;
-    let inside = cell.enter().ok_or(Error::Fault)?;
+    let inside = cell.enter()?.ok_or(Error::Fault)?;
     Ok(Arc::clone(&inside.0))
 }
 
@@ -143,10 +143,7 @@ unsafe fn terminate(handle: *mut c_void) -> Result<()> {
     // SAFETY: passed on from the caller.
     if let Some(cell) = unsafe { Cell::<Handle>::from_handle(handle) } {
         // Of two threads that ended it one is late, and may find the next context here.
-        let still = cell.enter();
-        if still.is_some_and(|inside| Arc::ptr_eq(&inside.0, &context)) {
-            CONTEXTS.remove(cell);
-        }
+        CONTEXTS.remove_if(cell, |inside| Arc::ptr_eq(&inside.0, &context));
     }
     Ok(())
 }

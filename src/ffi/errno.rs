@@ -27,6 +27,7 @@ pub(crate) fn number(error: Error) -> c_int {
         Error::TooManySockets => libc::EMFILE,
         Error::NoMemory => libc::ENOMEM,
         Error::BadDescriptor => libc::EBADF,
+        Error::Broken => libc::ENOTRECOVERABLE,
         Error::Os(number) => number,
     }
 }

@@ -1,10 +1,11 @@
 //! What every exported function runs in: `Result` becomes a return code with `errno`, and no panic reaches C.
+//! That the object which a panic passed through is not used again is the business of `handle`.
 
 use std::ffi::{c_char, c_int, c_long, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::errno;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A type that C functions return, with the value that means failure.
 pub(super) trait Outcome: Copy {
@@ -81,13 +82,12 @@ pub(super) fn or<T>(fallback: T, body: impl FnOnce() -> T) -> T {
 fn after_panic(payload: Box<dyn std::any::Any + Send>) {
     // Dropping an unknown payload could panic again.
     std::mem::forget(payload);
-    errno::set(libc::ENOTRECOVERABLE);
+    errno::set(errno::number(Error::Broken));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
 
     #[test]
     fn errors_become_the_failure_value_and_errno() {

@@ -44,4 +44,6 @@ mod guard;
 pub(crate) mod handle;
 
 #[cfg(test)]
+mod child_tests;
+#[cfg(test)]
 mod tests;

@@ -554,7 +554,7 @@ fn context_options_with_lengths() {
             answer(-1, || zmq_ctx_set_ext(context, 4711, place, 4)),
             invalid
         );
-        value += 1;
+        place.cast::<c_int>().write(2);
         assert_eq!(zmq_ctx_set_ext(context, io_threads, place, 4), 0);
         assert_eq!(zmq_ctx_get(context, io_threads), 2);
         let name = c::ZMQ_THREAD_NAME_PREFIX;

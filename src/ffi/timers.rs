@@ -100,13 +100,13 @@ pub unsafe extern "C" fn zmq_timers_execute(timers: *mut c_void) -> c_int {
         let cell = unsafe { cell(timers) }?;
         let generation = cell.generation();
         let execution = cell
-            .enter()
+            .enter()?
             .ok_or(Error::Fault)?
             .0
             .begin_execute(clock::now());
         loop {
             // A handler may have destroyed the timers.
-            let Some(mut timers) = cell.enter() else {
+            let Some(mut timers) = cell.enter()? else {
                 break;
             };
             if cell.generation() != generation {
@@ -148,7 +148,7 @@ unsafe fn cell(handle: *mut c_void) -> Result<&'static Cell<Handle>> {
 
 unsafe fn enter(handle: *mut c_void) -> Result<Entered<Handle>> {
     // SAFETY: passed on from the caller.
-    unsafe { cell(handle) }?.enter().ok_or(Error::Fault)
+    unsafe { cell(handle) }?.enter()?.ok_or(Error::Fault)
 }
 
 fn milliseconds(interval: usize) -> u64 {

@@ -32,8 +32,8 @@ use crate::io::{DriveConnection, EndpointTexts, ObjectId, Session};
 use crate::message::PeerInfo;
 use crate::monitor::Event;
 use crate::patterns::Origin;
+use crate::pipe::PipeEnd;
 use crate::pipe::queue::Special;
-use crate::pipe::{Conflate, Limits, PipeEnd, pipe};
 use crate::protocol::Zmtp;
 use crate::protocol::envelope::ReplyEnvelope;
 use crate::transport::Stream;
@@ -460,29 +460,6 @@ impl Connection {
         if self.detached.is_none() {
             self.session.emit(event, value, texts);
         }
-    }
-}
-
-impl Session {
-    /// A pipe between the socket (first) and a connection (second).
-    pub(crate) fn make_pipe(&self) -> (PipeEnd, PipeEnd) {
-        let socket = Limits {
-            send: Some(self.options.send_hwm),
-            receive: Some(self.options.receive_hwm),
-        };
-        let conflate = self.options.conflate && self.row.conflates;
-        let both = Conflate {
-            first_to_second: conflate,
-            second_to_first: conflate,
-        };
-        pipe(
-            socket,
-            Limits {
-                send: None,
-                receive: None,
-            },
-            both,
-        )
     }
 }
 

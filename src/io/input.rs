@@ -268,7 +268,7 @@ impl Connection {
     /// The next frame can be delivered, or nobody wants it.
     fn has_room(&mut self) -> bool {
         match &mut self.pipe {
-            Some(pipe) => pipe.is_write_closed() || pipe.can_write(),
+            Some(pipe) => pipe.is_write_closed() || (pipe.can_write() && !pipe.is_flooded()),
             None => true,
         }
     }

@@ -11,7 +11,7 @@ use crate::mailbox::Mailbox;
 use crate::monitor::{Event, Monitor};
 use crate::options::{AcceptFilter, Bytes, SocketOptions};
 use crate::patterns::{Origin, TypeRow};
-use crate::pipe::PipeEnd;
+use crate::pipe::{Conflate, Limits, PipeEnd, pipe};
 use crate::protocol::Config;
 use crate::socket::SocketCommand;
 use crate::sync::atomic::AtomicBool;
@@ -75,6 +75,16 @@ impl Session {
 }
 
 impl Session {
+    /// A pipe between the socket (first) and a connection (second).
+    pub(crate) fn make_pipe(&self) -> (PipeEnd, PipeEnd) {
+        let socket = Limits {
+            send: Some(self.options.send_hwm),
+            receive: Some(self.options.receive_hwm),
+        };
+        let conflate = self.options.conflate && self.row.conflates;
+        pipe(socket, Limits::NONE, Conflate::both(conflate))
+    }
+
     /// What the protocol has to know of the socket.
     pub(crate) fn zmtp_config(&self) -> Config {
         let options = &self.options;

@@ -477,3 +477,36 @@ fn unbind_ends_connections_that_are_still_in_their_handshake() {
     monitored.skip(&[c::ZMQ_EVENT_CLOSED]);
     monitored.expect_silence(20);
 }
+
+#[test]
+fn a_flood_of_subscriptions_waits_until_the_socket_looks() {
+    const BOUND: usize = 64 * 1024 * 1024;
+    let monitored = Monitored::open(c::ZMQ_PUB);
+    let mut stream = monitored.bind_and_connect();
+    stream.write_all(&opening(b"SUB")).expect("write");
+    monitored.skip(&[c::ZMQ_EVENT_ACCEPTED, c::ZMQ_EVENT_HANDSHAKE_SUCCEEDED]);
+    // One topic again and again: memory grows only with what is queued.
+    let flood = b"\x04\x0B\x09SUBSCRIBEt".repeat(10_000);
+    let patience = Some(Duration::from_millis(300));
+    stream.set_write_timeout(patience).expect("timeout");
+    let mut written = 0;
+    let rest = loop {
+        let at = written % flood.len();
+        match stream.write(&flood[at..]) {
+            Ok(bytes) => written += bytes,
+            Err(_) => break &flood[at..],
+        }
+        assert!(written < BOUND, "nothing holds the peer back");
+    };
+    // The socket looks, and everything moves again.
+    let patience = Some(Duration::from_secs(10));
+    stream.set_write_timeout(patience).expect("timeout");
+    let writer = std::thread::spawn({
+        let more = [rest, &flood.repeat(40)].concat();
+        move || stream.write_all(&more).map(|()| stream)
+    });
+    while !writer.is_finished() {
+        api::events(monitored.socket).expect("events");
+    }
+    writer.join().expect("join").expect("write");
+}

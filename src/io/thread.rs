@@ -265,7 +265,8 @@ impl IoThread {
     }
 
     /// Runs `work` on an object, if it is still there, and does what its outcome asks. A panic ends
-    /// that object only. Storage that is dropped meanwhile is released afterwards.
+    /// that object only: it is not entered again, and its pipe ends with it. Storage that is dropped
+    /// meanwhile is released afterwards.
     fn with_object(
         &mut self,
         id: ObjectId,
@@ -289,7 +290,9 @@ impl IoThread {
             });
         match outcome {
             Outcome::Gone => {
-                self.objects.remove(&id);
+                let ended = self.objects.remove(&id);
+                // What panicked may do so again on its way out.
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(ended)));
                 self.handle.remove_load();
                 return;
             }

@@ -2,13 +2,12 @@
 
 #![forbid(unsafe_code)]
 
-use std::hash::{BuildHasher, RandomState};
-
 use crate::error::{Error, Result};
 use crate::options::PatternOption;
 use crate::patterns::parts::{FairQueue, LoadBalancer};
 use crate::patterns::{Origin, Pattern, probe};
 use crate::pipe::{Incoming, Outgoing, PipeKey, Pipes};
+use crate::random;
 
 /// Sends a request round-robin and takes the reply from the peer that was asked.
 #[derive(Debug)]
@@ -33,8 +32,7 @@ impl Default for Req {
             queue: FairQueue::default(),
             awaiting: false,
             asked: None,
-            // The low half of a random hash.
-            request_id: RandomState::new().hash_one(0) as u32,
+            request_id: random::u32(),
             correlates: false,
             relaxed: false,
             probes: false,

@@ -11,7 +11,7 @@ use crate::pipe::frame::{Incoming, Outgoing, Stored};
 use crate::pipe::queue::{self, Advanced, BodyRef, Gather, Reader, Run, Special, Writer};
 use crate::pipe::{Notice, Wake};
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 /// High-water marks that one end brings into a pipe; 0 = unlimited, `None` = takes no part in the
 /// sum (a connection, or an inproc peer that is not there yet).
@@ -21,6 +21,14 @@ pub(crate) struct Limits {
     pub(crate) receive: Option<i32>,
 }
 
+impl Limits {
+    /// An end that takes no part in the sum.
+    pub(crate) const NONE: Self = Self {
+        send: None,
+        receive: None,
+    };
+}
+
 /// Which directions of a new pipe keep only their newest message (ZMQ_CONFLATE).
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Conflate {
@@ -28,6 +36,16 @@ pub(crate) struct Conflate {
     pub(crate) first_to_second: bool,
     /// What the second end writes.
     pub(crate) second_to_first: bool,
+}
+
+impl Conflate {
+    /// Both directions, or none.
+    pub(crate) fn both(conflate: bool) -> Self {
+        Self {
+            first_to_second: conflate,
+            second_to_first: conflate,
+        }
+    }
 }
 
 /// Makes a pipe. `first` and `second` are what each end brings in.
@@ -61,13 +79,20 @@ struct Direction {
     writer: AtomicU8,
     reader_gone: AtomicBool,
     credit: Credit,
+    /// What the unread subscriptions weigh: they need no credit, but a peer that floods its connection with
+    /// them has to wait.
+    subscriptions: AtomicU64,
     slot: Option<Slot>,
 }
+
+/// Unread subscriptions of this weight make a connection stop reading, half of it lets it go on.
+const FLOOD: u64 = 1024 * 1024;
 
 /// The one-message queue of a conflating direction. Markers bypass it.
 #[derive(Debug, Default)]
 struct Slot {
     newest: Mutex<Option<Message>>,
+    /// Only ever swapped.
     reader_asleep: AtomicBool,
 }
 
@@ -88,6 +113,7 @@ impl Direction {
                 writer_limit.unwrap_or(NOT_COUNTED),
                 reader_limit.unwrap_or(NOT_COUNTED),
             ),
+            subscriptions: AtomicU64::new(0),
             slot: conflate.then(Slot::default),
         }
     }
@@ -108,6 +134,8 @@ pub(crate) struct PipeEnd {
     full: bool,
     /// Frames of an unfinished message were written.
     mid_write: bool,
+    /// The weight of subscriptions among them.
+    mid_write_subscriptions: u64,
     /// Whole messages read.
     read: u64,
     /// Reports go out when `read` reaches this; `u64::MAX` = never.
@@ -138,6 +166,7 @@ impl PipeEnd {
             reported: 0,
             full: false,
             mid_write: false,
+            mid_write_subscriptions: 0,
             read: 0,
             next_report: u64::MAX,
             step: 0,
@@ -282,7 +311,23 @@ impl PipeEnd {
         self.mid_write = more;
         if !more {
             self.written += 1;
+            if self.mid_write_subscriptions > 0 {
+                let weight = std::mem::take(&mut self.mid_write_subscriptions);
+                self.count_subscriptions(weight);
+            }
         }
+    }
+
+    fn count_subscriptions(&self, weight: u64) {
+        self.out()
+            .subscriptions
+            .fetch_add(weight, Ordering::Relaxed);
+    }
+
+    /// So many subscriptions are unread that the writer is to wait; it is woken. Not inside a message, of
+    /// which the reader sees nothing before it is whole.
+    pub(crate) fn is_flooded(&self) -> bool {
+        !self.mid_write && self.out().subscriptions.load(Ordering::Relaxed) >= FLOOD
     }
 
     fn replace_newest(&self, message: Message) -> Result<()> {
@@ -300,7 +345,14 @@ impl PipeEnd {
 
     /// Appends a marker (no message, no credit). Visible after [`PipeEnd::flush`].
     pub(crate) fn append_special(&mut self, special: Special) -> Result<()> {
-        self.writer.append_special(special)
+        let weight = special.weight();
+        self.writer.append_special(special)?;
+        match weight {
+            0 => {}
+            weight if self.mid_write => self.mid_write_subscriptions += weight,
+            weight => self.count_subscriptions(weight),
+        }
+        Ok(())
     }
 
     /// Makes what was appended visible, and wakes the reader if it sleeps.
@@ -314,6 +366,7 @@ impl PipeEnd {
     pub(crate) fn rollback(&mut self) -> bool {
         let unfinished = self.mid_write;
         self.mid_write = false;
+        self.mid_write_subscriptions = 0;
         self.writer.rollback();
         unfinished
     }
@@ -369,8 +422,7 @@ impl PipeEnd {
         };
         let newest = slot.newest.lock();
         // Under the lock: a writer that replaces the value afterwards sees the flag.
-        slot.reader_asleep
-            .store(newest.is_none(), Ordering::Release);
+        slot.reader_asleep.swap(newest.is_none(), Ordering::Release);
         newest.is_some()
     }
 
@@ -425,7 +477,19 @@ impl PipeEnd {
 
     /// The marker at the head, if there is one.
     pub(crate) fn take_special(&mut self) -> Option<Special> {
-        self.reader.take_special()
+        let special = self.reader.take_special()?;
+        let weight = special.weight();
+        if weight > 0 {
+            let before = self
+                .inbound()
+                .subscriptions
+                .fetch_sub(weight, Ordering::Relaxed);
+            // A writer that waits saw more than this.
+            if before >= FLOOD / 2 && before.saturating_sub(weight) < FLOOD / 2 {
+                self.wake_other(Notice::Writable);
+            }
+        }
+        Some(special)
     }
 
     fn count_read(&mut self, more: bool) {
@@ -588,7 +652,7 @@ impl PipeEnd {
         self.exhausted = true;
         self.reading_stopped = true;
         self.inbound().reader_gone.store(true, Ordering::Release);
-        self.reader.drain_storages();
+        self.reader.discard();
         if let Some(slot) = &self.inbound().slot {
             let unread = slot.newest.lock().take();
             drop(unread);

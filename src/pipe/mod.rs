@@ -44,5 +44,7 @@ pub(crate) trait Wake: Send + Sync + Debug {
     fn wake(&self, notice: Notice);
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
+#[cfg(all(test, loom))]
+mod tests_loom;

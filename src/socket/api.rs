@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::context::Context;
+use crate::context::{Context, Slot};
 use crate::error::{Error, Result};
 use crate::ffi::handle::{Cell, Entered, Pool, Tenant};
 use crate::mailbox::{Mailbox, Waiter};
@@ -22,50 +22,48 @@ pub(crate) type SocketCell = Cell<Core>;
 
 impl Tenant for Core {
     const MAGIC: u32 = 0x5a78_534b;
+
+    fn broke(&self) {
+        self.mailbox.signal();
+    }
 }
 
 static SOCKETS: Pool<Core> = Pool::new();
 
 /// A socket that a call is inside of. User callbacks wait until it is left.
-struct Inside {
+pub(super) struct Inside {
     // Dropped in this order: the lock first, then what was held back is released.
     core: Entered<Core>,
     _hold: Hold,
 }
 
-fn enter(cell: &'static SocketCell) -> Result<Inside> {
-    let hold = Hold::new();
-    let core = cell.enter().ok_or(Error::NotSocket)?;
-    if core.context.is_of_parent() {
+pub(super) fn enter(cell: &'static SocketCell) -> Result<Inside> {
+    // Before the lock, which may have been held at the fork.
+    if cell.is_of_parent() {
         return Err(Error::Interrupted);
     }
+    let hold = Hold::new();
+    let core = cell.enter()?.ok_or(Error::NotSocket)?;
     Ok(Inside { core, _hold: hold })
 }
 
 /// zmq_socket. `Terminated`, `TooManySockets`, `Invalid` for an unknown type; those of the system.
 pub(crate) fn open(context: &Arc<Context>, socket_type: i32) -> Result<&'static SocketCell> {
     context.start()?;
-    context.take_slot()?;
-    let made = TypeRow::find(socket_type)
-        .ok_or(Error::Invalid)
-        .and_then(|row| {
-            let options =
-                context.with_options(|options| SocketOptions::new(row.socket_type, options));
-            let core = Core::new(Arc::clone(context), row, options);
-            context.add_socket(&core.mailbox)?;
-            Ok(core)
-        });
-    match made {
-        Ok(core) => Ok(SOCKETS.insert(core)),
-        Err(error) => {
-            context.free_slot();
-            Err(error)
-        }
-    }
+    let slot = Slot::take(context)?;
+    let row = TypeRow::find(socket_type).ok_or(Error::Invalid)?;
+    let options = context.with_options(|options| SocketOptions::new(row.socket_type, options));
+    let core = Core::new(slot, row, options);
+    context.add_socket(&core.mailbox)?;
+    Ok(SOCKETS.insert(core))
 }
 
 /// zmq_close.
 pub(crate) fn close(cell: &'static SocketCell) -> Result<()> {
+    if cell.is_of_parent() {
+        // The parent's connections are none of ours.
+        return SOCKETS.disown(cell).then_some(()).ok_or(Error::NotSocket);
+    }
     let _hold = Hold::new();
     let core = SOCKETS.remove(cell).ok_or(Error::NotSocket)?;
     core.close();
@@ -126,7 +124,7 @@ pub(crate) fn receive(
 pub(crate) fn bind(cell: &'static SocketCell, endpoint: &[u8]) -> Result<()> {
     let mut inside = enter(cell)?;
     inside.core.bind(endpoint)?;
-    inside.core.mailbox.signal_exported();
+    inside.core.mailbox.signal();
     Ok(())
 }
 
@@ -134,7 +132,8 @@ pub(crate) fn bind(cell: &'static SocketCell, endpoint: &[u8]) -> Result<()> {
 pub(crate) fn connect(cell: &'static SocketCell, endpoint: &[u8]) -> Result<()> {
     let mut inside = enter(cell)?;
     inside.core.connect(endpoint)?;
-    inside.core.mailbox.signal_exported();
+    // A thread that waits for a peer to send to has one now; ZMQ_FD tells as well.
+    inside.core.mailbox.signal();
     Ok(())
 }
 
@@ -193,7 +192,7 @@ pub(crate) fn mailbox(cell: &'static SocketCell) -> Result<Arc<Mailbox<SocketCom
 /// zmq_socket_get_peer_state.
 pub(crate) fn peer_state(cell: &'static SocketCell, routing_id: &[u8]) -> Result<i32> {
     let mut inside = enter(cell)?;
-    let Core { pattern, pipes, .. } = &mut **inside.core;
+    let Core { pattern, pipes, .. } = &mut *inside.core;
     pattern.peer_state(pipes, routing_id)
 }
 

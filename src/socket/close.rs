@@ -5,8 +5,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::sync::Arc;
-
 use crate::io::{IoCommand, Linger};
 use crate::socket::{Core, SocketCommand};
 
@@ -46,8 +44,5 @@ impl Core {
         }
         self.stop_monitor();
         self.context.remove_socket(&self.mailbox);
-        let context = Arc::clone(&self.context);
-        drop(self);
-        context.free_slot();
     }
 }

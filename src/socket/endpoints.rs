@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::context::Slot;
 use crate::context::inproc::Owner;
 use crate::endpoint::{ConnectAddress, Endpoint, Use};
 use crate::error::{Error, Result};
@@ -234,18 +235,7 @@ impl Core {
             receive: Some(self.options.receive_hwm),
         };
         let conflate = self.options.conflate && self.row.conflates;
-        let both = Conflate {
-            first_to_second: conflate,
-            second_to_first: conflate,
-        };
-        let (mine, theirs) = pipe(
-            own,
-            Limits {
-                send: None,
-                receive: None,
-            },
-            both,
-        );
+        let (mine, theirs) = pipe(own, Limits::NONE, Conflate::both(conflate));
         let key = self.attach(Attachment {
             end: mine,
             origin,
@@ -344,7 +334,10 @@ impl Core {
                     self.drop_pipe(key);
                 }
                 self.context.detach(&thread, id, linger);
-                self.endpoints.disconnected.push((thread, id));
+                let lingering = &self.context.lingering;
+                let disconnected = &mut self.endpoints.disconnected;
+                disconnected.push((thread, id));
+                disconnected.retain(|(_, id)| lingering.contains(*id));
             }
             Kind::InprocName { name } => {
                 // It is there as long as the entry is.
@@ -399,11 +392,11 @@ impl Core {
     }
 
     /// The stop of a monitor frees its slot.
-    pub(super) fn stop_monitor(&self) {
+    pub(super) fn stop_monitor(&mut self) {
         if self.monitor.stop() {
             self.context.names.unbind_monitor(&self.monitor);
-            self.context.free_slot();
         }
+        self.monitor_slot = None;
     }
 
     /// zmq_socket_monitor_versioned. Order of checks: functions.tsv.
@@ -423,7 +416,7 @@ impl Core {
         let name = Self::monitor_name(endpoint)?;
         self.stop_monitor();
         crate::monitor::check_type(socket_type)?;
-        self.context.take_slot()?;
+        let slot = Slot::take(&self.context)?;
         let owner = Owner::Monitor(Arc::clone(&self.monitor));
         self.monitor.start(events, version);
         match self.context.names.bind(&name, owner) {
@@ -431,11 +424,11 @@ impl Core {
                 for parked in parked {
                     self.monitor.attach(parked.end);
                 }
+                self.monitor_slot = Some(slot);
                 Ok(())
             }
             Err(error) => {
                 self.monitor.stop();
-                self.context.free_slot();
                 Err(error)
             }
         }

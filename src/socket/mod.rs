@@ -15,7 +15,7 @@ pub(crate) mod poll;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::context::Context;
+use crate::context::{Context, Slot};
 use crate::error::{Error, Result};
 use crate::io::{IoHandle, Linger, ObjectId};
 use crate::mailbox::Mailbox;
@@ -91,14 +91,17 @@ pub(crate) struct Core {
     receive_more: bool,
     /// The stop of the context was noticed: everything but close fails.
     stopped: bool,
+    monitor_slot: Option<Slot>,
+    /// Comes last: once it is free the context may end.
+    _slot: Slot,
 }
 
 impl Core {
-    fn new(context: Arc<Context>, row: &'static TypeRow, options: SocketOptions) -> Self {
+    fn new(slot: Slot, row: &'static TypeRow, options: SocketOptions) -> Self {
         let mut pattern = (row.new)();
         pattern.options_changed(&options);
         Self {
-            context,
+            context: Arc::clone(slot.context()),
             mailbox: Arc::new(Mailbox::new()),
             monitor: Arc::new(Monitor::new()),
             row,
@@ -110,6 +113,8 @@ impl Core {
             stop_refused: Arc::new(AtomicBool::new(false)),
             receive_more: false,
             stopped: false,
+            monitor_slot: None,
+            _slot: slot,
         }
     }
 
@@ -309,5 +314,7 @@ fn introduce(end: &mut PipeEnd, routing_id: &[u8]) {
     }
 }
 
+#[cfg(test)]
+mod stress;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::context::Context;
+use crate::error::Error;
 use crate::ffi::constants as c;
 use crate::message::Message;
 use crate::pipe::Incoming;
@@ -166,4 +167,32 @@ fn full_pipes_go_on_over_tcp() {
 #[test]
 fn full_pipes_go_on_over_ipc() {
     overtake(b"ipc://*");
+}
+
+/// A panic in one call: the socket refuses every other call, whoever waits for it learns of it, and closing
+/// it lets the context end.
+#[test]
+fn a_broken_socket_can_only_be_closed() {
+    let context = Arc::new(Context::new());
+    let pull = open(&context, c::ZMQ_PULL);
+    api::set_option(pull, c::ZMQ_RCVTIMEO, Some(&(-1_i32).to_ne_bytes()), 4).expect("timeout");
+    api::bind(pull, b"inproc://broken").expect("bind");
+    let waiting = std::thread::spawn(move || {
+        let mut message = Message::new();
+        api::receive(pull, &mut Incoming::into_message(&mut message), false)
+    });
+    let mailbox = api::mailbox(pull).expect("a socket");
+    while !mailbox.has_audience() {
+        std::thread::yield_now();
+    }
+    let breaking = std::thread::spawn(move || {
+        let _inside = api::enter(pull);
+        panic!("on purpose");
+    });
+    assert!(breaking.join().is_err());
+    assert_eq!(waiting.join().expect("thread"), Err(Error::Broken));
+    assert_eq!(api::events(pull), Err(Error::Broken));
+    assert_eq!(api::close(pull), Ok(()));
+    assert_eq!(api::close(pull), Err(Error::NotSocket));
+    assert_eq!(context.terminate(), Ok(()));
 }

@@ -1,7 +1,7 @@
 //! A futex lock whose whole state is one word in the lock itself.
 //!
-//! parking_lot keeps its waiters in a process-global table: a fork at the wrong moment leaves that table
-//! locked in the child, and with it every contended lock of a fresh context there.
+//! Locks that keep their waiters in a process-global table are of no use here: a fork at the wrong moment
+//! leaves that table locked in the child, and with it every contended lock of a fresh context there.
 
 #![allow(
     unsafe_code,
@@ -11,7 +11,7 @@
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A lock for a socket's core or a connection.
+/// A lock. A leaf as well: those of a fresh context in a child must not depend on the parent's either.
 pub(crate) type Lock<T> = lock_api::Mutex<RawLock, T>;
 /// What [`Lock::lock`] returns.
 pub(crate) type LockGuard<'a, T> = lock_api::MutexGuard<'a, RawLock, T>;
@@ -22,10 +22,6 @@ const FREE: u32 = 0;
 const HELD: u32 = 1;
 /// Held, and somebody may sleep on the word.
 const CONTENDED: u32 = 2;
-
-/// Turns before a thread sleeps. Critical sections are short, but a holder that was preempted does not
-/// come back while others spin.
-const SPINS: u32 = 40;
 
 /// The raw lock: three states in one word.
 #[derive(Debug)]
@@ -48,23 +44,17 @@ unsafe impl lock_api::RawMutex for RawLock {
 
     #[inline]
     fn lock(&self) {
-        if !self.try_lock() {
-            self.lock_contended();
-        }
+        self.state.acquire();
     }
 
     #[inline]
     fn try_lock(&self) -> bool {
-        self.state
-            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
-            .is_ok()
+        self.state.try_acquire()
     }
 
     #[inline]
     unsafe fn unlock(&self) {
-        if self.state.swap(FREE, Ordering::Release) == CONTENDED {
-            wake_one(&self.state);
-        }
+        self.state.release();
     }
 
     fn is_locked(&self) -> bool {
@@ -72,34 +62,63 @@ unsafe impl lock_api::RawMutex for RawLock {
     }
 }
 
-impl RawLock {
+/// The lock's protocol over a word that threads can sleep on: the kernel's, or a model's.
+pub(super) trait LockWord {
+    /// Turns before a thread sleeps. Critical sections are short, but a holder that was preempted does
+    /// not come back while others spin.
+    const SPINS: u32;
+
+    fn read(&self) -> u32;
+    /// Changes `from` to `to`; the value found if it was another.
+    fn exchange(&self, from: u32, to: u32, success: Ordering) -> Result<u32, u32>;
+    fn replace(&self, value: u32, ordering: Ordering) -> u32;
+    /// Sleeps while the word has this value; returns spuriously at will.
+    fn wait_while(&self, value: u32);
+    fn wake_one(&self);
+
+    #[inline]
+    fn try_acquire(&self) -> bool {
+        self.exchange(FREE, HELD, Ordering::Acquire).is_ok()
+    }
+
+    #[inline]
+    fn acquire(&self) {
+        if !self.try_acquire() {
+            self.acquire_contended();
+        }
+    }
+
+    #[inline]
+    fn release(&self) {
+        if self.replace(FREE, Ordering::Release) == CONTENDED {
+            self.wake_one();
+        }
+    }
+
     #[cold]
-    fn lock_contended(&self) {
+    fn acquire_contended(&self) {
         let mut state = self.spin();
         if state == FREE {
-            match self
-                .state
-                .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
-            {
+            match self.exchange(FREE, HELD, Ordering::Acquire) {
                 Ok(_) => return,
                 Err(other) => state = other,
             }
         }
         loop {
             // Whoever got here cannot know whether others sleep, so it takes the lock as contended.
-            if state != CONTENDED && self.state.swap(CONTENDED, Ordering::Acquire) == FREE {
+            if state != CONTENDED && self.replace(CONTENDED, Ordering::Acquire) == FREE {
                 return;
             }
-            wait_while(&self.state, CONTENDED);
+            self.wait_while(CONTENDED);
             state = self.spin();
         }
     }
 
     /// Waits for a change for a short time; the last state seen.
     fn spin(&self) -> u32 {
-        let mut turns = SPINS;
+        let mut turns = Self::SPINS;
         loop {
-            let state = self.state.load(Ordering::Relaxed);
+            let state = self.read();
             if state != HELD || turns == 0 {
                 return state;
             }
@@ -109,28 +128,45 @@ impl RawLock {
     }
 }
 
-/// Sleeps while the word has this value; returns spuriously at will.
-fn wait_while(word: &AtomicU32, value: u32) {
-    // SAFETY: the address is that of a live word; the kernel reads it and nothing else.
-    unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            word.as_ptr(),
-            libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
-            value,
-            std::ptr::null::<libc::timespec>(),
-        );
-    }
-}
+impl LockWord for AtomicU32 {
+    const SPINS: u32 = 40;
 
-fn wake_one(word: &AtomicU32) {
-    // SAFETY: only the address is used, as a key; the word may even be gone by now.
-    unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            word.as_ptr(),
-            libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
-            1,
-        );
+    fn read(&self) -> u32 {
+        self.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn exchange(&self, from: u32, to: u32, success: Ordering) -> Result<u32, u32> {
+        self.compare_exchange(from, to, success, Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn replace(&self, value: u32, ordering: Ordering) -> u32 {
+        self.swap(value, ordering)
+    }
+
+    fn wait_while(&self, value: u32) {
+        // SAFETY: the address is that of a live word; the kernel reads it and nothing else.
+        unsafe {
+            libc::syscall(
+                libc::SYS_futex,
+                self.as_ptr(),
+                libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
+                value,
+                std::ptr::null::<libc::timespec>(),
+            );
+        }
+    }
+
+    fn wake_one(&self) {
+        // SAFETY: only the address is used, as a key; the word may even be gone by now.
+        unsafe {
+            libc::syscall(
+                libc::SYS_futex,
+                self.as_ptr(),
+                libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
+                1,
+            );
+        }
     }
 }

@@ -1,28 +1,28 @@
-//! The one door to locks, atomics and threads: std and parking_lot in the library, loom in its models.
+//! The one door to locks, atomics and threads: std and an own lock in the library, loom in its models.
 //!
 //! Used by everybody. Must not know anything above it. [`Mutex`] is for leaf locks; [`Lock`] for a
-//! socket's core and for connections, which a fork may leave held (protocols: "Locks").
+//! socket's core and for connections (protocols: "Locks").
 //!
-//! Under `--cfg loom` the names stand for loom's types; modules that loom cannot compile (statics with
-//! atomics, system calls) are left out of that build.
+//! Under `--cfg loom` the names stand for loom's types, but for [`Lock`], whose protocol has a model of its
+//! own. Statics take std's atomics: loom's cannot be made in a constant.
 
-#[cfg(not(loom))]
 mod lock;
 #[cfg(loom)]
 mod modelled;
 #[cfg(all(test, not(loom)))]
 mod tests;
+#[cfg(all(test, loom))]
+mod tests_loom;
 
+pub(crate) use lock::{Lock, LockGuard, MappedLockGuard};
+#[cfg(loom)]
+pub(crate) use modelled::*;
 #[cfg(not(loom))]
 pub(crate) use native::*;
 
-#[cfg(loom)]
-pub(crate) use modelled::*;
-
 #[cfg(not(loom))]
 mod native {
-    pub(crate) use super::lock::{Lock, LockGuard, MappedLockGuard};
-    pub(crate) use parking_lot::Mutex;
+    pub(crate) use super::lock::Lock as Mutex;
     pub(crate) use std::sync::Arc;
     #[cfg(test)]
     pub(crate) use std::thread;

@@ -13,9 +13,6 @@ pub(crate) mod atomic {
 /// A leaf lock; `lock` like parking_lot's, without poisoning.
 pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 
-/// In a model a core's lock is a lock like any other.
-pub(crate) type Lock<T> = Mutex<T>;
-
 impl<T> Mutex<T> {
     pub(crate) fn new(value: T) -> Self {
         Self(loom::sync::Mutex::new(value))
@@ -23,10 +20,6 @@ impl<T> Mutex<T> {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap()
-    }
-
-    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        self.0.try_lock().ok()
     }
 }
 

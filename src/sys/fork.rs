@@ -44,6 +44,33 @@ pub(crate) fn in_child_of(made_in: Generation) -> bool {
     generation() != made_in
 }
 
+/// Which process something belongs to: the one that made it or, in a child, took it over.
+#[derive(Debug)]
+pub(crate) struct Stamp(AtomicU64);
+
+impl Stamp {
+    /// Of the calling process.
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(generation().0))
+    }
+
+    /// Of no process yet: as if a parent had made it.
+    pub(crate) const fn unset() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// From now on it belongs to the calling process.
+    pub(crate) fn renew(&self) {
+        self.0.store(generation().0, Ordering::Relaxed);
+    }
+
+    /// True in a forked child of the process it belongs to.
+    #[inline]
+    pub(crate) fn is_of_parent(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != generation().0
+    }
+}
+
 /// The first time in this process: takes a number that no ancestor had.
 #[cold]
 fn begin(word: &AtomicU64) -> Generation {
@@ -101,6 +128,25 @@ fn map_page() -> Option<*mut AtomicU64> {
     Some(page.cast())
 }
 
+/// Forks, runs `work` in the child within half a minute, and tells whether it returned true there.
+#[cfg(test)]
+pub(crate) fn succeeds_in_child(work: impl FnOnce() -> bool) -> bool {
+    // SAFETY: the child uses malloc, which the C library keeps usable, and this library, which promises it.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: takes a number. A child that hangs is killed, and has failed.
+        unsafe { libc::alarm(30) };
+        let work = std::panic::AssertUnwindSafe(work);
+        let is_success = std::panic::catch_unwind(work).unwrap_or(false);
+        // SAFETY: ends the child at once: nothing of the parent's is cleaned up twice.
+        unsafe { libc::_exit(i32::from(!is_success)) };
+    }
+    let mut status = -1;
+    // SAFETY: waits for the child made above; `status` is writable.
+    let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+    waited == child && status == 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,20 +165,8 @@ mod tests {
     #[cfg_attr(miri, ignore = "miri cannot fork")]
     fn a_child_is_told_from_its_parent() {
         let parent = generation();
-        // SAFETY: the child calls nothing but async-signal-safe functions before it exits.
-        let child = unsafe { libc::fork() };
-        assert!(child >= 0);
-        if child == 0 {
-            let is_child = in_child_of(parent);
-            let is_stable = generation() == generation();
-            // SAFETY: ends the child at once.
-            unsafe { libc::_exit(if is_child && is_stable { 0 } else { 1 }) };
-        }
-        let mut status = -1;
-        // SAFETY: waits for the child made above; `status` is writable.
-        let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
-        assert_eq!(waited, child);
-        assert_eq!(status, 0, "the child did not notice that it is one");
+        let is_told = || in_child_of(parent) && generation() == generation();
+        assert!(succeeds_in_child(is_told));
         assert!(!in_child_of(parent));
     }
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use crate::pipe::PipeKey;
+use crate::random;
 
 /// Both ways of the relation between routing ids and pipes: one to one.
 #[derive(Debug)]
@@ -31,15 +32,13 @@ const GENERATED_LENGTH: usize = 5;
 
 impl Default for RoutingTable {
     fn default() -> Self {
-        let random = RandomState::new();
         Self {
             generated: HashMap::with_hasher(Mixing {
-                seed: random.hash_one(0),
+                seed: RandomState::new().hash_one(0),
             }),
             given: HashMap::default(),
             ids: Vec::new(),
-            // The low half of the hash.
-            next: random.hash_one(1) as u32,
+            next: random::u32(),
         }
     }
 }

@@ -77,6 +77,7 @@ impl Word {
         Self(self.0 | SEALED)
     }
 
+    /// Of the last chunk of a trimmed queue.
     #[must_use]
     pub(super) fn sealed_to_head(self) -> Self {
         Self(self.0 | SEALED | TO_HEAD)
@@ -93,13 +94,14 @@ pub(super) struct Entry {
 
 /// Bytes that a special takes of its chunk.
 pub(super) const ENTRY: usize = size_of::<Entry>();
-const _: () = assert!(ENTRY % 8 == 0 && align_of::<Entry>() <= 8);
+const _: () = assert!(ENTRY.is_multiple_of(8) && align_of::<Entry>() <= 8);
 
 /// Where the records begin; on a cache line of their own.
 const HEADER: usize = 64;
 const _: () = assert!(size_of::<Header>() <= HEADER);
 
 /// The smallest size of a chunk.
+#[cfg(test)]
 pub(super) const MINIMUM: usize = HEADER + 64;
 
 /// The largest capacity: what 32 bits can count, less what rounding adds.

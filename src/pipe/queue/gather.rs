@@ -40,7 +40,6 @@ enum Piece {
 pub(crate) struct Run<'a> {
     pieces: &'a [Piece],
     staging: &'a [u8],
-    length: usize,
 }
 
 impl Gather {
@@ -62,7 +61,6 @@ impl Gather {
         Run {
             pieces: &self.pieces,
             staging: &self.staging,
-            length: self.length,
         }
     }
 
@@ -129,17 +127,13 @@ impl<'a> Run<'a> {
         Self {
             pieces: &[],
             staging: &[],
-            length: 0,
         }
     }
 
     /// Bytes in all.
-    pub(crate) fn len(&self) -> usize {
-        self.length
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.length == 0
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.io_slices().map(|slice| slice.len()).sum()
     }
 
     /// The bytes in order, in at most [`Gather::SLICES`] slices.

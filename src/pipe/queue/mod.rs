@@ -63,6 +63,16 @@ pub(crate) enum Special {
     Notify,
 }
 
+impl Special {
+    /// The memory that a subscription takes, about; 0 for everything else.
+    pub(crate) fn weight(&self) -> u64 {
+        match self {
+            Self::Subscription { topic, .. } => 64 + topic.len() as u64,
+            _ => 0,
+        }
+    }
+}
+
 /// Sizes of the chunks that a queue allocates one after the other, header included, as long as its
 /// reader is behind. An idle pipe holds none, a slow one little.
 const CHUNK_SIZES: &[usize] = &[512, 4096, 32 * 1024, 64 * 1024];
@@ -72,9 +82,9 @@ pub(crate) fn queue() -> (Writer, Reader) {
     queue_with_chunks(CHUNK_SIZES)
 }
 
-/// As [`queue`], with chunks of these sizes: not empty, each at least [`chunk::MINIMUM`].
-pub(crate) fn queue_with_chunks(sizes: &'static [usize]) -> (Writer, Reader) {
-    let shared = Arc::new(Shared::new(sizes));
-    let writer = Writer::new(Arc::clone(&shared), sizes);
+/// As [`queue`], with chunks of these sizes: not empty, each at least `chunk::MINIMUM`.
+fn queue_with_chunks(sizes: &'static [usize]) -> (Writer, Reader) {
+    let shared = Shared::new(sizes);
+    let writer = Writer::new(shared.clone(), sizes);
     (writer, Reader::new(shared))
 }

@@ -55,8 +55,6 @@ pub(crate) enum Item<'a> {
         more: bool,
         /// The body.
         body: &'a [u8],
-        /// The body is held by reference.
-        storage: bool,
     },
     /// Something else.
     Special(&'a Special),
@@ -89,8 +87,6 @@ pub(crate) struct Cut {
     pub(crate) head: Vec<u8>,
     /// A body held by reference, and how much of it was written.
     pub(crate) body: Option<(Storage, usize)>,
-    /// The frame had MORE.
-    pub(crate) more: bool,
 }
 
 /// A frame in the reader's chunk.
@@ -139,23 +135,13 @@ impl Reader {
         Some(Item::Frame {
             more: frame.more,
             body: self.body(frame),
-            storage: frame.stored,
         })
     }
 
     /// Reads a frame: `take` gets its MORE flag and body. `None` if no frame is next.
-    #[inline]
-    pub(crate) fn read_with<R>(&mut self, take: impl FnOnce(bool, BodyRef<'_>) -> R) -> Option<R> {
-        let read =
-            self.try_read_with(|more, body| Ok::<_, std::convert::Infallible>(take(more, body)));
-        match read? {
-            Ok(result) => Some(result),
-            Err(never) => match never {},
-        }
-    }
-
-    /// As [`Reader::read_with`]; if `take` fails for a body that lies in the queue, the frame stays.
-    /// A body that was held by reference is gone with `take` in any case.
+    ///
+    /// If `take` fails for a body that lies in the queue, the frame stays. A body that was held by
+    /// reference is gone with `take` in any case.
     #[inline]
     pub(crate) fn try_read_with<R, E>(
         &mut self,
@@ -206,11 +192,6 @@ impl Reader {
         };
         self.pass(frame);
         drop(body);
-    }
-
-    /// Nothing is committed that was not read.
-    pub(crate) fn is_empty(&mut self) -> bool {
-        !self.find_item()
     }
 
     // ---- sleeping ----
@@ -390,7 +371,6 @@ impl Reader {
                     Some(Special::Body(body)) => Some((body, left.saturating_sub(header))),
                     _ => None,
                 },
-                more: frame.more,
             });
         }
         None
@@ -398,39 +378,8 @@ impl Reader {
 
     // ---- discarding ----
 
-    /// Drops the frames that are left of the message whose first part was taken; true if that was so.
-    pub(crate) fn skip_rest_of_message(&mut self) -> bool {
-        let unfinished = self.mid_message;
-        while self.mid_message && self.find_item() && self.position != self.next_special {
-            self.skip();
-        }
-        self.mid_message = false;
-        unfinished
-    }
-
-    /// Discards what is committed, up to and including the first [`Special::Restart`]; the number of
-    /// messages. A message that was read in part is one of them.
-    pub(crate) fn discard_until_restart(&mut self) -> u64 {
-        let mut messages = 0;
-        while self.find_item() {
-            let before = self.messages;
-            let at_special = self.position == self.next_special && !self.next_is_body();
-            if at_special {
-                if matches!(self.take_next_special(), Some(Special::Restart)) {
-                    break;
-                }
-                continue;
-            }
-            let (end, _) = self.segment();
-            self.pass_segment(end);
-            messages += self.messages - before;
-        }
-        self.mid_message = false;
-        messages
-    }
-
     /// Drops everything that is committed, so that no storage is left for a drop at a bad time.
-    pub(crate) fn drain_storages(&mut self) {
+    pub(crate) fn discard(&mut self) {
         while self.find_item() {
             if self.position == self.next_special && !self.next_is_body() {
                 drop(self.take_next_special());
@@ -442,6 +391,7 @@ impl Reader {
     }
 
     /// Gives back what an idle queue does not need: chunks that the writer is through with.
+    #[cfg_attr(not(test), expect(dead_code, reason = "nobody notices idle pipes yet"))]
     pub(crate) fn trim(&mut self) {
         // Leaves a sealed chunk.
         self.find_item();
@@ -647,6 +597,24 @@ impl Drop for Reader {
         };
         // SAFETY: the reader's only call.
         unsafe { self.shared.leave(rest) };
+    }
+}
+
+#[cfg(test)]
+impl Reader {
+    /// As [`Reader::try_read_with`], with a `take` that cannot fail.
+    pub(super) fn read_with<R>(&mut self, take: impl FnOnce(bool, BodyRef<'_>) -> R) -> Option<R> {
+        let read =
+            self.try_read_with(|more, body| Ok::<_, std::convert::Infallible>(take(more, body)));
+        match read? {
+            Ok(result) => Some(result),
+            Err(never) => match never {},
+        }
+    }
+
+    /// Nothing is committed that was not read.
+    pub(super) fn is_empty(&mut self) -> bool {
+        !self.find_item()
     }
 }
 

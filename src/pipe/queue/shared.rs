@@ -5,6 +5,7 @@
 use std::cell::UnsafeCell;
 
 use crate::pipe::queue::chunk::{Chunk, Slot};
+use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// The head of a queue.
@@ -42,18 +43,22 @@ const _: () = {
 };
 
 impl Shared {
-    pub(super) fn new(sizes: &[usize]) -> Self {
+    pub(super) fn new(sizes: &[usize]) -> Arc<Self> {
         // The smallest size is for pipes that see a few messages only.
-        let first = sizes.get(1).or(sizes.first()).copied().unwrap_or_default();
+        let first = sizes
+            .get(1)
+            .or_else(|| sizes.first())
+            .copied()
+            .unwrap_or_default();
         let last = sizes.last().copied().unwrap_or_default();
-        Self {
+        Arc::new(Self {
             first: Slot::new(),
             asleep: AtomicBool::new(false),
             spare: Slot::new(),
             // In sizes with the header; a capacity is less by that.
             kept: first.saturating_sub(64)..=last,
             rest: UnsafeCell::new(Rest::default()),
-        }
+        })
     }
 
     /// Keeps a chunk for the writer, or frees it.

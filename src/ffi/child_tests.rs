@@ -1,0 +1,94 @@
+//! Forked children, with locks of the parent held at the fork.
+
+#![allow(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "calls of the C functions with valid arguments"
+)]
+
+use std::ffi::{CString, c_int, c_void};
+use std::ptr::null_mut;
+use std::sync::mpsc;
+
+use super::constants as c;
+use super::context::{zmq_ctx_new, zmq_ctx_term};
+use super::socket::{zmq_bind, zmq_close, zmq_connect, zmq_recv, zmq_send, zmq_socket};
+use super::{arguments, errno};
+
+/// Runs `child` in a forked child; its answer. A child that hangs is ended by a signal.
+fn in_child(child: impl FnOnce() -> bool) -> bool {
+    // SAFETY: the child uses this library and exits without running the parent's handlers.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0);
+    if pid == 0 {
+        // SAFETY: no memory is involved.
+        unsafe { libc::alarm(10) };
+        let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
+        // SAFETY: ends the child at once.
+        unsafe { libc::_exit(c_int::from(!matches!(answer, Ok(true)))) };
+    }
+    let mut status = -1;
+    // SAFETY: waits for the child made above; `status` is writable.
+    assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+    status == 0
+}
+
+unsafe fn exchange(context: *mut c_void) -> bool {
+    // SAFETY: handles of this test; the buffers are as long as said.
+    unsafe {
+        let (one, other) = (
+            zmq_socket(context, c::ZMQ_PAIR),
+            zmq_socket(context, c::ZMQ_PAIR),
+        );
+        let mut byte = 0u8;
+        let endpoint = CString::new(format!("ipc://@zeroxide-{}", std::process::id())).unwrap();
+        let done = zmq_bind(one, endpoint.as_ptr()) == 0
+            && zmq_connect(other, endpoint.as_ptr()) == 0
+            && zmq_send(other, (&raw const byte).cast(), 1, 0) == 1
+            && zmq_recv(one, (&raw mut byte).cast(), 1, 0) == 1;
+        done && zmq_close(one) == 0 && zmq_close(other) == 0 && zmq_ctx_term(context) == 0
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "miri cannot fork")]
+fn a_socket_that_was_locked_at_the_fork_answers() {
+    // SAFETY: handles of this test.
+    unsafe {
+        let context = zmq_ctx_new();
+        let socket = zmq_socket(context, c::ZMQ_PAIR);
+        let cell = arguments::socket(socket).unwrap();
+        let (entered, is_entered) = mpsc::channel();
+        let (leave, may_leave) = mpsc::channel::<()>();
+        let holder = std::thread::spawn(move || {
+            let inside = cell.enter();
+            entered.send(()).unwrap();
+            let _ = may_leave.recv();
+            drop(inside);
+        });
+        is_entered.recv().unwrap();
+        let answers = in_child(|| {
+            let send = zmq_send(socket, null_mut(), 0, c::ZMQ_DONTWAIT);
+            let refused = send == -1 && errno::get() == libc::EINTR;
+            let closed = zmq_close(socket) == 0;
+            let twice = zmq_close(socket) == -1 && errno::get() == libc::ENOTSOCK;
+            let term = zmq_ctx_term(context) == -1 && errno::get() == libc::EINTR;
+            refused && closed && twice && term && exchange(zmq_ctx_new())
+        });
+        leave.send(()).unwrap();
+        holder.join().unwrap();
+        assert!(answers, "the child hung or got another answer");
+        assert_eq!(zmq_close(socket), 0, "the parent's socket lives");
+        assert_eq!(zmq_ctx_term(context), 0);
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "miri cannot fork")]
+fn a_context_without_sockets_serves_the_child() {
+    // SAFETY: handles of this test.
+    unsafe {
+        let context = zmq_ctx_new();
+        assert!(in_child(|| exchange(context)));
+        assert_eq!(zmq_ctx_term(context), 0);
+    }
+}
