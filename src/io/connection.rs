@@ -208,6 +208,10 @@ impl Connection {
 
     /// Moves bytes both ways as far as the kernel and credit allow.
     pub(crate) fn drive(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+        if let Some(pipe) = &mut self.pipe {
+            // The socket may have changed its high-water marks.
+            pipe.limits_changed();
+        }
         if self.live.is_none() {
             return self.drive_absent();
         }

@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering, fence};
+use crate::sync::atomic::{AtomicI32, AtomicU64, Ordering, fence};
 
 /// A reader limit that takes no part in the sum: the far end is a connection.
 pub(crate) const NOT_COUNTED: i32 = -1;
@@ -13,8 +13,9 @@ pub(crate) const NOT_COUNTED: i32 = -1;
 pub(crate) struct Credit {
     /// Messages the reader has told the writer about.
     reported: AtomicU64,
-    /// The writer found no room and waits to be woken.
-    full: AtomicBool,
+    /// The limit at which the writer found no room, and waits to be woken; 0 = it does not wait. Only ever
+    /// swapped.
+    full: AtomicU64,
     /// The writer's high-water mark; 0 = unlimited.
     writer_limit: AtomicI32,
     /// The reader's high-water mark, added to the writer's; 0 = unlimited, or [`NOT_COUNTED`].
@@ -25,7 +26,7 @@ impl Credit {
     pub(crate) fn new(writer_limit: i32, reader_limit: i32) -> Self {
         Self {
             reported: AtomicU64::new(0),
-            full: AtomicBool::new(false),
+            full: AtomicU64::new(0),
             writer_limit: AtomicI32::new(writer_limit),
             reader_limit: AtomicI32::new(reader_limit),
         }
@@ -50,23 +51,29 @@ impl Credit {
         self.reported.load(Ordering::Acquire)
     }
 
-    /// Called by the writer who found the pipe full: from now on a report wakes it. The caller looks
-    /// at [`Self::reported`] and [`Self::limit`] once more afterwards.
-    pub(crate) fn announce_full(&self) {
-        self.full.swap(true, Ordering::Relaxed);
+    /// Called by the writer who found the pipe full at this limit: from now on a report wakes it. The caller
+    /// looks at [`Self::reported`] and [`Self::limit`] once more afterwards.
+    pub(crate) fn announce_full(&self, limit: u64) {
+        self.full.swap(limit.max(1), Ordering::Relaxed);
         fence(Ordering::SeqCst);
     }
 
     /// Called by the writer who found room after all.
     pub(crate) fn withdraw_full(&self) {
-        self.full.swap(false, Ordering::Relaxed);
+        self.full.swap(0, Ordering::Relaxed);
+    }
+
+    /// The writer waits since a time when the limit was less than `limit`: it may have written less than
+    /// that allows.
+    pub(crate) fn is_full_below(&self, limit: u64) -> bool {
+        (1..limit).contains(&self.full.load(Ordering::Relaxed))
     }
 
     /// Reports `read` messages; true if the writer waits for it and has to be woken.
     pub(crate) fn report(&self, read: u64) -> bool {
         self.reported.store(read, Ordering::Release);
         fence(Ordering::SeqCst);
-        self.full.load(Ordering::Relaxed) && self.full.swap(false, Ordering::Relaxed)
+        self.full.load(Ordering::Relaxed) != 0 && self.full.swap(0, Ordering::Relaxed) != 0
     }
 
     pub(crate) fn set_writer_limit(&self, limit: i32) {
@@ -82,7 +89,7 @@ impl Credit {
     /// Clears "full" and says whether the writer had been waiting (a parked connect that is bound).
     pub(crate) fn take_full(&self) -> bool {
         fence(Ordering::SeqCst);
-        self.full.swap(false, Ordering::AcqRel)
+        self.full.swap(0, Ordering::AcqRel) != 0
     }
 }
 

@@ -222,7 +222,7 @@ impl PipeEnd {
         if self.has_credit() {
             return true;
         }
-        self.out().credit.announce_full();
+        self.out().credit.announce_full(self.out().credit.limit());
         self.reported = self.out().credit.reported();
         if self.has_credit() {
             self.out().credit.withdraw_full();
@@ -526,10 +526,12 @@ impl PipeEnd {
     }
 
     /// True if the limits have grown so that the report now due is due later. Less than the old step is
-    /// unreported, so the writer gets a report before it can use up the larger limit.
+    /// unreported, so the writer gets a report before it can use up the larger limit. A writer that waits
+    /// since the limits were smaller gets its report now: it may not have written as much as the larger step.
     fn adopt_larger_step(&mut self) -> bool {
-        let step = low_water_step(self.inbound().credit.limit());
-        if step <= self.step {
+        let limit = self.inbound().credit.limit();
+        let step = low_water_step(limit);
+        if step <= self.step || self.inbound().credit.is_full_below(limit) {
             return false;
         }
         let next = (self.inbound().credit.reported() / step + 1) * step;
@@ -622,7 +624,8 @@ impl PipeEnd {
     /// keep the old step until the next regular report.
     pub(crate) fn limits_changed(&mut self) {
         let step = low_water_step(self.inbound().credit.limit());
-        if self.step == 0 || (step != 0 && step < self.step) {
+        let is_lower = step != 0 && (self.step == 0 || step < self.step);
+        if is_lower {
             self.report(self.read);
         }
     }

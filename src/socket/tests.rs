@@ -196,3 +196,41 @@ fn a_broken_socket_can_only_be_closed() {
     assert_eq!(api::close(pull), Err(Error::NotSocket));
     assert_eq!(context.terminate(), Ok(()));
 }
+
+/// What was sent before a high-water mark was lowered counts no longer once it is on its way, and raising one
+/// lets a sender go on that waits.
+fn change_limits(endpoint: &[u8]) {
+    let context = Arc::new(Context::new());
+    let (pull, push) = (open(&context, c::ZMQ_PULL), open(&context, c::ZMQ_PUSH));
+    let set = |limit: i32| {
+        let limit = limit.to_ne_bytes();
+        api::set_option(push, c::ZMQ_SNDHWM, Some(&limit), 4).expect("limit");
+    };
+    let mut numbers = 0_u32..;
+    let mut expected = 0_u32..;
+    set(100);
+    api::bind(pull, endpoint).expect("bind");
+    api::connect(push, &last_endpoint(pull)).expect("connect");
+    for (limit, count) in [(100, 30), (1, 50), (10, 50), (3, 50), (0, 50), (2, 50)] {
+        set(limit);
+        for number in numbers.by_ref().take(count) {
+            send(push, &number.to_be_bytes(), false);
+        }
+        for number in expected.by_ref().take(count) {
+            assert_eq!(receive(pull), number.to_be_bytes());
+        }
+    }
+    api::close(push).expect("close");
+    api::close(pull).expect("close");
+    assert_eq!(context.terminate(), Ok(()));
+}
+
+#[test]
+fn limits_change_over_tcp() {
+    change_limits(b"tcp://127.0.0.1:*");
+}
+
+#[test]
+fn limits_change_over_ipc() {
+    change_limits(b"ipc://*");
+}
