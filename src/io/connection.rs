@@ -417,7 +417,6 @@ impl Connection {
             live.fd,
             &handshake.properties,
         );
-        self.emit(Event::HandshakeSucceeded, 0, &texts);
         if self.detached.is_some() {
             return Ok(());
         }
@@ -444,6 +443,8 @@ impl Connection {
                 return Err(Loss::Dismissed);
             }
         }
+        // Last: who sees the event finds the peer at the socket.
+        self.emit(Event::HandshakeSucceeded, 0, &texts);
         Ok(())
     }
 

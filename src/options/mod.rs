@@ -75,7 +75,8 @@ pub(crate) fn set(
     length: usize,
 ) -> Result<Applied> {
     let row = Row::find(number).ok_or(Error::Invalid)?;
-    if value.map_or(0, <[u8]>::len) != length || !row.types.contain(socket_type) {
+    let fits = value.map_or(0, <[u8]>::len) == length && row.types.contain(socket_type);
+    if !fits || !row.is_implemented {
         return Err(Error::Invalid);
     }
     row.set(options, value)

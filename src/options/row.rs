@@ -25,6 +25,8 @@ pub(crate) struct Row {
     /// Types that can set it; values that are not stored can also be read on these only.
     pub(crate) types: Types,
     pub(crate) documentation: Documentation,
+    /// What it asks for is there; otherwise it reads as the default and cannot be set.
+    pub(crate) is_implemented: bool,
 }
 
 /// What only readers of the table need.
@@ -217,6 +219,7 @@ impl Row {
             kind,
             types: Types::All,
             documentation,
+            is_implemented: true,
         }
     }
 
@@ -232,6 +235,11 @@ impl Row {
 
     pub(super) const fn alias(mut self, alias: &'static str) -> Self {
         self.documentation.alias = alias;
+        self
+    }
+
+    pub(super) const fn not_yet(mut self) -> Self {
+        self.is_implemented = false;
         self
     }
 
