@@ -16,12 +16,16 @@ work=$(mktemp -d)
 cp "$program" "$work/tests"
 program=$work/tests
 busy=
-cleanup() {
+passed=0
+failed=0
+finish() {
+    [ ! -s "$work/output" ] || grep 'test result' "$work/output"
+    echo "$passed passed, $failed failed"
     # shellcheck disable=SC2086 # one word each
     [ -z "$busy" ] || kill $busy 2>/dev/null
     rm -rf "$work"
 }
-trap cleanup EXIT
+trap finish EXIT
 trap 'exit 130' INT TERM
 
 # One loop for each processor: threads are preempted in all places.
@@ -32,8 +36,6 @@ while [ "$processors" -gt 0 ]; do
     processors=$((processors - 1))
 done
 
-passed=0
-failed=0
 run=1
 while [ "$run" -le "$times" ]; do
     if timeout 600 "$program" "$@" >"$work/output" 2>&1; then
@@ -45,6 +47,4 @@ while [ "$run" -le "$times" ]; do
     fi
     run=$((run + 1))
 done
-grep 'test result' "$work/output"
-echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -112,7 +112,9 @@ impl<T: Tenant> Pool<T> {
                 None
             }
         });
-        let cell = rested.unwrap_or_else(|| {
+        // A late call of the parent's may have locked it at the fork.
+        let usable = rested.filter(|cell| cell.lock().is_some());
+        let cell = usable.unwrap_or_else(|| {
             Box::leak(Box::new(Cell {
                 magic: AtomicU32::new(0),
                 generation: AtomicU32::new(0),
@@ -264,6 +266,26 @@ mod tests {
         let next = pool.insert(Number(3));
         assert!(std::ptr::eq(cell, next), "the cell is used again");
         next
+    }
+
+    /// A call that comes late locks a cell that has no tenant any more.
+    #[test]
+    #[cfg_attr(miri, ignore = "miri cannot fork")]
+    fn a_cell_that_was_locked_at_the_fork_is_not_used_again() {
+        static NUMBERS: Pool<Number> = Pool::new();
+        let cell = NUMBERS.insert(Number(1));
+        assert!(NUMBERS.remove(cell).is_some());
+        for _ in 0..RESTING {
+            let other = NUMBERS.insert(Number(0));
+            assert!(NUMBERS.remove(other).is_some());
+        }
+        let late_call = cell.content.lock();
+        assert!(crate::sys::fork::succeeds_in_child(|| {
+            let other = NUMBERS.insert(Number(2));
+            !std::ptr::eq(cell, other) && other.enter().is_ok_and(|inside| inside.is_some())
+        }));
+        drop(late_call);
+        assert!(std::ptr::eq(cell, NUMBERS.insert(Number(3))));
     }
 
     #[test]
