@@ -485,7 +485,7 @@ fn two_threads_and_little_room() {
         while let Some((body, _)) = read(&mut to) {
             assert_eq!(body, expected.to_be_bytes());
             expected += 1;
-            if expected % 700 == 0 {
+            if expected.is_multiple_of(700) {
                 to.set_limits(None, Some(1 + (expected / 700).cast_signed() % 4));
             }
         }

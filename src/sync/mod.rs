@@ -4,7 +4,8 @@
 //! socket's core and for connections (protocols: "Locks").
 //!
 //! Under `--cfg loom` the names stand for loom's types, but for [`Lock`], whose protocol has a model of its
-//! own. Statics take std's atomics: loom's cannot be made in a constant.
+//! own. Statics take std's atomics: loom's cannot be made in a constant. The models run by
+//! `RUSTFLAGS="--cfg loom" cargo test --profile quick --lib loom_`.
 
 mod lock;
 #[cfg(loom)]
