@@ -290,7 +290,7 @@ def wrong_calls():
                   zmq.SUBSCRIBE, zmq.UNSUBSCRIBE, zmq.IDENTITY, zmq.CONNECT_RID, zmq.XPUB_WELCOME_MSG)],
               [outcome(made.set, option, 1) for option in (
                   zmq.ROUTER_MANDATORY, zmq.REQ_RELAXED, zmq.XPUB_VERBOSE, zmq.PROBE_ROUTER, zmq.ROUTER_HANDOVER,
-                  zmq.ROUTER_RAW, zmq.XPUB_MANUAL, zmq.CONFLATE, zmq.INVERT_MATCHING)])
+                  zmq.XPUB_MANUAL, zmq.CONFLATE, zmq.INVERT_MATCHING)])
         made.close(0)
     context.term()
 

@@ -128,7 +128,9 @@ void link_create (struct link *link, int high_water)
     }
     link->own_id = link->binder ? "binder" : "connecter";
     link->peer_id = link->binder ? "connecter" : "binder";
-    if (link->type == ZMQ_REQ || link->type == ZMQ_DEALER || link->type == ZMQ_ROUTER)
+    /* Not to a REP: nobody sees it there, and a name that comes back before a REP of stock has let go of the old
+     * connection, of which it tells nothing, is refused with all its messages. */
+    if ((link->type == ZMQ_REQ || link->type == ZMQ_DEALER || link->type == ZMQ_ROUTER) && link->peer_type != ZMQ_REP)
         CHECK (zmq_setsockopt (link->socket, ZMQ_ROUTING_ID, link->own_id, strlen (link->own_id)) == 0);
     if (link->type == ZMQ_ROUTER)
         set_int (link->socket, ZMQ_ROUTER_MANDATORY, 1);
