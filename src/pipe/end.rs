@@ -2,13 +2,17 @@
 
 #![forbid(unsafe_code)]
 
+mod reading;
+
+pub(crate) use reading::Head;
+
 use std::sync::Arc;
 
 use crate::error::Result;
 use crate::message::{Message, PeerInfo};
 use crate::pipe::credit::{Credit, low_water_step};
-use crate::pipe::frame::{Incoming, Outgoing, Stored};
-use crate::pipe::queue::{self, Advanced, BodyRef, Gather, Reader, Run, Special, Writer};
+use crate::pipe::frame::{Outgoing, Stored};
+use crate::pipe::queue::{self, Reader, Special, Writer};
 use crate::pipe::{Notice, Wake};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -377,224 +381,6 @@ impl PipeEnd {
         self.mid_write
     }
 
-    // ---- reading ----
-
-    /// What stands at the head of the inbound queue. Peer information is taken in on the way; an
-    /// empty queue puts the reader to sleep, so that the next commit wakes this side.
-    pub(crate) fn head(&mut self) -> Head {
-        loop {
-            match self.reader.peek() {
-                Some(queue::Item::Frame { .. }) => return Head::Frame,
-                Some(queue::Item::Special(Special::Peer(_))) => {
-                    if let Some(Special::Peer(peer)) = self.reader.take_special() {
-                        self.stamps = peer.fd().is_some();
-                        self.peer = Some(peer);
-                    }
-                }
-                Some(queue::Item::Special(_)) => return Head::Special,
-                None => {
-                    if self.has_newest() {
-                        return Head::Frame;
-                    }
-                    // The state is looked at before the queue is found empty for good.
-                    let state = self.inbound().writer.load(Ordering::Acquire);
-                    if self.reader.sleep() && !self.newest_arrived_while_falling_asleep() {
-                        if state != OPEN {
-                            self.exhausted = true;
-                        }
-                        return Head::Empty;
-                    }
-                }
-            }
-        }
-    }
-
-    fn has_newest(&self) -> bool {
-        self.inbound()
-            .slot
-            .as_ref()
-            .is_some_and(|slot| slot.newest.lock().is_some())
-    }
-
-    fn newest_arrived_while_falling_asleep(&self) -> bool {
-        let Some(slot) = &self.inbound().slot else {
-            return false;
-        };
-        let newest = slot.newest.lock();
-        // Under the lock: a writer that replaces the value afterwards sees the flag.
-        slot.reader_asleep.swap(newest.is_none(), Ordering::Release);
-        newest.is_some()
-    }
-
-    /// The frame at the head, if [`PipeEnd::head`] said there is one: its MORE flag and bytes. For a
-    /// conflating pipe there is no peeking (its patterns do not need it): `None`.
-    pub(crate) fn peek(&mut self) -> Option<(bool, &[u8])> {
-        match self.reader.peek()? {
-            queue::Item::Frame { more, body, .. } => Some((more, body)),
-            queue::Item::Special(_) => None,
-        }
-    }
-
-    /// Reads the frame at the head into `into`; `None` if there is none. An error (no memory) leaves
-    /// the frame where it is.
-    pub(crate) fn read(&mut self, into: &mut Incoming<'_>) -> Option<Result<()>> {
-        if let Some(message) = self.take_newest() {
-            into.accept_message(message);
-            return Some(Ok(()));
-        }
-        let peer = self.peer.as_ref().filter(|_| self.stamps);
-        let result = self.reader.try_read_with(|more, body| match body {
-            BodyRef::Copied(bytes) => into.accept_bytes(more, bytes, peer),
-            BodyRef::Stored(storage) => {
-                into.accept_storage(more, storage, peer);
-                Ok(())
-            }
-        })?;
-        if result.is_ok() {
-            self.count_read(into.more);
-        }
-        Some(result)
-    }
-
-    fn take_newest(&self) -> Option<Message> {
-        let mut message = self.inbound().slot.as_ref()?.newest.lock().take()?;
-        message.set_peer(self.peer.clone().filter(|_| self.stamps));
-        Some(message)
-    }
-
-    /// Drops the frame at the head; its MORE flag, or `None` if there is none.
-    pub(crate) fn skip(&mut self) -> Option<bool> {
-        if self.take_newest().is_some() {
-            return Some(false);
-        }
-        let queue::Item::Frame { more, .. } = self.reader.peek()? else {
-            return None;
-        };
-        self.reader.skip();
-        self.count_read(more);
-        Some(more)
-    }
-
-    /// The marker at the head, if there is one.
-    pub(crate) fn take_special(&mut self) -> Option<Special> {
-        let special = self.reader.take_special()?;
-        let weight = special.weight();
-        if weight > 0 {
-            let before = self
-                .inbound()
-                .subscriptions
-                .fetch_sub(weight, Ordering::Relaxed);
-            // A writer that waits saw more than this.
-            if before >= FLOOD / 2 && before.saturating_sub(weight) < FLOOD / 2 {
-                self.wake_other(Notice::Writable);
-            }
-        }
-        Some(special)
-    }
-
-    fn count_read(&mut self, more: bool) {
-        self.mid_read = more;
-        if !more {
-            self.count_messages_read(1);
-        }
-    }
-
-    /// Counts whole messages read and reports at the low-water steps.
-    fn count_messages_read(&mut self, messages: u64) {
-        self.read += messages;
-        if self.read >= self.next_report && !self.adopt_larger_step() {
-            let due = self.read - self.read % self.step.max(1);
-            self.report(due);
-        }
-    }
-
-    fn report(&mut self, read: u64) {
-        let wanted = self.inbound().credit.report(read);
-        self.adopt_step();
-        if wanted {
-            self.wake_other(Notice::Writable);
-        }
-    }
-
-    /// Takes the step that belongs to the present limits. The step changes only with a report.
-    fn adopt_step(&mut self) {
-        self.step = low_water_step(self.inbound().credit.limit());
-        self.next_report = match self.read.checked_div(self.step) {
-            Some(reports) => (reports + 1) * self.step,
-            None => u64::MAX,
-        };
-    }
-
-    /// True if the limits have grown so that the report now due is due later. Less than the old step is
-    /// unreported, so the writer gets a report before it can use up the larger limit. A writer that waits
-    /// since the limits were smaller gets its report now: it may not have written as much as the larger step.
-    fn adopt_larger_step(&mut self) -> bool {
-        let limit = self.inbound().credit.limit();
-        let step = low_water_step(limit);
-        if step <= self.step || self.inbound().credit.is_full_below(limit) {
-            return false;
-        }
-        let next = (self.inbound().credit.reported() / step + 1) * step;
-        if self.read >= next {
-            return false;
-        }
-        self.step = step;
-        self.next_report = next;
-        true
-    }
-
-    /// The last frame read had MORE: the rest of its message is there.
-    pub(crate) fn is_mid_read(&self) -> bool {
-        self.mid_read
-    }
-
-    /// What the peer said of itself in the handshake that precedes the frame last read.
-    pub(crate) fn peer(&self) -> Option<&Arc<PeerInfo>> {
-        self.peer.as_ref()
-    }
-
-    /// The inbound direction has ended and is read to its end.
-    pub(crate) fn is_exhausted(&self) -> bool {
-        self.exhausted
-    }
-
-    /// The other side will write no more (what is queued may still be readable).
-    pub(crate) fn is_inbound_ended(&self) -> bool {
-        self.inbound().writer.load(Ordering::Acquire) != OPEN
-    }
-
-    /// The other side aborted: what is unread is void.
-    pub(crate) fn is_inbound_aborted(&self) -> bool {
-        self.inbound().writer.load(Ordering::Acquire) == ABORTED
-    }
-
-    // ---- a connection's way of reading: runs of wire bytes ----
-
-    /// The longest run of committed wire bytes; see [`Reader::gather`]. Falls asleep like
-    /// [`PipeEnd::head`] is the caller's business: it looks at `head` first.
-    pub(crate) fn gather<'a>(&'a mut self, budget: usize, gather: &'a mut Gather) -> Run<'a> {
-        self.reader.gather(budget, gather)
-    }
-
-    /// Consumes `bytes` of what was gathered.
-    pub(crate) fn advance(&mut self, bytes: usize) -> Advanced {
-        let advanced = self.reader.advance(bytes);
-        self.mid_read = advanced.mid_message;
-        self.count_messages_read(advanced.messages);
-        advanced
-    }
-
-    /// The newest message of a conflating inbound direction.
-    pub(crate) fn take_conflated(&self) -> Option<Message> {
-        self.take_newest()
-    }
-
-    /// Skips the frames that are left of a message whose first part was read.
-    pub(crate) fn skip_rest_of_message(&mut self) {
-        while self.mid_read && self.skip().is_some() {}
-        self.mid_read = false;
-    }
-
     // ---- limits ----
 
     /// Changes this end's high-water marks. `None` leaves one as it is.
@@ -695,15 +481,4 @@ impl Drop for PipeEnd {
             self.stop_reading();
         }
     }
-}
-
-/// What a reader finds at the head of its queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Head {
-    /// A frame of a complete message.
-    Frame,
-    /// A marker; see [`PipeEnd::take_special`].
-    Special,
-    /// Nothing; the next commit wakes this side.
-    Empty,
 }
