@@ -52,7 +52,7 @@ pub(crate) fn open(context: &Arc<Context>, socket_type: i32) -> Result<&'static 
     context.start()?;
     let slot = Slot::take(context)?;
     let row = TypeRow::find(socket_type).ok_or(Error::Invalid)?;
-    let options = context.with_options(|options| SocketOptions::new(row.socket_type, options));
+    let options = context.with_options(|options| SocketOptions::new(row.socket_type, options))?;
     let core = Core::new(slot, row, options);
     context.add_socket(&core.mailbox)?;
     Ok(SOCKETS.insert(core))

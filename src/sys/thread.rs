@@ -1,6 +1,7 @@
 //! Threads of the library: named, with all signals blocked, scheduled as the context says.
 
 use std::mem::MaybeUninit;
+use std::os::unix::thread::JoinHandleExt;
 use std::thread;
 
 use crate::error::{Error, Result};
@@ -21,6 +22,15 @@ pub(crate) struct Attributes {
 pub(crate) struct JoinHandle(thread::JoinHandle<()>);
 
 impl JoinHandle {
+    /// It is the calling thread, which cannot wait for itself.
+    pub(crate) fn is_current(&self) -> bool {
+        // Not by std's id of the current thread, which a thread that is ending does not have any more.
+        // SAFETY: no memory is involved.
+        let current = unsafe { libc::pthread_self() };
+        // SAFETY: compares two numbers.
+        unsafe { libc::pthread_equal(self.0.as_pthread_t(), current) != 0 }
+    }
+
     /// Waits for its end, however it ends.
     pub(crate) fn join(self) {
         // A panic was reported by the hook; there is nothing to add.
