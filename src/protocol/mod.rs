@@ -4,7 +4,7 @@
 //! calls it with what it has received and writes what [`Zmtp::poll_output`] holds. Must not know
 //! sockets, pipes, options or transports.
 //!
-//! - [`Zmtp`]: ZMTP 3.x on a stream transport (greeting, security handshake, traffic, heartbeats);
+//! - [`Zmtp`]: ZMTP on a stream transport (greeting, security handshake, traffic, heartbeats);
 //! - [`envelope`]: the filter that REQ puts behind it.
 
 #![forbid(unsafe_code)]
@@ -18,7 +18,7 @@ pub mod fuzz;
 mod transcript;
 mod zmtp;
 
-pub(crate) use zmtp::{Command, Config, Event, Handshake, Zmtp, encode_frame};
+pub(crate) use zmtp::{Command, Config, Event, Handshake, Zmtp};
 #[cfg(any(fuzzing, test))]
 use zmtp::{Properties, append_property};
 
@@ -26,8 +26,8 @@ use zmtp::{Properties, append_property};
 /// (contract: zmtp.md section 8.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProtocolError {
-    /// The peer speaks ZMTP 1.0 or 2.x.
-    UnsupportedVersion,
+    /// The peer speaks ZMTP 1.0 or 2.x, and we require what only later versions have.
+    CannotAuthenticate,
     /// The greeting names another security mechanism than ours.
     MechanismMismatch,
     /// Another handshake command than the mechanism allows at this point.
@@ -46,6 +46,8 @@ pub(crate) enum ProtocolError {
     InvalidEnvelope,
     /// JOIN or LEAVE with a group of more than 255 bytes.
     GroupTooLong,
+    /// A frame of ZMTP 1.0 whose length leaves no room for its flags.
+    EmptyFrame,
     /// What the peer sent does not fit into memory.
     OutOfMemory,
 }
@@ -58,13 +60,14 @@ impl ProtocolError {
             Self::UnexpectedCommand => Some(0x1000_0001),
             Self::MalformedError => Some(0x1000_0015),
             Self::MechanismMismatch => Some(0x1100_0002),
-            Self::UnsupportedVersion
+            Self::CannotAuthenticate
             | Self::Refused { .. }
             | Self::IncompatibleSocketType
             | Self::InvalidMetadata
             | Self::MessageTooLarge
             | Self::InvalidEnvelope
             | Self::GroupTooLong
+            | Self::EmptyFrame
             | Self::OutOfMemory => None,
         }
     }
@@ -81,7 +84,7 @@ impl ProtocolError {
 impl Display for ProtocolError {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::UnsupportedVersion => "the peer speaks an unsupported version of ZMTP",
+            Self::CannotAuthenticate => "the peer's version of ZMTP has no security",
             Self::MechanismMismatch => "the peer uses another security mechanism",
             Self::UnexpectedCommand => "unexpected handshake command",
             Self::MalformedError => "malformed ERROR command",
@@ -91,6 +94,7 @@ impl Display for ProtocolError {
             Self::MessageTooLarge => "frame too large",
             Self::InvalidEnvelope => "invalid reply envelope",
             Self::GroupTooLong => "group too long",
+            Self::EmptyFrame => "frame without flags",
             Self::OutOfMemory => "out of memory",
         })
     }
