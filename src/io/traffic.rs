@@ -63,8 +63,9 @@ impl Connection {
             // What a peer that does not read provokes waits in the protocol, which bounds it.
             if let Some(head) = live.output.at_boundary()
                 && head.len() < WRITE_BUDGET
+                && let Some(output) = live.protocol.poll_output()
             {
-                head.append(live.zmtp.poll_output());
+                head.append(output);
             }
             let has_run =
                 live.traffic && prepare_run(live, &mut self.pipe, &mut self.restarts_awaited);
@@ -136,7 +137,7 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
                     }
                     Some(Special::Subscription { subscribe, topic }) if *restarts_awaited == 0 => {
                         // Without memory for it the peer misses the topic; nothing else suffers.
-                        let _ = live.zmtp.encode_subscription(subscribe, &topic, head);
+                        let _ = live.protocol.encode_subscription(subscribe, &topic, head);
                         live.output.note_messages();
                     }
                     _ => {}

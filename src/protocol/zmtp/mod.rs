@@ -19,7 +19,7 @@ mod metadata;
 mod opening;
 
 pub(crate) use command::Command;
-pub(crate) use engine::{Event, Zmtp};
+pub(crate) use engine::{Decoded, Event, Zmtp};
 pub(crate) use frame::encode_frame;
 #[cfg(any(fuzzing, test))]
 pub(crate) use metadata::{Properties, append_property};
