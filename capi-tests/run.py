@@ -94,7 +94,9 @@ def compile_all(build):
     write_option_rows(build)
     include = os.path.join(os.path.dirname(HERE), "include")
     flags = ["-std=c99", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror",
-             "-Wno-deprecated-declarations", "-I" + build]
+             "-Wno-deprecated-declarations", "-I" + build,
+             # What no rule reaches is left out, so that the symbols left are what is called.
+             "-ffunction-sections", "-Wl,--gc-sections"]
     if os.path.exists(os.path.join(include, "zmq.h")):
         flags.append("-I" + include)
     folder = os.path.join(HERE, "transcripts")
@@ -110,6 +112,31 @@ def compile_all(build):
 
     with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
         return dict(zip(sources, pool.map(compile_one, sources)))
+
+
+def called_functions(program):
+    """The library's functions that a compiled program calls, or names to look them up at run time."""
+    symbols = subprocess.run(["nm", "-D", "--undefined-only", program], check=True,
+                             stdout=subprocess.PIPE, text=True).stdout
+    with open(program, "rb") as file:
+        names = re.findall(rb"\0(zmq_[a-z0-9_]+)(?=\0)", file.read())
+    return set(re.findall(r"\bzmq_[a-z0-9_]+", symbols)), {name.decode() for name in names}
+
+
+def check_functions(programs):
+    """Prints which functions of the contract no program calls; returns how many stable ones that are."""
+    called, named = set(), set()
+    for symbols, texts in map(called_functions, programs.values()):
+        called |= symbols
+        named |= texts
+    rows = contract_rows("functions.tsv")
+    draft = [row["name"] for row in rows if row["status"] == "draft"]
+    stable = [row["name"] for row in rows if row["status"] != "draft"]
+    missing = [name for name in stable if name not in called]
+    unnamed = [name for name in draft if name not in called | named]
+    print(f"functions: {len(stable)} stable, without a program: {', '.join(missing) or 'none'}")
+    print(f"functions: {len(draft)} draft, without a program: {', '.join(unnamed) or 'none'}")
+    return len(missing)
 
 
 def run_limited(command, limit, env, folder):
@@ -315,15 +342,15 @@ def main():
         if arguments.show:
             print(run_transcript((programs[arguments.show], ours, build))[2], end="")
             return 0
-        wanted = arguments.only
+        wanted, every = arguments.only, programs
         unknown = set(wanted or ()) - set(programs)
         if unknown:
             sys.exit(f"no such program: {', '.join(sorted(unknown))}")
         if wanted:
             programs = {name: path for name, path in programs.items() if name in wanted}
         differences = Differences(os.path.join(HERE, "differences.tsv"))
-        bad = len(differences.problems)
-        print(*differences.problems, sep="\n", end="\n" if bad else "")
+        bad = len(differences.problems) + check_functions(every)
+        print(*differences.problems, sep="\n", end="\n" if differences.problems else "")
         if programs:
             total, suggested = run_transcripts(programs, (stock, ours), differences, build)
             bad += total.unexpected
