@@ -34,7 +34,7 @@ use crate::monitor::Event;
 use crate::patterns::Origin;
 use crate::pipe::PipeEnd;
 use crate::pipe::queue::Special;
-use crate::protocol::Zmtp;
+use crate::protocol::Protocol;
 use crate::protocol::envelope::ReplyEnvelope;
 use crate::transport::Stream;
 
@@ -82,7 +82,7 @@ pub(crate) struct Connection {
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) stream: Stream,
-    pub(crate) zmtp: Zmtp,
+    pub(crate) protocol: Protocol,
     pub(crate) input: Input,
     pub(crate) output: Output,
     /// REQ only: replies with a wrong envelope are a protocol error.
@@ -264,7 +264,7 @@ impl Connection {
             if live.closing.is_some() {
                 return self.drive_closing(around);
             }
-            if let Err(timed_out) = live.zmtp.handle_timeout(around.now) {
+            if let Err(timed_out) = live.protocol.handle_timeout(around.now) {
                 return self.lose(Loss::Timeout(timed_out), around);
             }
             return self.drive(around);
@@ -287,7 +287,7 @@ impl Connection {
             (Some(_), _) if self.unbound => None,
             (Some(live), _) => match &live.closing {
                 Some(closing) => closing.deadline(),
-                None => live.zmtp.next_timeout(),
+                None => live.protocol.next_timeout(),
             },
             (None, Role::Connecting(connecter)) => connecter.deadline(),
             (None, Role::Accepted { .. }) => None,
@@ -385,7 +385,7 @@ impl Connection {
         let fd = stream.as_raw_fd();
         let (local, remote) = stream.endpoint_texts();
         Live {
-            zmtp: Zmtp::new(self.session.zmtp_config(), now),
+            protocol: self.session.protocol(now),
             input: Input::new(),
             output: Output::new(),
             envelope: self

@@ -62,8 +62,9 @@ impl Connection {
             // What a peer that does not read provokes waits in the protocol, which bounds it.
             if let Some(head) = live.output.at_boundary()
                 && head.len() < WRITE_BUDGET
+                && let Some(output) = live.protocol.poll_output()
             {
-                head.append(live.zmtp.poll_output());
+                head.append(output);
             }
             let has_run =
                 live.traffic && prepare_run(live, &mut self.pipe, &mut self.restarts_awaited);
@@ -71,7 +72,7 @@ impl Connection {
                 return Ok(Pumped::Blocked);
             }
             // Decided once a run: most peers take frames as they lie in the pipe.
-            let own_framing = live.zmtp.own_framing();
+            let own_framing = live.protocol.own_framing();
             let gather = &mut around.scratch.gather;
             let run = match (&mut self.pipe, own_framing) {
                 (Some(pipe), None) if has_run => pipe.gather(WRITE_BUDGET, gather),
@@ -134,7 +135,7 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
                 let Some(head) = live.output.at_boundary() else {
                     return false;
                 };
-                let encoded = live.zmtp.encode_message(false, message.bytes(), head);
+                let encoded = live.protocol.encode_message(false, message.bytes(), head);
                 if encoded.is_err() {
                     return false;
                 }
@@ -151,7 +152,7 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
                     }
                     Some(Special::Subscription { subscribe, topic }) if *restarts_awaited == 0 => {
                         // Without memory for it the peer misses the topic; nothing else suffers.
-                        let _ = live.zmtp.encode_subscription(subscribe, &topic, head);
+                        let _ = live.protocol.encode_subscription(subscribe, &topic, head);
                         live.output.note_messages();
                     }
                     _ => {}

@@ -21,10 +21,11 @@ mod opening;
 mod version;
 
 pub(crate) use command::Command;
-pub(crate) use engine::{Event, Zmtp};
+pub(crate) use engine::{Decoded, Event, Zmtp};
 #[cfg(any(fuzzing, test))]
 pub(crate) use metadata::{Properties, append_property};
 pub(crate) use opening::{Config, Handshake};
+pub(crate) use version::HeaderOf;
 #[cfg(test)]
 use version::Version;
 
