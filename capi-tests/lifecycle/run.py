@@ -40,8 +40,8 @@ FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werro
 class Program:
     """A program of this folder. What its first lines say about linking:
 
-    `links: nothing` = it loads the library itself, by dlopen; `plugin: NAME` = NAME.c, a shared object
-    linked with the library, is to lie beside it."""
+    `links: nothing` = it loads the library itself, by dlopen; `plugin: NAME` = NAME.c is to lie beside it as
+    NAME.so, linked with the library, and as NAME_static.so, which contains it."""
 
     def __init__(self, source):
         self.source = source
@@ -62,8 +62,11 @@ class Program:
                 "-L" + library.directory, "-lzmq", "-lpthread", "-ldl"]
         subprocess.run(["cc", *FLAGS, "-o", path, *sources, *libraries], check=True)
         for plugin in self.plugins:
-            subprocess.run(["cc", *FLAGS, "-shared", "-fPIC", "-o", os.path.join(build, plugin + ".so"),
-                            os.path.join(HERE, plugin + ".c"), "-L" + library.directory, "-lzmq", "-lpthread"], check=True)
+            make = ["cc", *FLAGS, "-shared", "-fPIC", os.path.join(HERE, plugin + ".c")]
+            subprocess.run([*make, "-o", os.path.join(build, plugin + ".so"), "-L" + library.directory, "-lzmq",
+                            "-lpthread"], check=True)
+            subprocess.run([*make, "-o", os.path.join(build, plugin + "_static.so"),
+                            os.path.join(library.directory, "libzmq.a"), *STATIC_EXTRAS], check=True)
         return path
 
 

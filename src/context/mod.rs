@@ -92,10 +92,7 @@ impl Context {
 
     /// zmq_ctx_set, zmq_ctx_get and their kin work on these. `Interrupted` in a child, if they were locked at
     /// the fork.
-    pub(crate) fn with_options<R>(
-        &self,
-        work: impl FnOnce(&mut ContextOptions) -> R,
-    ) -> Result<R> {
+    pub(crate) fn with_options<R>(&self, work: impl FnOnce(&mut ContextOptions) -> R) -> Result<R> {
         let mut options = if self.is_of_parent() {
             self.options.try_lock().ok_or(Error::Interrupted)?
         } else {
