@@ -355,6 +355,8 @@ static int static_plugin(void)
 static void static_plugins(void)
 {
     char path[512];
+    unsetenv("PLUGIN_STARTS");
+    unsetenv("PLUGIN_STOPS");
     snprintf(path, sizeof path, "%s/plugin_static.so", getenv("PLUGINS"));
     if (access(path, F_OK) == 0)
         expect("loaded and unloaded", in_child(static_plugin));
