@@ -29,8 +29,15 @@ pub(crate) struct Waiter {
 
 thread_local! {
     /// The calling thread's own waiter. Without a destructor: `thread_end` says why.
-    static CURRENT: ManuallyDrop<RefCell<Option<(fork::Generation, Arc<Waiter>)>>> =
+    static CURRENT: ManuallyDrop<RefCell<Option<Own>>> =
         const { ManuallyDrop::new(RefCell::new(None)) };
+}
+
+/// A thread's waiter.
+struct Own {
+    /// Not to be used in a child, which shares the descriptor with its parent.
+    made_in: fork::Generation,
+    waiter: Arc<Waiter>,
 }
 
 impl Waiter {
@@ -49,7 +56,7 @@ impl Waiter {
     pub(crate) fn current() -> Result<Arc<Self>> {
         let generation = fork::generation();
         let known = CURRENT.with(|current| match &*current.borrow() {
-            Some((made_in, waiter)) if *made_in == generation => Some(Arc::clone(waiter)),
+            Some(own) if own.made_in == generation => Some(Arc::clone(&own.waiter)),
             _ => None,
         });
         if let Some(waiter) = known {
@@ -60,8 +67,11 @@ impl Waiter {
         static FORGET: fn() = || drop(CURRENT.with(|current| current.take()));
         // A waiter that nobody would close at the end of the thread lives for one call.
         if thread_end::at_end(&FORGET) {
-            let own = Some((generation, Arc::clone(&fresh)));
-            drop(CURRENT.with(|current| current.replace(own)));
+            let own = Own {
+                made_in: generation,
+                waiter: Arc::clone(&fresh),
+            };
+            drop(CURRENT.with(|current| current.replace(Some(own))));
         }
         Ok(fresh)
     }

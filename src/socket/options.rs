@@ -75,7 +75,7 @@ impl Core {
     }
 
     /// These calls do not look for a stop themselves; they fail once another call has noticed it.
-    fn refuse_if_stopped(&self) -> Result<()> {
+    pub(super) fn refuse_if_stopped(&self) -> Result<()> {
         if self.stopped {
             Err(Error::Terminated)
         } else {
