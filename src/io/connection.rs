@@ -15,6 +15,7 @@
 
 mod leaving;
 mod loss;
+mod raw;
 
 pub(crate) use loss::Loss;
 
@@ -91,6 +92,8 @@ pub(crate) struct Live {
     pub(crate) fd: i32,
     /// The handshake is over.
     pub(crate) traffic: bool,
+    /// Raw: the socket has not been told yet that the stream is there.
+    pub(crate) unannounced: bool,
     pub(crate) closing: Option<Closing>,
 }
 
@@ -99,6 +102,8 @@ pub(crate) struct Live {
 pub(crate) struct Detached {
     /// When what is left is given up; `None` = never.
     pub(crate) deadline: Option<Instant>,
+    /// After a loss what is left is sent on another stream.
+    pub(crate) reconnects: bool,
 }
 
 impl Connection {
@@ -180,7 +185,7 @@ impl Connection {
                 {
                     return self.lose(Loss::Stream(libc::EMFILE), around);
                 }
-                self.drive(around)
+                self.start_traffic(around)
             }
         }
     }
@@ -334,7 +339,7 @@ impl Connection {
                 let live = self.bring_up(stream, around.now);
                 self.emit(Event::Connected, fd_value(live.fd), &live.texts);
                 self.live = Some(live);
-                self.drive(around)
+                self.start_traffic(around)
             }
             Attempt::Stopped => {
                 if self.detached.is_some() {
@@ -384,8 +389,8 @@ impl Connection {
         let (local, remote) = stream.endpoint_texts();
         Live {
             protocol: self.session.protocol(now),
-            input: Input::new(),
-            output: Output::new(),
+            input: Input::new(self.session.read_limit()),
+            output: Output::new(self.session.write_limit()),
             envelope: self
                 .session
                 .row
@@ -394,6 +399,7 @@ impl Connection {
             texts: EndpointTexts { local, remote },
             fd,
             traffic: false,
+            unannounced: self.session.is_raw() && self.session.options.stream_notify,
             closing: None,
             stream,
         }
@@ -420,32 +426,45 @@ impl Connection {
         if self.detached.is_some() {
             return Ok(());
         }
-        let new_end = if self.pipe.is_none() {
-            let (theirs, ours) = self.session.make_pipe();
-            ours.set_wake(Arc::new(DriveConnection {
-                thread: Arc::clone(around.handle),
-                connection: self.id,
-            }));
-            self.pipe = Some(ours);
-            Some(theirs)
-        } else {
-            None
-        };
+        self.deliver_peer(peer, around)?;
+        // Last: who sees the event finds the peer at the socket.
+        self.emit(Event::HandshakeSucceeded, 0, &texts);
+        Ok(())
+    }
+
+    /// Puts what is known of the peer into the pipe, and gives the pipe to the socket if it is new.
+    fn deliver_peer(&mut self, peer: PeerInfo, around: &Surroundings<'_>) -> Result<(), Loss> {
+        let new_end = self.open_pipe(around);
         if let Some(pipe) = &mut self.pipe {
             pipe.append_special(Special::Peer(Arc::new(peer)))
                 .map_err(|_| Loss::Dismissed)?;
             pipe.flush();
         }
-        if let Some(end) = new_end {
-            let origin = self.origin.clone();
-            let connection = (Arc::clone(around.handle), self.id);
-            if self.session.attach(end, origin, connection).is_err() {
-                return Err(Loss::Dismissed);
-            }
+        self.attach(new_end, around)
+    }
+
+    /// Makes the pipe if there is none, and returns the socket's end of it.
+    fn open_pipe(&mut self, around: &Surroundings<'_>) -> Option<PipeEnd> {
+        if self.pipe.is_some() {
+            return None;
         }
-        // Last: who sees the event finds the peer at the socket.
-        self.emit(Event::HandshakeSucceeded, 0, &texts);
-        Ok(())
+        let (theirs, ours) = self.session.make_pipe();
+        ours.set_wake(Arc::new(DriveConnection {
+            thread: Arc::clone(around.handle),
+            connection: self.id,
+        }));
+        self.pipe = Some(ours);
+        Some(theirs)
+    }
+
+    /// Gives the socket its end of a new pipe.
+    fn attach(&self, end: Option<PipeEnd>, around: &Surroundings<'_>) -> Result<(), Loss> {
+        let Some(end) = end else { return Ok(()) };
+        let origin = self.origin.clone();
+        let connection = (Arc::clone(around.handle), self.id);
+        self.session
+            .attach(end, origin, connection)
+            .map_err(|_| Loss::Dismissed)
     }
 
     /// The socket wants none of this peer (a second one for PAIR, ROUTER handover). A socket that leaves

@@ -112,7 +112,10 @@ fn options_by_type() {
         (PatternOption::RouterMandatory(true), &["REP", "ROUTER"]),
         (PatternOption::RouterRaw(true), &["REP", "ROUTER"]),
         (PatternOption::RouterHandover(true), &["REP", "ROUTER"]),
-        (PatternOption::ConnectRoutingId(topic()), &["REP", "ROUTER"]),
+        (
+            PatternOption::ConnectRoutingId(topic()),
+            &["REP", "ROUTER", "STREAM"],
+        ),
         (
             PatternOption::ProbeRouter(true),
             &["REQ", "REP", "DEALER", "ROUTER"],
