@@ -1,7 +1,7 @@
 //! A connection: from connect (or accept) to the end, with a stream that comes and goes.
 //!
 //! ```text
-//!             connecter                     zmtp says Ready          Detach, sent all
+//!             connecter               zmtp says MaySend, Ready       Detach, sent all
 //!  Absent --stream is up--> Handshake ------------------> Traffic ------------------> Closing
 //!    ^                          |                            |                           |
 //!    +------- lost, connecting side (back-off) <-------------+                  EOF, error, deadline
@@ -90,8 +90,10 @@ pub(crate) struct Live {
     pub(crate) envelope: Option<ReplyEnvelope>,
     pub(crate) texts: EndpointTexts,
     pub(crate) fd: i32,
-    /// The handshake is over.
+    /// Messages may be sent.
     pub(crate) traffic: bool,
+    /// The handshake is over. Peers of ZMTP 1.0 and 2.x get messages before they have said who they are.
+    pub(crate) handshaken: bool,
     /// Raw: the socket has not been told yet that the stream is there.
     pub(crate) unannounced: bool,
     pub(crate) closing: Option<Closing>,
@@ -399,6 +401,7 @@ impl Connection {
             texts: EndpointTexts { local, remote },
             fd,
             traffic: false,
+            handshaken: false,
             unannounced: self.session.is_raw() && self.session.options.stream_notify,
             closing: None,
             stream,
@@ -415,20 +418,29 @@ impl Connection {
             return Ok(());
         };
         live.traffic = true;
+        live.handshaken = true;
         let texts = live.texts.clone();
-        let address = live.stream.peer_address_text();
+        let is_old = !handshake.version.has_handshake();
+        // Messages of old peers carry no metadata, not even what the connection knows itself.
+        let (address, fd) = if is_old {
+            (None, NO_FD)
+        } else {
+            (live.stream.peer_address_text(), live.fd)
+        };
         let peer = PeerInfo::new(
             handshake.routing_id.into_boxed_slice(),
             address.as_deref(),
-            live.fd,
+            fd,
             &handshake.properties,
         );
         if self.detached.is_some() {
             return Ok(());
         }
         self.deliver_peer(peer, around)?;
-        // Last: who sees the event finds the peer at the socket.
-        self.emit(Event::HandshakeSucceeded, 0, &texts);
+        if !is_old {
+            // Last: who sees the event finds the peer at the socket.
+            self.emit(Event::HandshakeSucceeded, 0, &texts);
+        }
         Ok(())
     }
 
@@ -440,6 +452,18 @@ impl Connection {
                 .map_err(|_| Loss::Dismissed)?;
             pipe.flush();
         }
+        self.attach(new_end, around)
+    }
+
+    /// A peer of ZMTP 1.0 or 2.x takes messages as soon as its version is known, before it has said who it is.
+    pub(crate) fn begin_sending(&mut self, around: &Surroundings<'_>) -> Result<(), Loss> {
+        if let Some(live) = &mut self.live {
+            live.traffic = true;
+        }
+        if self.detached.is_some() {
+            return Ok(());
+        }
+        let new_end = self.open_pipe(around);
         self.attach(new_end, around)
     }
 
@@ -486,6 +510,9 @@ impl Connection {
         }
     }
 }
+
+/// Frames that tell no descriptor (ZMQ_SRCFD).
+const NO_FD: i32 = -1;
 
 /// A descriptor or errno as an event value.
 pub(crate) fn fd_value(fd: i32) -> u64 {

@@ -270,6 +270,7 @@ impl Connection {
                             .map_err(|_| out_of_memory())?;
                     }
                 }
+                Some(Event::MaySend) => self.begin_sending(around)?,
                 Some(Event::Ready(handshake)) => self.begin_traffic(handshake, around)?,
                 Some(Event::Join { .. } | Event::Leave { .. }) => {}
             }

@@ -129,6 +129,7 @@ impl Session {
         };
         Config {
             socket_type: self.row.wire_name,
+            socket_type_number: self.row.socket_type as u8,
             compatible: self.row.peers,
             routing_id: options.routing_id.to_vec().into_boxed_slice(),
             announce_routing_id: self.row.announces_routing_id,

@@ -37,7 +37,7 @@ impl Connection {
         let Some(live) = self.live.take() else {
             return Outcome::Wait;
         };
-        let handshaken = live.traffic;
+        let handshaken = live.handshaken;
         live.stream.deregister(around.registry);
         self.emit_loss(loss, handshaken, &live);
         let retried = self.is_retried(loss, handshaken);

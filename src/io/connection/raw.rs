@@ -8,7 +8,6 @@
 use super::{Connection, Live, Loss, Outcome};
 use crate::io::thread::Surroundings;
 use crate::message::PeerInfo;
-use crate::protocol::Protocol;
 
 impl Connection {
     /// First turn of a stream: traffic, or the handshake that precedes it.
@@ -23,10 +22,11 @@ impl Connection {
         let Some(live) = &mut self.live else {
             return Ok(());
         };
-        if !matches!(live.protocol, Protocol::Raw(_)) {
+        if !live.protocol.is_raw() {
             return Ok(());
         }
         live.traffic = true;
+        live.handshaken = true;
         let address = live.stream.peer_address_text();
         let peer = PeerInfo::new(Box::default(), address.as_deref(), live.fd, &[]);
         if self.detached.is_some() {
@@ -60,9 +60,8 @@ impl Connection {
     /// Tells the socket that a stream has gone of which it was told that it was there. Needs no credit: it is
     /// one message more.
     pub(super) fn tell_of_raw_loss(&mut self, live: &Live) {
-        let is_told = matches!(live.protocol, Protocol::Raw(_))
-            && self.session.options.stream_notify
-            && !live.unannounced;
+        let is_told =
+            live.protocol.is_raw() && self.session.options.stream_notify && !live.unannounced;
         if let Some(pipe) = &mut self.pipe
             && is_told
             && !pipe.is_write_closed()

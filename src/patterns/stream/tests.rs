@@ -17,13 +17,14 @@ fn peer_limited(stream: &mut Bench<Stream>, send: i32) -> (PipeKey, Vec<u8>) {
     stream.arrive(key, &[b""]);
     let mut message = stream.recv().unwrap();
     assert_eq!(message.pop(), Some(Vec::new()));
+    // From here on peers have their turns in the order in which they send.
+    stream.assert_silent();
     (key, message.pop().unwrap())
 }
 
 fn named(id: &[u8]) -> Origin {
     Origin {
         connect_routing_id: Some(id.into()),
-        ..Origin::default()
     }
 }
 
