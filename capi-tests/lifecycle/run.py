@@ -26,6 +26,8 @@ sys.path.insert(0, CAPI_TESTS)
 
 from run import Library, run_limited  # noqa: E402
 
+# Debian's, which python3-zmq belongs to.
+PYTHON = "/usr/bin/python3"
 PROGRAM_LIMIT = 240
 # Memcheck runs one thread at a time, and slowly.
 VALGRIND_LIMIT = 1500
@@ -76,7 +78,7 @@ def run(path, rule, library, valgrind, build):
     env = library.environment()
     env["TMPDIR"] = folder
     env["PLUGINS"] = build
-    command = [path, *([rule] if rule else [])]
+    command = [*([PYTHON] if path.endswith(".py") else []), path, *([rule] if rule else [])]
     limit = PROGRAM_LIMIT
     if valgrind:
         command, limit = VALGRIND + command, VALGRIND_LIMIT
@@ -113,7 +115,7 @@ def main():
     programs = [Program(os.path.join(HERE, name)) for name in sorted(os.listdir(HERE)) if name.endswith(".c")]
     plugins = {plugin for program in programs for plugin in program.plugins}
     programs = [program for program in programs if program.name not in plugins]
-    unknown = set(only) - {program.name for program in programs}
+    unknown = set(only) - {program.name for program in programs} - {"forks_py"}
     if unknown:
         sys.exit(f"no such program: {', '.join(sorted(unknown))}")
     build = tempfile.mkdtemp(prefix="lifecycle-")
@@ -130,6 +132,11 @@ def main():
             if arguments.static and not program.loads_itself:
                 static = program.compile(build, library, os.path.join(library.directory, "libzmq.a"))
                 jobs.append((program.name + " (static)", static, only.get(program.name)))
+        if (not only or "forks_py" in only) and not arguments.valgrind:
+            if subprocess.run([PYTHON, "-c", "import zmq"], stderr=subprocess.DEVNULL).returncode == 0:
+                jobs.append(("forks_py", os.path.join(HERE, "forks.py"), None))
+            else:
+                print("SKIPPED: forks_py: python3-zmq is not installed")
         if arguments.busy:
             burners = [subprocess.Popen([sys.executable, "-c", "while True: pass"])
                        for _ in range(os.cpu_count() or 1)]

@@ -164,6 +164,10 @@ pub(crate) fn set_option(
     value: Option<&[u8]>,
     length: usize,
 ) -> Result<()> {
+    if cell.is_of_parent() {
+        let set = cell.look(|core| core.set_option_in_child(option, value, length));
+        return set.unwrap_or(Err(Error::NotSocket));
+    }
     enter(cell)?.core.set_option(option, value, length)
 }
 
@@ -173,6 +177,10 @@ pub(crate) fn get_option(
     option: i32,
     buffer: &mut [u8],
 ) -> Result<usize> {
+    if cell.is_of_parent() {
+        let got = cell.look(|core| core.get_option_in_child(option, buffer));
+        return got.unwrap_or(Err(Error::NotSocket));
+    }
     enter(cell)?.core.get_option(option, buffer)
 }
 
