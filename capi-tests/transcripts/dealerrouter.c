@@ -262,6 +262,68 @@ static void handover(void)
     }
 }
 
+/* One message of a router, with a word for its id: the given name, or "generated". */
+static const char *rx_whose(void *router, const char *name)
+{
+    char id[256];
+    int size = zmq_recv(router, id, sizeof id, ZMQ_DONTWAIT);
+    if (size < 0)
+        return error_name(zmq_errno());
+    int is_name = size == (int)strlen(name) && memcmp(id, name, size) == 0;
+    int is_generated = size == 5 && id[0] == 0;
+    const char *whose = is_name ? name : is_generated ? "generated" : shown(id, size);
+    return text("%s: %s", whose, rx(router));
+}
+
+/* What the old owner of an id had sent before another peer took the id. */
+static void handover_unread(void)
+{
+    static const char *const moments[] = {"unread", "polled", "id read", "frame read"};
+    for (int t = INPROC; t <= IPC; t++) {
+        for (int moment = 0; moment < 4; moment++) {
+            void *ctx = context();
+            const char *name = text("%s %s", transport_names[t], moments[moment]);
+            void *router = sock(ctx, ZMQ_ROUTER);
+            set_int(router, ZMQ_ROUTER_HANDOVER, 1);
+            void *first = named(ctx, ZMQ_DEALER, "same");
+            void *second = named(ctx, ZMQ_DEALER, "same");
+            const char *endpoint = attach(router, first, t);
+            tx(first, "1|a");
+            tx(first, "2|b");
+            tx(first, "3|c");
+            settle(ctx);
+            settle(ctx);
+            if (moment == 1)
+                say(text("%s events", name), await(router, ZMQ_POLLIN));
+            if (moment >= 2)
+                say(text("%s id", name), rx_frame(router, 0));
+            if (moment >= 3)
+                say(text("%s frame", name), rx_frame(router, 0));
+            attach_to(router, second, endpoint);
+            tx(second, "new");
+            settle(ctx);
+            settle(ctx);
+            get_int(router, ZMQ_EVENTS);
+            if (moment >= 2)
+                say(text("%s rest", name), rx(router));
+            /* The order between the peers is left open. */
+            char got[8][64];
+            int count = 0;
+            for (long end = now_ms() + QUIET; count < 8 && now_ms() < end;) {
+                const char *message = rx_whose(router, "same");
+                if (strcmp(message, "EAGAIN") == 0)
+                    continue;
+                snprintf(got[count++], sizeof got[0], "%s", message);
+            }
+            qsort(got, count, sizeof got[0], (int (*)(const void *, const void *))strcmp);
+            for (int i = 0; i < count; i++)
+                say(text("%s %d", name, i), got[i]);
+            tx(router, "same|to whom");
+            say(text("%s second gets", name), rx(second));
+        }
+    }
+}
+
 static void connect_routing_id(void)
 {
     static const char *const endpoints[] = {"inproc://later", "tcp://127.0.0.1:9", "ipc://nobody"};
@@ -439,7 +501,8 @@ static void options_of_router(void)
 static const struct rule rules[] = {
     RULE(exchange), RULE(generated_ids), RULE(id_option), RULE(malformed_sends),
     RULE(mandatory_full), RULE(mandatory_gone), RULE(gone_in_the_middle), RULE(duplicate_id),
-    RULE(handover), RULE(connect_routing_id), RULE(connect_routing_id_twice), RULE(probe),
+    RULE(handover), RULE(handover_unread),
+    RULE(connect_routing_id), RULE(connect_routing_id_twice), RULE(probe),
     RULE(reconnection), RULE(dealer_rules), RULE(multipart_from_many), RULE(options_of_router),
 };
 

@@ -22,6 +22,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::ffi::constants::ZMQ_NOTIFY_CONNECT;
 use crate::io::closing::Closing;
 use crate::io::connecter::{Attempt, Connecter};
 use crate::io::input::Input;
@@ -34,7 +35,7 @@ use crate::monitor::Event;
 use crate::patterns::Origin;
 use crate::pipe::PipeEnd;
 use crate::pipe::queue::Special;
-use crate::protocol::Zmtp;
+use crate::protocol::{self, Zmtp};
 use crate::protocol::envelope::ReplyEnvelope;
 use crate::transport::Stream;
 
@@ -402,7 +403,7 @@ impl Connection {
     /// The handshake is complete: tell the socket who is there.
     pub(crate) fn begin_traffic(
         &mut self,
-        handshake: crate::protocol::Handshake,
+        handshake: protocol::Handshake,
         around: &Surroundings<'_>,
     ) -> Result<(), Loss> {
         let Some(live) = &mut self.live else {
@@ -417,6 +418,7 @@ impl Connection {
             live.fd,
             &handshake.properties,
         );
+        greet(live, &self.session, &handshake.properties)?;
         if self.detached.is_some() {
             return Ok(());
         }
@@ -434,6 +436,10 @@ impl Connection {
         if let Some(pipe) = &mut self.pipe {
             pipe.append_special(Special::Peer(Arc::new(peer)))
                 .map_err(|_| Loss::Dismissed)?;
+            if self.session.notifies(ZMQ_NOTIFY_CONNECT) {
+                pipe.append_special(Special::Notify)
+                    .map_err(|_| Loss::Dismissed)?;
+            }
             pipe.flush();
         }
         if let Some(end) = new_end {
@@ -466,6 +472,29 @@ impl Connection {
             self.session.emit(event, value, texts);
         }
     }
+}
+
+/// Sends ZMQ_HELLO_MSG, before anything of the pipe.
+fn greet(
+    live: &mut Live,
+    session: &Session,
+    properties: &[(Vec<u8>, Vec<u8>)],
+) -> Result<(), Loss> {
+    let is_req = |(name, value): &(Vec<u8>, Vec<u8>)| {
+        name.eq_ignore_ascii_case(b"Socket-Type") && value == b"REQ"
+    };
+    let hello = &session.options.hello_message;
+    // REQ takes replies only: anything else ends its connection for good.
+    if !session.row.says_hello || hello.is_empty() || properties.iter().any(is_req) {
+        return Ok(());
+    }
+    if let Some(head) = live.output.at_boundary() {
+        // Behind what is left to say of the handshake.
+        head.append(live.zmtp.poll_output());
+        protocol::encode_frame(false, hello, head)?;
+        live.output.note_messages();
+    }
+    Ok(())
 }
 
 /// A descriptor or errno as an event value.
