@@ -25,12 +25,14 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LISTS = ("design-choice", "draft", "4.3.5+")
-# What a later issue brings. A row of this list may say * for both results, and its key may contain *.
+# What a later issue brings. A row of this list says * for both results.
 PENDING = "pending"
 ABSENT = "(absent)"
 # Seconds for one program; the longest needs about five on an idle machine.
 PROGRAM_LIMIT = 90
 TOGETHER = 2
+# What some programs need besides: a header, and what to link.
+NEEDS = {"libuv": ("uv.h", "-luv")}
 
 
 class Library:
@@ -60,11 +62,43 @@ class Library:
             sys.exit(f"the {self.name} library is loaded from {place}")
 
 
+def contract_rows(table):
+    """The rows of a table of the contract as {column: cell}."""
+    with open(os.path.join(HERE, "contract", table), encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    columns = lines[0].split("\t")
+    return [dict(zip(columns, line.split("\t"))) for line in lines[1:] if line]
+
+
+def option_kind(row):
+    """How a program passes the value of an option, after its type in the contract."""
+    c_type = row["c_type"]
+    if "Z85" in c_type:
+        return "KEY"
+    if c_type.startswith(("int64_t", "uint64_t")):
+        return "WIDE"
+    return "INT" if c_type.startswith(("int", "pid_t", "uid_t", "gid_t")) else "BYTES"
+
+
+def write_option_rows(build):
+    """Writes the contract's options as the rows of C arrays."""
+    for table, header in (("socket_options.tsv", "option_rows.h"),
+                          ("context_options.tsv", "context_option_rows.h")):
+        with open(os.path.join(build, header), "w", encoding="utf-8") as file:
+            for row in contract_rows(table):
+                if row["number"].isdigit():
+                    name = row["name"].split()[0].replace("ZMQ_", "", 1)
+                    file.write(f'ROW({row["number"]}, {option_kind(row)}, "{name}")\n')
+
+
 def compile_all(build):
     """Compiles every program once; returns {name: path}."""
+    write_option_rows(build)
     include = os.path.join(os.path.dirname(HERE), "include")
     flags = ["-std=c99", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror",
-             "-Wno-deprecated-declarations"]
+             "-Wno-deprecated-declarations", "-I" + build,
+             # What no rule reaches is left out, so that the symbols left are what is called.
+             "-ffunction-sections", "-Wl,--gc-sections"]
     if os.path.exists(os.path.join(include, "zmq.h")):
         flags.append("-I" + include)
     folder = os.path.join(HERE, "transcripts")
@@ -73,13 +107,49 @@ def compile_all(build):
                for name in sorted(os.listdir(folder))
                if name.endswith(".c") and name != "transcript.c"}
 
+    for name, (header, library) in NEEDS.items():
+        if not has_header(header):
+            print(f"SKIPPED: {name}: there is no {header} (Debian: lib{library[2:]}1-dev)")
+            del sources[name]
+
     def compile_one(name):
         path = os.path.join(build, name)
-        subprocess.run(["cc", *flags, "-o", path, *sources[name], "-lzmq", "-lpthread"], check=True)
+        more = [NEEDS[name][1]] if name in NEEDS else []
+        subprocess.run(["cc", *flags, "-o", path, *sources[name], "-lzmq", "-lpthread", *more], check=True)
         return path
 
     with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
         return dict(zip(sources, pool.map(compile_one, sources)))
+
+
+def has_header(name):
+    return subprocess.run(["cc", "-E", "-x", "c", "-include", name, "/dev/null"], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL).returncode == 0
+
+
+def called_functions(program):
+    """The library's functions that a compiled program calls, or names to look them up at run time."""
+    symbols = subprocess.run(["nm", "-D", "--undefined-only", program], check=True,
+                             stdout=subprocess.PIPE, text=True).stdout
+    with open(program, "rb") as file:
+        names = re.findall(rb"\0(zmq_[a-z0-9_]+)(?=\0)", file.read())
+    return set(re.findall(r"\bzmq_[a-z0-9_]+", symbols)), {name.decode() for name in names}
+
+
+def check_functions(programs):
+    """Prints which functions of the contract no program calls; returns how many stable ones that are."""
+    called, named = set(), set()
+    for symbols, texts in map(called_functions, programs.values()):
+        called |= symbols
+        named |= texts
+    rows = contract_rows("functions.tsv")
+    draft = [row["name"] for row in rows if row["status"] == "draft"]
+    stable = [row["name"] for row in rows if row["status"] != "draft"]
+    missing = [name for name in stable if name not in called]
+    unnamed = [name for name in draft if name not in called | named]
+    print(f"functions: {len(stable)} stable, without a program: {', '.join(missing) or 'none'}")
+    print(f"functions: {len(draft)} draft, without a program: {', '.join(unnamed) or 'none'}")
+    return len(missing)
 
 
 def run_limited(command, limit, env, folder):
@@ -113,11 +183,18 @@ def parse(output):
     return lines
 
 
+def pattern(cell):
+    """A cell in which * stands for any text."""
+    return re.compile(".*".join(map(re.escape, cell.split("*"))))
+
+
 class Differences:
-    """The rows of differences.tsv."""
+    """The rows of differences.tsv. A row whose key contains * stands for all lines that its key and its
+    two results, as patterns, match; one for exactly its key comes before it."""
 
     def __init__(self, path):
         self.rows = {}
+        self.patterns = []
         self.pending = []
         self.problems = []
         if not os.path.exists(path):
@@ -135,6 +212,9 @@ class Differences:
                     self.problems.append(f"differences.tsv:{number}: not a row of six cells")
                     continue
                 program, key, stock, ours = cells[:4]
+                if "*" in key:
+                    self.patterns.append((program, key, stock, ours))
+                    continue
                 if (program, key) in self.rows:
                     self.problems.append(f"differences.tsv:{number}: {key} is listed twice")
                 self.rows[program, key] = (stock, ours)
@@ -142,10 +222,15 @@ class Differences:
     def of(self, program):
         return {key: row for (name, key), row in self.rows.items() if name == program}
 
+    def patterns_of(self, program):
+        """The rows with patterns, and for each its compiled cells."""
+        return {cells: [pattern(cell) for cell in cells]
+                for name, *cells in self.patterns if name == program
+                for cells in [tuple(cells)]}
+
     def pending_of(self, program):
         """The keys of the pending rows, and for each a pattern."""
-        return {key: re.compile(".*".join(map(re.escape, key.split("*"))))
-                for name, key in self.pending if name == program}
+        return {key: pattern(key) for name, key in self.pending if name == program}
 
 
 class Tally:
@@ -165,9 +250,11 @@ class Tally:
                 f"unexpected {self.unexpected}")
 
 
-def compare(program, stock, ours, listed, pending, same_library):
+def compare(program, stock, ours, differences, same_library):
     """Compares two transcripts; returns (tally, list of complaints, rows to suggest)."""
     tally, complaints, rows = Tally(), [], []
+    listed, pending = differences.of(program), differences.pending_of(program)
+    patterns = differences.patterns_of(program)
     used = set()
     for key in list(stock) + [key for key in ours if key not in stock]:
         tally.compared += 1
@@ -187,16 +274,20 @@ def compare(program, stock, ours, listed, pending, same_library):
             tally.unexpected += 1
         elif a == b:
             tally.equal += 1
-        elif matching := [name for name, pattern in pending.items() if pattern.fullmatch(key)]:
+        elif matching := [row for row, cells in patterns.items()
+                          if all(map(re.Pattern.fullmatch, cells, (key, a, b)))]:
+            used.update(matching)
+            tally.listed += 1
+        elif matching := [name for name, cell in pending.items() if cell.fullmatch(key)]:
             used.update(matching)
             tally.pending += 1
         else:
             complaints.append(f"  {key}: stock {a} | ours {b}")
             rows.append((program, key, a, b))
             tally.unexpected += 1
-    for name in pending if not same_library else ():
+    for name in [*pending, *patterns] if not same_library else ():
         if name not in used:
-            complaints.append(f"  {name}: pending in differences.tsv, but nothing differs")
+            complaints.append(f"  {name}: in differences.tsv, but nothing differs like this")
             tally.unexpected += 1
     for key, row in listed.items():
         # A line that the stock library never prints can only be checked with ours.
@@ -226,9 +317,9 @@ def run_transcripts(programs, libraries, differences, build):
         results = pool.map(run_transcript, jobs)
         for name in programs:
             pair = [next(results), next(results)]
-            tally, complaints, rows = compare(name, pair[0][0], pair[1][0], differences.of(name),
-                                              differences.pending_of(name),
+            tally, complaints, rows = compare(name, pair[0][0], pair[1][0], differences,
                                               libraries[0].directory == libraries[1].directory)
+            counts = [f"  {key}: {pair[1][0][key]}" for key in pair[1][0] if "checked" in key]
             for at, (lines, code, _, seconds) in enumerate(pair):
                 spent[at] += seconds
                 if code is None:
@@ -237,7 +328,7 @@ def run_transcripts(programs, libraries, differences, build):
                 elif code != 0 or not lines:
                     complaints.append(f"  on {libraries[at].name}: exit {code}, {len(lines)} lines")
                     tally.unexpected += 1
-            print(f"{name}: {tally}", *complaints, sep="\n", flush=True)
+            print(f"{name}: {tally}", *counts, *complaints, sep="\n", flush=True)
             total.add(tally)
             suggested += rows
     print(f"transcripts: {total}")
@@ -264,15 +355,15 @@ def main():
         if arguments.show:
             print(run_transcript((programs[arguments.show], ours, build))[2], end="")
             return 0
-        wanted = arguments.only
+        wanted, every = arguments.only, programs
         unknown = set(wanted or ()) - set(programs)
         if unknown:
             sys.exit(f"no such program: {', '.join(sorted(unknown))}")
         if wanted:
             programs = {name: path for name, path in programs.items() if name in wanted}
         differences = Differences(os.path.join(HERE, "differences.tsv"))
-        bad = len(differences.problems)
-        print(*differences.problems, sep="\n", end="\n" if bad else "")
+        bad = len(differences.problems) + check_functions(every)
+        print(*differences.problems, sep="\n", end="\n" if differences.problems else "")
         if programs:
             total, suggested = run_transcripts(programs, (stock, ours), differences, build)
             bad += total.unexpected

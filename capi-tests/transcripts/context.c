@@ -1,4 +1,4 @@
-/* Contexts: options, shutdown, termination, socket slots. api.md section 2, context_options.tsv. */
+/* Contexts: shutdown, termination, socket slots. api.md section 2. */
 #include "transcript.h"
 
 #include <pthread.h>
@@ -6,57 +6,12 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-static const struct {
-    int number;
-    const char *name;
-} options[] = {
-    {ZMQ_IO_THREADS, "IO_THREADS"}, {ZMQ_MAX_SOCKETS, "MAX_SOCKETS"}, {3, "SOCKET_LIMIT"},
-    {ZMQ_THREAD_SCHED_POLICY, "SCHED_POLICY"}, {ZMQ_MAX_MSGSZ, "MAX_MSGSZ"},
-    {ZMQ_MSG_T_SIZE, "MSG_T_SIZE"}, {ZMQ_THREAD_AFFINITY_CPU_ADD, "CPU_ADD"},
-    {ZMQ_THREAD_AFFINITY_CPU_REMOVE, "CPU_REMOVE"}, {ZMQ_THREAD_NAME_PREFIX, "NAME_PREFIX"},
-    {10, "ZERO_COPY_RECV"}, {ZMQ_IPV6, "IPV6"}, {ZMQ_BLOCKY, "BLOCKY"}, {0, "0"}, {-1, "-1"},
-    {11, "11"}, {43, "43"}, {71, "71"}, {10000000, "10000000"},
-};
-
 /* -1 is both an error and the default of some options. */
 static const char *get(void *ctx, int option)
 {
     errno = 0;
     int value = zmq_ctx_get(ctx, option);
     return value == -1 && errno ? error_name(errno) : text("%d", value);
-}
-
-static void defaults(void)
-{
-    void *ctx = context();
-    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
-        say(options[i].name, get(ctx, options[i].number));
-}
-
-static void setting(void)
-{
-    static const int values[] = {-2, -1, 0, 1, 2, 42, 65535, 65536, 2147483647, -2147483647 - 1};
-    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
-        for (size_t v = 0; v < sizeof values / sizeof values[0]; v++) {
-            /* Unassigned numbers: once is enough. */
-            if (strcmp(options[i].name, text("%d", options[i].number)) == 0 && values[v] != 1)
-                continue;
-            void *ctx = context();
-            const char *set = rc(zmq_ctx_set(ctx, options[i].number, values[v]));
-            line(text("%s = %d", options[i].name, values[v]), "%s, reads %s", set,
-                 get(ctx, options[i].number));
-            term(ctx);
-        }
-    }
-}
-
-static void cpu_set(void)
-{
-    void *ctx = context();
-    say("add", rc(zmq_ctx_set(ctx, ZMQ_THREAD_AFFINITY_CPU_ADD, 3)));
-    say("add twice", rc(zmq_ctx_set(ctx, ZMQ_THREAD_AFFINITY_CPU_ADD, 3)));
-    say("remove", rc(zmq_ctx_set(ctx, ZMQ_THREAD_AFFINITY_CPU_REMOVE, 3)));
-    say("remove twice", rc(zmq_ctx_set(ctx, ZMQ_THREAD_AFFINITY_CPU_REMOVE, 3)));
 }
 
 static void bad_handles(void)
@@ -464,7 +419,7 @@ static void fork_child(void)
 }
 
 static const struct rule rules[] = {
-    RULE(defaults), RULE(setting), RULE(cpu_set), RULE(bad_handles), RULE(legacy),
+    RULE(bad_handles), RULE(legacy),
     RULE(after_start), RULE(socket_defaults), RULE(unknown_types), RULE(slots),
     RULE(no_io_threads), RULE(term_of_unused), RULE(after_shutdown), RULE(eterm_everywhere),
     RULE(queued_is_lost), RULE(term_wakes_blocked), RULE(shutdown_wakes_blocked),

@@ -287,6 +287,8 @@ static void handover_unread(void)
             set_int(router, ZMQ_ROUTER_HANDOVER, 1);
             void *first = named(ctx, ZMQ_DEALER, "same");
             void *second = named(ctx, ZMQ_DEALER, "same");
+            /* Does not come back to take the id again. */
+            set_int(first, ZMQ_RECONNECT_IVL, -1);
             const char *endpoint = attach(router, first, t);
             tx(first, "1|a");
             tx(first, "2|b");
@@ -316,10 +318,49 @@ static void handover_unread(void)
                 snprintf(got[count++], sizeof got[0], "%s", message);
             }
             qsort(got, count, sizeof got[0], (int (*)(const void *, const void *))strcmp);
+            char all[512] = "";
             for (int i = 0; i < count; i++)
-                say(text("%s %d", name, i), got[i]);
+                snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? ", " : "", got[i]);
+            say(text("%s unread", name), all);
             tx(router, "same|to whom");
             say(text("%s second gets", name), rx(second));
+        }
+    }
+}
+
+/* A peer whose connection went comes back before its earlier messages were read. */
+static void peer_back(void)
+{
+    for (int t = INPROC; t <= IPC; t++) {
+        for (int handover = 0; handover < 2; handover++) {
+            void *ctx = context();
+            const char *name = text("%s%s", transport_names[t], handover ? " HANDOVER" : "");
+            void *router = sock(ctx, ZMQ_ROUTER);
+            set_int(router, ZMQ_ROUTER_HANDOVER, handover);
+            const char *endpoint = bind_any(router, t);
+            for (int i = 0; i < 3; i++) {
+                void *dealer = named(ctx, ZMQ_DEALER, "same");
+                attach_to(router, dealer, endpoint);
+                tx(dealer, text("%d", i));
+                void *monitor = t == INPROC ? NULL : watch(router, ZMQ_EVENT_DISCONNECTED);
+                if (i < 2)
+                    shut(dealer);
+                if (i < 2 && monitor)
+                    await_event(monitor, ZMQ_EVENT_DISCONNECTED);
+                if (monitor)
+                    unwatch(router, monitor);
+                settle(ctx);
+                get_int(router, ZMQ_EVENTS);
+                if (i == 2) {
+                    tx(router, "same|to whom");
+                    say(text("%s gets", name), rx_quiet(dealer));
+                }
+            }
+            for (int i = 0; i < 4; i++) {
+                zmq_pollitem_t item = {router, 0, ZMQ_POLLIN, 0};
+                zmq_poll(&item, 1, QUIET);
+                say(text("%s %d", name, i), rx_whose(router, "same"));
+            }
         }
     }
 }
@@ -501,7 +542,7 @@ static void options_of_router(void)
 static const struct rule rules[] = {
     RULE(exchange), RULE(generated_ids), RULE(id_option), RULE(malformed_sends),
     RULE(mandatory_full), RULE(mandatory_gone), RULE(gone_in_the_middle), RULE(duplicate_id),
-    RULE(handover), RULE(handover_unread),
+    RULE(handover), RULE(handover_unread), RULE(peer_back),
     RULE(connect_routing_id), RULE(connect_routing_id_twice), RULE(probe),
     RULE(reconnection), RULE(dealer_rules), RULE(multipart_from_many), RULE(options_of_router),
 };

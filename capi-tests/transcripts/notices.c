@@ -10,6 +10,27 @@
 enum { ROUTER_NOTIFY = 97, HELLO_MSG = 110, DISCONNECT_MSG = 111, HICCUP_MSG = 114 };
 enum { CONNECT = 1, DISCONNECT = 2 };
 
+/* The results of one scenario, which become one line. */
+static char scenario[128];
+static char story[8192];
+
+static void begin(const char *name)
+{
+    snprintf(scenario, sizeof scenario, "%s", name);
+    story[0] = 0;
+}
+
+static void note(const char *what, const char *result)
+{
+    size_t at = strlen(story);
+    snprintf(story + at, sizeof story - at, "%s%s %s", at ? "; " : "", what, result);
+}
+
+static void end(void)
+{
+    line(scenario, "%s", story);
+}
+
 /* A socket with a routing id and a short way back after a loss. */
 static void *named(void *ctx, int type, const char *id)
 {
@@ -69,16 +90,17 @@ static void notify_option(void)
     if (!has(ROUTER_NOTIFY))
         return;
     void *ctx = context();
-    for (int k = 0; k < 12; k++) {
+    for (int k = 0; k < 11; k++) {
         void *s = sock(ctx, classic_types[k]);
-        const char *name = type_name(classic_types[k]);
-        say(text("%s set", name), try_set_int(s, ROUTER_NOTIFY, 3));
-        say(text("%s get", name), show_int(s, ROUTER_NOTIFY));
+        begin(type_name(classic_types[k]));
+        note("set", try_set_int(s, ROUTER_NOTIFY, 3));
+        note("get", show_int(s, ROUTER_NOTIFY));
+        end();
     }
     static const int values[] = {-1, 0, 1, 2, 3, 4, 7};
     void *router = sock(ctx, ZMQ_ROUTER);
     for (int i = 0; i < 7; i++)
-        say(text("value %d", values[i]), try_set_int(router, ROUTER_NOTIFY, values[i]));
+        note(text("value %d", values[i]), try_set_int(router, ROUTER_NOTIFY, values[i]));
 }
 
 static void notify_peers(void)
@@ -88,7 +110,7 @@ static void notify_peers(void)
     for (int bits = 0; bits <= 3; bits++) {
         for (int t = INPROC; t <= IPC; t++) {
             void *ctx = context();
-            const char *name = text("%s %d", transport_names[t], bits);
+            begin(text("%s %d", transport_names[t], bits));
             void *router = sock(ctx, ZMQ_ROUTER);
             set_int(router, ROUTER_NOTIFY, bits);
             const char *endpoint = bind_any(router, t);
@@ -97,21 +119,22 @@ static void notify_peers(void)
             void *dealer = named(ctx, ZMQ_DEALER, "d");
             attach_to(router, dealer, endpoint);
             if (t != INPROC && bits & CONNECT) {
-                say(text("%s events", name), await(router, ZMQ_POLLIN));
-                say(text("%s comes", name), rx(router));
+                note("events", await(router, ZMQ_POLLIN));
+                note("comes", rx(router));
             }
-            say(text("%s before its messages", name), rx_now(router));
+            note("before its messages", rx_now(router));
             tx(dealer, "1|2");
             tx(dealer, "3");
-            say(text("%s message", name), rx(router));
-            say(text("%s back", name), tx(router, "d|x"));
-            say(text("%s arrives", name), rx(dealer));
+            note("message", rx(router));
+            note("back", tx(router, "d|x"));
+            note("arrives", rx(dealer));
             shut(dealer);
-            say(text("%s next message", name), rx(router));
+            note("next message", rx(router));
             if (t != INPROC && bits & DISCONNECT)
-                say(text("%s goes", name), rx(router));
-            say(text("%s then", name), rx_quiet(router));
-            say(text("%s rcvmore", name), show_int(router, ZMQ_RCVMORE));
+                note("goes", rx(router));
+            note("then", rx_quiet(router));
+            note("rcvmore", show_int(router, ZMQ_RCVMORE));
+            end();
         }
     }
 }
@@ -121,6 +144,7 @@ static void notify_frames(void)
 {
     if (!has(ROUTER_NOTIFY))
         return;
+    begin("seen");
     void *ctx = context();
     void *router = sock(ctx, ZMQ_ROUTER);
     set_int(router, ROUTER_NOTIFY, CONNECT | DISCONNECT);
@@ -133,11 +157,11 @@ static void notify_frames(void)
         shut(dealer);
         settle(ctx);
         for (int i = 0; i < 6; i++) {
-            say(text("%d events %d", round, i), await(router, ZMQ_POLLIN));
-            say(text("%d frame %d", round, i), rx_frame(router, 0));
+            note("events", await(router, ZMQ_POLLIN));
+            note("frame", rx_frame(router, 0));
         }
-        say(text("%d then", round), rx_quiet(router));
-        say(text("%d id", round), tx(router, "d|x"));
+        note("then", rx_quiet(router));
+        note("id", tx(router, "d|x"));
     }
     /* Back before anything of the first connection was received. */
     for (int round = 0; round < 2; round++) {
@@ -147,13 +171,14 @@ static void notify_frames(void)
         tx(dealer, text("%d", round));
         if (round == 0) {
             shut(dealer);
-            say("unread goes", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
+            note("unread goes", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
         }
         unwatch(router, monitor);
     }
     for (int i = 0; i < 5; i++)
-        say(text("unread %d", i), rx(router));
-    say("unread send", tx(router, "d|x"));
+        note(text("unread %d", i), rx(router));
+    note("unread send", tx(router, "d|x"));
+    end();
 }
 
 static void notify_connecting(void)
@@ -162,25 +187,26 @@ static void notify_connecting(void)
         return;
     for (int immediate = 0; immediate < 2; immediate++) {
         void *ctx = context();
-        const char *name = immediate ? "IMMEDIATE" : "default";
+        begin(immediate ? "IMMEDIATE" : "default");
         void *router = named(ctx, ZMQ_ROUTER, "r");
         set_int(router, ROUTER_NOTIFY, CONNECT | DISCONNECT);
         set_int(router, ZMQ_IMMEDIATE, immediate);
         void *dealer = named(ctx, ZMQ_DEALER, "d");
         const char *endpoint = bind_any(dealer, TCP);
         connect_to(router, endpoint);
-        say(text("%s comes", name), rx(router));
+        note("comes", rx(router));
         tx(dealer, "m");
-        say(text("%s message", name), rx(router));
+        note("message", rx(router));
         shut(dealer);
-        say(text("%s goes", name), rx(router));
+        note("goes", rx(router));
         dealer = named(ctx, ZMQ_DEALER, "d");
-        say(text("%s bind", name), bind_again(dealer, endpoint));
-        say(text("%s comes again", name), rx(router));
+        note("bind", bind_again(dealer, endpoint));
+        note("comes again", rx(router));
         tx(dealer, "m");
-        say(text("%s message again", name), rx(router));
+        note("message again", rx(router));
         zmq_disconnect(router, endpoint);
-        say(text("%s own disconnect", name), rx_quiet(router));
+        note("own disconnect", rx_quiet(router));
+        end();
     }
 }
 
@@ -188,6 +214,7 @@ static void notify_own_end(void)
 {
     if (!has(ROUTER_NOTIFY))
         return;
+    begin("seen");
     void *ctx = context();
     void *router = sock(ctx, ZMQ_ROUTER);
     set_int(router, ROUTER_NOTIFY, DISCONNECT);
@@ -195,21 +222,23 @@ static void notify_own_end(void)
     void *dealer = named(ctx, ZMQ_DEALER, "d");
     attach_to(router, dealer, endpoint);
     void *monitor = watch(dealer, ZMQ_EVENT_DISCONNECTED);
-    say("unbind", rc(zmq_unbind(router, endpoint)));
+    note("unbind", rc(zmq_unbind(router, endpoint)));
     for (long end = now_ms() + PATIENCE; now_ms() < end;) {
         zmq_pollitem_t item = {monitor, 0, ZMQ_POLLIN, 0};
         get_int(router, ZMQ_EVENTS);
         if (zmq_poll(&item, 1, 1) > 0)
             break;
     }
-    say("the peer sees", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
-    say("nothing", rx_quiet(router));
+    note("the peer sees", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
+    note("nothing", rx_quiet(router));
+    end();
 }
 
 static void notify_failed_handshake(void)
 {
     if (!has(ROUTER_NOTIFY))
         return;
+    begin("seen");
     void *ctx = context();
     void *router = sock(ctx, ZMQ_ROUTER);
     set_int(router, ROUTER_NOTIFY, CONNECT | DISCONNECT);
@@ -217,11 +246,12 @@ static void notify_failed_handshake(void)
     const char *endpoint = bind_any(router, TCP);
     void *monitor = watch(router, ZMQ_EVENT_DISCONNECTED);
     close(raw_connect(endpoint));
-    say("silent peer", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
+    note("silent peer", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
     void *push = sock(ctx, ZMQ_PUSH);
     connect_to(push, endpoint);
-    say("wrong type", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
-    say("nothing", rx_quiet(router));
+    note("wrong type", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
+    note("nothing", rx_quiet(router));
+    end();
 }
 
 static void hello(void)
@@ -234,7 +264,7 @@ static void hello(void)
         for (int k = 0; k < 5; k++) {
             void *ctx = context();
             int a = pairs[k][0], b = pairs[k][1];
-            const char *name = text("%s %s-%s", transport_names[t], type_name(a), type_name(b));
+            begin(text("%s %s-%s", transport_names[t], type_name(a), type_name(b)));
             void *binder = named(ctx, a, "binder");
             void *connecter = named(ctx, b, "connecter");
             set_message(binder, HELLO_MSG, "hello from the binder");
@@ -244,12 +274,13 @@ static void hello(void)
             connect_to(connecter, endpoint);
             set_message(connecter, HELLO_MSG, "");
             get_int(binder, ZMQ_EVENTS);
-            say(text("%s connecter gets", name), rx(connecter));
-            say(text("%s connecter then", name), rx_now(connecter));
+            note("connecter gets", rx(connecter));
+            note("connecter then", rx_now(connecter));
             if (a == ZMQ_DEALER || a == ZMQ_ROUTER) {
-                say(text("%s binder gets", name), rx(binder));
-                say(text("%s binder then", name), rx_now(binder));
+                note("binder gets", rx(binder));
+                note("binder then", rx_now(binder));
             }
+            end();
         }
     }
 }
@@ -262,7 +293,7 @@ static void hello_first(void)
     static const char *const endpoints[] = {"inproc://later", "", "ipc://later.sock"};
     for (int t = INPROC; t <= IPC; t++) {
         void *ctx = context();
-        const char *name = transport_names[t];
+        begin(transport_names[t]);
         const char *endpoint = endpoints[t];
         if (t == TCP) {
             void *first = sock(ctx, ZMQ_DEALER);
@@ -277,14 +308,15 @@ static void hello_first(void)
         tx(dealer, "at|once");
         void *router = named(ctx, ZMQ_ROUTER, "r");
         set_message(router, HELLO_MSG, "welcome");
-        say(text("%s bind", name), bind_again(router, endpoint));
-        say(text("%s first", name), rx(router));
-        say(text("%s second", name), rx(router));
-        say(text("%s third", name), rx(router));
-        say(text("%s then", name), rx_now(router));
+        note("bind", bind_again(router, endpoint));
+        note("first", rx(router));
+        note("second", rx(router));
+        note("third", rx(router));
+        note("then", rx_now(router));
         tx(router, "d|answer");
-        say(text("%s dealer first", name), rx(dealer));
-        say(text("%s dealer second", name), rx(dealer));
+        note("dealer first", rx(dealer));
+        note("dealer second", rx(dealer));
+        end();
     }
 }
 
@@ -294,23 +326,24 @@ static void hello_again(void)
         return;
     for (int t = TCP; t <= IPC; t++) {
         void *ctx = context();
-        const char *name = transport_names[t];
+        begin(transport_names[t]);
         void *dealer = named(ctx, ZMQ_DEALER, "d");
         set_message(dealer, HELLO_MSG, "hello");
         void *router = named(ctx, ZMQ_ROUTER, "r");
         const char *endpoint = bind_fixed(router, t);
         connect_to(dealer, endpoint);
         for (int round = 0; round < 3; round++) {
-            say(text("%s %d first", name, round), rx(router));
-            say(text("%s %d send", name, round), tx(dealer, "m"));
-            say(text("%s %d second", name, round), rx(router));
+            note("first", rx(router));
+            note("send", tx(dealer, "m"));
+            note("second", rx(router));
             void *monitor = watch(dealer, ZMQ_EVENT_DISCONNECTED);
             shut(router);
-            say(text("%s %d lost", name, round), await_event(monitor, ZMQ_EVENT_DISCONNECTED));
+            note("lost", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
             unwatch(dealer, monitor);
             router = named(ctx, ZMQ_ROUTER, "r");
-            say(text("%s %d bind", name, round), bind_again(router, endpoint));
+            note("bind", bind_again(router, endpoint));
         }
+        end();
     }
 }
 
@@ -323,7 +356,7 @@ static void hello_with_req_and_rep(void)
     for (int t = INPROC; t <= IPC; t++) {
         for (int k = 0; k < 2; k++) {
             void *ctx = context();
-            const char *name = text("%s %s", transport_names[t], type_name(servers[k]));
+            begin(text("%s %s", transport_names[t], type_name(servers[k])));
             void *server = named(ctx, servers[k], "server");
             void *req = named(ctx, ZMQ_REQ, "req");
             set_message(server, HELLO_MSG, "welcome");
@@ -331,15 +364,16 @@ static void hello_with_req_and_rep(void)
             const char *endpoint = bind_any(server, t);
             connect_to(req, endpoint);
             if (servers[k] == ZMQ_ROUTER)
-                say(text("%s hello", name), rx(server));
-            say(text("%s early reply", name), rx_now(req));
+                note("hello", rx(server));
+            note("early reply", rx_now(req));
             for (int round = 0; round < 2; round++) {
-                say(text("%s request %d", name, round), tx(req, "question"));
-                say(text("%s arrives %d", name, round), rx(server));
+                note(text("request %d", round), tx(req, "question"));
+                note(text("arrives %d", round), rx(server));
                 tx(server, servers[k] == ZMQ_REP ? "answer" : "req||answer");
-                say(text("%s reply %d", name, round), rx(req));
+                note(text("reply %d", round), rx(req));
             }
-            say(text("%s state", name), rx_now(req));
+            note("state", rx_now(req));
+            end();
         }
     }
 }
@@ -354,22 +388,23 @@ static void without_effect(void)
     for (int k = 0; k < 4; k++) {
         for (int t = INPROC; t <= TCP; t++) {
             void *ctx = context();
-            const char *name = text("%s %s-%s", transport_names[t], type_name(pairs[k][0]), type_name(pairs[k][1]));
+            begin(text("%s %s-%s", transport_names[t], type_name(pairs[k][0]), type_name(pairs[k][1])));
             void *binder = sock(ctx, pairs[k][0]);
             void *connecter = sock(ctx, pairs[k][1]);
             for (int i = 0; i < 3; i++) {
-                say(text("%s set %d", name, i), rc(zmq_setsockopt(binder, options[i], "message", 7)));
-                say(text("%s set other %d", name, i), rc(zmq_setsockopt(connecter, options[i], "message", 7)));
+                note(text("set %d", i), rc(zmq_setsockopt(binder, options[i], "message", 7)));
+                note(text("set other %d", i), rc(zmq_setsockopt(connecter, options[i], "message", 7)));
                 size_t size = 0;
-                say(text("%s get %d", name, i), rc(zmq_getsockopt(binder, options[i], NULL, &size)));
+                note(text("get %d", i), rc(zmq_getsockopt(binder, options[i], NULL, &size)));
             }
             if (pairs[k][0] == ZMQ_SUB)
                 subscribe(binder, "");
             attach(binder, connecter, t);
-            say(text("%s binder", name), rx_quiet(binder));
-            say(text("%s connecter", name), rx_now(connecter));
+            note("binder", rx_quiet(binder));
+            note("connecter", rx_now(connecter));
             shut(connecter);
-            say(text("%s after", name), rx_quiet(binder));
+            note("after", rx_quiet(binder));
+            end();
         }
     }
 }
@@ -381,7 +416,7 @@ static void disconnect_message(void)
     for (int t = INPROC; t <= IPC; t++) {
         for (int way = 0; way < 2; way++) {
             void *ctx = context();
-            const char *name = text("%s %s", transport_names[t], way ? "disconnect" : "close");
+            begin(text("%s %s", transport_names[t], way ? "disconnect" : "close"));
             void *router = sock(ctx, ZMQ_ROUTER);
             set_message(router, DISCONNECT_MSG, "gone");
             const char *endpoint = bind_any(router, t);
@@ -396,25 +431,27 @@ static void disconnect_message(void)
                 shut(dealer);
             else
                 set_int(dealer, ZMQ_LINGER, -1), zmq_disconnect(dealer, endpoint);
-            say(text("%s message", name), rx(router));
-            say(text("%s gone", name), rx(router));
-            say(text("%s then", name), rx_quiet(router));
-            say(text("%s other", name), tx(other, "still here"));
-            say(text("%s other arrives", name), rx(router));
+            note("message", rx(router));
+            note("gone", rx(router));
+            note("then", rx_quiet(router));
+            note("other", tx(other, "still here"));
+            note("other arrives", rx(router));
+            end();
         }
         /* Not for connections that this side made, or ends. */
         void *ctx = context();
-        const char *name = transport_names[t];
+        begin(transport_names[t]);
         void *router = named(ctx, ZMQ_ROUTER, "r");
         set_message(router, DISCONNECT_MSG, "gone");
         void *dealer = named(ctx, ZMQ_DEALER, "d");
         attach(dealer, router, t);
         shut(dealer);
-        say(text("%s own connection", name), rx_quiet(router));
+        note("own connection", rx_quiet(router));
         dealer = named(ctx, ZMQ_DEALER, "d2");
         const char *endpoint = attach(router, dealer, t);
         zmq_unbind(router, endpoint);
-        say(text("%s own unbind", name), rx_quiet(router));
+        note("own unbind", rx_quiet(router));
+        end();
     }
 }
 
@@ -423,6 +460,7 @@ static void disconnect_message_order(void)
 {
     if (!has(DISCONNECT_MSG))
         return;
+    begin("seen");
     void *ctx = context();
     void *early = named(ctx, ZMQ_DEALER, "early");
     void *gone = named(ctx, ZMQ_DEALER, "gone");
@@ -433,11 +471,11 @@ static void disconnect_message_order(void)
     shut(gone);
     void *router = sock(ctx, ZMQ_ROUTER);
     set_message(router, DISCONNECT_MSG, "bye");
-    say("bind", rc(zmq_bind(router, "inproc://later")));
+    note("bind", rc(zmq_bind(router, "inproc://later")));
     shut(early);
-    say("message", rx(router));
-    say("end", rx(router));
-    say("then", rx_quiet(router));
+    note("message", rx(router));
+    note("end", rx(router));
+    note("then", rx_quiet(router));
     /* Needs no room. */
     void *small = sock(ctx, ZMQ_ROUTER);
     set_int(small, ZMQ_RCVHWM, 1);
@@ -450,9 +488,10 @@ static void disconnect_message_order(void)
         sent++;
     shut(dealer);
     for (int i = 0; i < sent; i++)
-        say(text("full %d", i), rx(small));
-    say("full end", rx(small));
-    say("full then", rx_quiet(small));
+        note(text("full %d", i), rx(small));
+    note("full end", rx(small));
+    note("full then", rx_quiet(small));
+    end();
 }
 
 /* To REP it is a request without a return address. */
@@ -462,25 +501,26 @@ static void disconnect_message_of_rep(void)
         return;
     for (int t = INPROC; t <= IPC; t++) {
         void *ctx = context();
-        const char *name = transport_names[t];
+        begin(transport_names[t]);
         void *rep = sock(ctx, ZMQ_REP);
         set_message(rep, DISCONNECT_MSG, "gone");
         const char *endpoint = bind_any(rep, t);
         void *req = sock(ctx, ZMQ_REQ);
         attach_to(rep, req, endpoint);
         tx(req, "question");
-        say(text("%s request", name), rx(rep));
+        note("request", rx(rep));
         tx(rep, "answer");
-        say(text("%s reply", name), rx(req));
+        note("reply", rx(req));
         shut(req);
-        say(text("%s gone", name), rx(rep));
-        say(text("%s reply to it", name), tx(rep, "to nobody"));
+        note("gone", rx(rep));
+        note("reply to it", tx(rep, "to nobody"));
         req = sock(ctx, ZMQ_REQ);
         attach_to(rep, req, endpoint);
         tx(req, "next question");
-        say(text("%s next request", name), rx(rep));
+        note("next request", rx(rep));
         tx(rep, "answer");
-        say(text("%s next reply", name), rx(req));
+        note("next reply", rx(req));
+        end();
     }
 }
 
@@ -491,7 +531,7 @@ static void hiccup_message(void)
     for (int t = TCP; t <= IPC; t++) {
         for (int immediate = 0; immediate < 2; immediate++) {
             void *ctx = context();
-            const char *name = text("%s%s", transport_names[t], immediate ? " IMMEDIATE" : "");
+            begin(text("%s%s", transport_names[t], immediate ? " IMMEDIATE" : ""));
             void *dealer = named(ctx, ZMQ_DEALER, "d");
             set_message(dealer, HICCUP_MSG, "lost");
             set_int(dealer, ZMQ_IMMEDIATE, immediate);
@@ -505,18 +545,19 @@ static void hiccup_message(void)
             rx(router);
             tx(router, "d|1");
             tx(router, "d|2");
-            say(text("%s message", name), rx(dealer));
-            say(text("%s message 2", name), rx(dealer));
+            note("message", rx(dealer));
+            note("message 2", rx(dealer));
             shut(router);
-            say(text("%s lost", name), rx(dealer));
-            say(text("%s then", name), rx_quiet(dealer));
+            note("lost", rx(dealer));
+            note("then", rx_quiet(dealer));
             router = sock(ctx, ZMQ_ROUTER);
-            say(text("%s bind", name), bind_again(router, endpoint));
-            say(text("%s again", name), tx(dealer, "again"));
-            say(text("%s arrives", name), rx(router));
+            note("bind", bind_again(router, endpoint));
+            note("again", tx(dealer, "again"));
+            note("arrives", rx(router));
             zmq_disconnect(dealer, endpoint);
-            say(text("%s own disconnect", name), rx_quiet(dealer));
-            say(text("%s accepted side", name), rx_quiet(router));
+            note("own disconnect", rx_quiet(dealer));
+            note("accepted side", rx_quiet(router));
+            end();
         }
     }
     /* There is no way back over inproc, and no hiccup. */
@@ -536,35 +577,36 @@ static void hiccup_message_of_req(void)
         return;
     for (int t = TCP; t <= IPC; t++) {
         void *ctx = context();
-        const char *name = transport_names[t];
+        begin(transport_names[t]);
         void *req = named(ctx, ZMQ_REQ, "req");
         set_message(req, HICCUP_MSG, "lost");
         void *router = sock(ctx, ZMQ_ROUTER);
         const char *endpoint = bind_fixed(router, t);
         attach_to(router, req, endpoint);
         tx(req, "question");
-        say(text("%s request", name), rx(router));
+        note("request", rx(router));
         shut(router);
-        say(text("%s lost", name), rx(req));
-        say(text("%s state", name), rx_now(req));
+        note("lost", rx(req));
+        note("state", rx_now(req));
         router = sock(ctx, ZMQ_ROUTER);
-        say(text("%s bind", name), bind_again(router, endpoint));
-        say(text("%s next question", name), tx(req, "next question"));
-        say(text("%s next request", name), rx(router));
+        note("bind", bind_again(router, endpoint));
+        note("next question", tx(req, "next question"));
+        note("next request", rx(router));
         tx(router, "req||answer");
-        say(text("%s next reply", name), rx(req));
+        note("next reply", rx(req));
         /* Nobody waits for a reply: nothing to tell. */
         void *monitor = watch(req, ZMQ_EVENT_DISCONNECTED);
         shut(router);
-        say(text("%s lost again", name), await_event(monitor, ZMQ_EVENT_DISCONNECTED));
+        note("lost again", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
         settle(ctx);
-        say(text("%s nothing asked", name), rx_now(req));
+        note("nothing asked", rx_now(req));
         router = sock(ctx, ZMQ_ROUTER);
-        say(text("%s bind again", name), bind_again(router, endpoint));
-        say(text("%s third question", name), tx(req, "third question"));
-        say(text("%s third request", name), rx(router));
+        note("bind again", bind_again(router, endpoint));
+        note("third question", tx(req, "third question"));
+        note("third request", rx(router));
         tx(router, "req||third answer");
-        say(text("%s third reply", name), rx(req));
+        note("third reply", rx(req));
+        end();
     }
 }
 

@@ -222,8 +222,10 @@ const char *shown(const void *data, size_t size)
 const char *type_name(int type)
 {
     static const char *const names[] = {"PAIR", "PUB", "SUB", "REQ", "REP", "DEALER",
-                                        "ROUTER", "PULL", "PUSH", "XPUB", "XSUB", "STREAM"};
-    return type >= 0 && type < 12 ? names[type] : text("%d", type);
+                                        "ROUTER", "PULL", "PUSH", "XPUB", "XSUB", "STREAM",
+                                        "SERVER", "CLIENT", "RADIO", "DISH", "GATHER", "SCATTER",
+                                        "DGRAM", "PEER", "CHANNEL"};
+    return type >= 0 && type < 21 ? names[type] : text("%d", type);
 }
 
 void *context(void)

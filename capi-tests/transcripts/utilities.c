@@ -192,6 +192,30 @@ static void z85(void)
     }
 }
 
+/* Keys are drawn at random: what can be compared are their forms, and that one comes from the other. */
+static void curve_keys(void)
+{
+    char public_key[42] = "", secret_key[42] = "", derived[42] = "";
+    public_key[41] = secret_key[41] = derived[41] = '!';
+    say("pair", rc(zmq_curve_keypair(public_key, secret_key)));
+    uint8_t bytes[32];
+    line("lengths", "%zu %zu", strlen(public_key), strlen(secret_key));
+    line("nothing beyond", "%c%c", public_key[41], secret_key[41]);
+    line("are Z85", "%d %d", zmq_z85_decode(bytes, public_key) != NULL,
+         zmq_z85_decode(bytes, secret_key) != NULL);
+    say("public of the secret", rc(zmq_curve_public(derived, secret_key)));
+    line("is the same", "%d", strcmp(derived, public_key) == 0);
+    char other_public[41] = "", other_secret[41] = "";
+    zmq_curve_keypair(other_public, other_secret);
+    line("another pair is another", "%d", strcmp(other_public, public_key) != 0);
+    /* The keys of the manual. */
+    say("known secret", rc(zmq_curve_public(derived, "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs")));
+    say("its public", derived);
+    say("bad letter", rc(zmq_curve_public(derived, "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%c\"")));
+    say("no multiple of five", rc(zmq_curve_public(derived, "D:)Q[IlAW")));
+    say("empty", rc(zmq_curve_public(derived, "")));
+}
+
 static void error_texts(void)
 {
     static const int numbers[] = {EFSM, ENOCOMPATPROTO, ETERM, EMTHREAD, EHOSTUNREACH, EAGAIN,
@@ -218,8 +242,8 @@ static void capabilities(void)
 static const struct rule rules[] = {
     RULE(timer_rules), RULE(timer_bad_handles), RULE(timer_destroy_null),
     RULE(timer_handlers), RULE_WITHIN(timer_without_interval, 700),
-    RULE(counters), RULE(stopwatch), RULE(threads), RULE(z85), RULE(error_texts),
-    RULE(capabilities),
+    RULE(counters), RULE(stopwatch), RULE(threads), RULE(z85), RULE(curve_keys),
+    RULE(error_texts), RULE(capabilities),
 };
 
 RUN(rules)

@@ -1,7 +1,7 @@
 //! A connection: from connect (or accept) to the end, with a stream that comes and goes.
 //!
 //! ```text
-//!             connecter                     zmtp says Ready          Detach, sent all
+//!             connecter               zmtp says MaySend, Ready       Detach, sent all
 //!  Absent --stream is up--> Handshake ------------------> Traffic ------------------> Closing
 //!    ^                          |                            |                           |
 //!    +------- lost, connecting side (back-off) <-------------+                  EOF, error, deadline
@@ -15,8 +15,10 @@
 
 mod leaving;
 mod loss;
+mod notices;
 
 pub(crate) use loss::Loss;
+use notices::HelloTo;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,8 +37,8 @@ use crate::monitor::Event;
 use crate::patterns::Origin;
 use crate::pipe::PipeEnd;
 use crate::pipe::queue::Special;
-use crate::protocol::{self, Zmtp};
 use crate::protocol::envelope::ReplyEnvelope;
+use crate::protocol::{self, Protocol};
 use crate::transport::Stream;
 
 /// Who made the connection.
@@ -83,15 +85,17 @@ pub(crate) struct Connection {
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) stream: Stream,
-    pub(crate) zmtp: Zmtp,
+    pub(crate) protocol: Protocol,
     pub(crate) input: Input,
     pub(crate) output: Output,
     /// REQ only: replies with a wrong envelope are a protocol error.
     pub(crate) envelope: Option<ReplyEnvelope>,
     pub(crate) texts: EndpointTexts,
     pub(crate) fd: i32,
-    /// The handshake is over.
+    /// Messages may be sent.
     pub(crate) traffic: bool,
+    /// The handshake is over. Peers of ZMTP 1.0 and 2.x get messages before they have said who they are.
+    pub(crate) handshaken: bool,
     pub(crate) closing: Option<Closing>,
 }
 
@@ -263,7 +267,7 @@ impl Connection {
             if live.closing.is_some() {
                 return self.drive_closing(around);
             }
-            if let Err(timed_out) = live.zmtp.handle_timeout(around.now) {
+            if let Err(timed_out) = live.protocol.handle_timeout(around.now) {
                 return self.lose(Loss::Timeout(timed_out), around);
             }
             return self.drive(around);
@@ -286,7 +290,7 @@ impl Connection {
             (Some(_), _) if self.unbound => None,
             (Some(live), _) => match &live.closing {
                 Some(closing) => closing.deadline(),
-                None => live.zmtp.next_timeout(),
+                None => live.protocol.next_timeout(),
             },
             (None, Role::Connecting(connecter)) => connecter.deadline(),
             (None, Role::Accepted { .. }) => None,
@@ -384,7 +388,7 @@ impl Connection {
         let fd = stream.as_raw_fd();
         let (local, remote) = stream.endpoint_texts();
         Live {
-            zmtp: Zmtp::new(self.session.zmtp_config(), now),
+            protocol: self.session.protocol(now),
             input: Input::new(),
             output: Output::new(),
             envelope: self
@@ -395,6 +399,7 @@ impl Connection {
             texts: EndpointTexts { local, remote },
             fd,
             traffic: false,
+            handshaken: false,
             closing: None,
             stream,
         }
@@ -410,29 +415,28 @@ impl Connection {
             return Ok(());
         };
         live.traffic = true;
+        live.handshaken = true;
         let texts = live.texts.clone();
-        let address = live.stream.peer_address_text();
+        let is_old = !handshake.version.has_handshake();
+        // Messages of old peers carry no metadata, not even what the connection knows itself.
+        let (address, fd) = if is_old {
+            (None, NO_FD)
+        } else {
+            (live.stream.peer_address_text(), live.fd)
+        };
         let peer = PeerInfo::new(
             handshake.routing_id.into_boxed_slice(),
             address.as_deref(),
-            live.fd,
+            fd,
             &handshake.properties,
         );
-        greet(live, &self.session, &handshake.properties)?;
+        if !is_old {
+            self.greet(HelloTo::Known(&handshake.properties))?;
+        }
         if self.detached.is_some() {
             return Ok(());
         }
-        let new_end = if self.pipe.is_none() {
-            let (theirs, ours) = self.session.make_pipe();
-            ours.set_wake(Arc::new(DriveConnection {
-                thread: Arc::clone(around.handle),
-                connection: self.id,
-            }));
-            self.pipe = Some(ours);
-            Some(theirs)
-        } else {
-            None
-        };
+        let new_end = self.open_pipe(around);
         if let Some(pipe) = &mut self.pipe {
             pipe.append_special(Special::Peer(Arc::new(peer)))
                 .map_err(|_| Loss::Dismissed)?;
@@ -442,16 +446,49 @@ impl Connection {
             }
             pipe.flush();
         }
-        if let Some(end) = new_end {
-            let origin = self.origin.clone();
-            let connection = (Arc::clone(around.handle), self.id);
-            if self.session.attach(end, origin, connection).is_err() {
-                return Err(Loss::Dismissed);
-            }
+        self.attach(new_end, around)?;
+        if !is_old {
+            // Last: who sees the event finds the peer at the socket.
+            self.emit(Event::HandshakeSucceeded, 0, &texts);
         }
-        // Last: who sees the event finds the peer at the socket.
-        self.emit(Event::HandshakeSucceeded, 0, &texts);
         Ok(())
+    }
+
+    /// A peer of ZMTP 1.0 or 2.x takes messages as soon as its version is known, before it has said who it is.
+    pub(crate) fn begin_sending(&mut self, around: &Surroundings<'_>) -> Result<(), Loss> {
+        if let Some(live) = &mut self.live {
+            live.traffic = true;
+        }
+        self.greet(HelloTo::Stranger)?;
+        if self.detached.is_some() {
+            return Ok(());
+        }
+        let new_end = self.open_pipe(around);
+        self.attach(new_end, around)
+    }
+
+    /// Makes the pipe if there is none, and returns the socket's end of it.
+    fn open_pipe(&mut self, around: &Surroundings<'_>) -> Option<PipeEnd> {
+        if self.pipe.is_some() {
+            return None;
+        }
+        let (theirs, ours) = self.session.make_pipe();
+        ours.set_wake(Arc::new(DriveConnection {
+            thread: Arc::clone(around.handle),
+            connection: self.id,
+        }));
+        self.pipe = Some(ours);
+        Some(theirs)
+    }
+
+    /// Gives the socket its end of a new pipe.
+    fn attach(&self, end: Option<PipeEnd>, around: &Surroundings<'_>) -> Result<(), Loss> {
+        let Some(end) = end else { return Ok(()) };
+        let origin = self.origin.clone();
+        let connection = (Arc::clone(around.handle), self.id);
+        self.session
+            .attach(end, origin, connection)
+            .map_err(|_| Loss::Dismissed)
     }
 
     /// The socket wants none of this peer (a second one for PAIR, ROUTER handover). A socket that leaves
@@ -474,28 +511,8 @@ impl Connection {
     }
 }
 
-/// Sends ZMQ_HELLO_MSG, before anything of the pipe.
-fn greet(
-    live: &mut Live,
-    session: &Session,
-    properties: &[(Vec<u8>, Vec<u8>)],
-) -> Result<(), Loss> {
-    let is_req = |(name, value): &(Vec<u8>, Vec<u8>)| {
-        name.eq_ignore_ascii_case(b"Socket-Type") && value == b"REQ"
-    };
-    let hello = &session.options.hello_message;
-    // REQ takes replies only: anything else ends its connection for good.
-    if !session.row.says_hello || hello.is_empty() || properties.iter().any(is_req) {
-        return Ok(());
-    }
-    if let Some(head) = live.output.at_boundary() {
-        // Behind what is left to say of the handshake.
-        head.append(live.zmtp.poll_output());
-        protocol::encode_frame(false, hello, head)?;
-        live.output.note_messages();
-    }
-    Ok(())
-}
+/// Frames that tell no descriptor (ZMQ_SRCFD).
+const NO_FD: i32 = -1;
 
 /// A descriptor or errno as an event value.
 pub(crate) fn fd_value(fd: i32) -> u64 {

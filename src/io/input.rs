@@ -132,7 +132,7 @@ impl Connection {
             return Ok(None);
         };
         slab.fill(kept + received);
-        live.zmtp.handle_received(around.now);
+        live.protocol.handle_received(around.now);
         // Idle connections own no buffer.
         live.input.rest = Vec::new();
         let end = start + kept + received;
@@ -195,7 +195,7 @@ impl Connection {
             let paused = matches!(stopped, Stopped::NoCredit);
             if live.input.paused != paused {
                 live.input.paused = paused;
-                live.zmtp.set_input_paused(paused, around.now);
+                live.protocol.set_input_paused(paused, around.now);
             }
         }
     }
@@ -219,7 +219,7 @@ impl Connection {
                 return Ok((at, Stopped::NeedsMore));
             };
             let input = slab.bytes().get(at..range.end).unwrap_or_default();
-            let decoded = live.zmtp.decode(input).map_err(Loss::Protocol)?;
+            let decoded = live.protocol.decode(input).map_err(Loss::Protocol)?;
             let end = at + decoded.consumed;
             at = end;
             match decoded.event {
@@ -259,6 +259,7 @@ impl Connection {
                             .map_err(|_| out_of_memory())?;
                     }
                 }
+                Some(Event::MaySend) => self.begin_sending(around)?,
                 Some(Event::Ready(handshake)) => self.begin_traffic(handshake, around)?,
                 Some(Event::Join { .. } | Event::Leave { .. }) => {}
             }
@@ -289,13 +290,13 @@ impl Connection {
             live.input.large = Some(large);
             return Ok(None);
         };
-        live.zmtp.handle_received(around.now);
+        live.protocol.handle_received(around.now);
         large.received += received;
         if large.received < large.length {
             live.input.large = Some(large);
             return Ok(Some(received));
         }
-        live.zmtp.large_frame_done();
+        live.protocol.large_frame_done();
         if let Some(pipe) = self.pipe.as_mut().filter(|pipe| !pipe.is_write_closed()) {
             pipe.append_storage(large.storage, large.more)
                 .map_err(|_| out_of_memory())?;

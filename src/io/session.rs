@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::context::Lingering;
 use crate::io::{IoHandle, ObjectId};
@@ -12,7 +12,7 @@ use crate::monitor::{Event, Monitor};
 use crate::options::{AcceptFilter, Bytes, SocketOptions};
 use crate::patterns::{Origin, TypeRow};
 use crate::pipe::{Conflate, Limits, PipeEnd, pipe};
-use crate::protocol::Config;
+use crate::protocol::{Config, Protocol, Raw, Zmtp};
 use crate::socket::SocketCommand;
 use crate::sync::atomic::AtomicBool;
 use crate::transport::StreamOptions;
@@ -88,11 +88,25 @@ impl Session {
 
     /// ZMQ_ROUTER_NOTIFY asks for notifications of this kind.
     pub(crate) fn notifies(&self, kind: i32) -> bool {
-        self.row.notifies && self.options.router_notify & kind != 0
+        self.row.notifies && !self.is_raw() && self.options.router_notify & kind != 0
+    }
+
+    /// Connections carry plain bytes (STREAM, ROUTER_RAW).
+    pub(crate) fn is_raw(&self) -> bool {
+        self.options.router_raw
+    }
+
+    /// What a stream that has just come up carries.
+    pub(crate) fn protocol(&self, now: Instant) -> Protocol {
+        if self.is_raw() {
+            let batch = usize::try_from(self.options.in_batch_size).unwrap_or_default();
+            return Protocol::Raw(Raw::new(batch));
+        }
+        Protocol::Zmtp(Zmtp::new(self.zmtp_config(), now))
     }
 
     /// What the protocol has to know of the socket.
-    pub(crate) fn zmtp_config(&self) -> Config {
+    fn zmtp_config(&self) -> Config {
         let options = &self.options;
         let heartbeat_interval = milliseconds(options.heartbeat_interval);
         let heartbeat_timeout = match options.heartbeat_timeout {
@@ -109,6 +123,7 @@ impl Session {
         };
         Config {
             socket_type: self.row.wire_name,
+            socket_type_number: self.row.socket_type as u8,
             compatible: self.row.peers,
             routing_id: options.routing_id.to_vec().into_boxed_slice(),
             announce_routing_id: self.row.announces_routing_id,

@@ -12,7 +12,6 @@ use crate::io::thread::Surroundings;
 use crate::message::Slab;
 use crate::pipe::queue::{Gather, Run, Special};
 use crate::pipe::{Head, PipeEnd};
-use crate::protocol;
 
 /// Bytes read at once; the slab's size.
 pub(super) const SLAB: usize = 128 * 1024;
@@ -63,16 +62,28 @@ impl Connection {
             // What a peer that does not read provokes waits in the protocol, which bounds it.
             if let Some(head) = live.output.at_boundary()
                 && head.len() < WRITE_BUDGET
+                && let Some(output) = live.protocol.poll_output()
             {
-                head.append(live.zmtp.poll_output());
+                head.append(output);
             }
             let has_run =
                 live.traffic && prepare_run(live, &mut self.pipe, &mut self.restarts_awaited);
             if !has_run && live.output.is_empty() {
                 return Ok(Pumped::Blocked);
             }
-            let run = match &mut self.pipe {
-                Some(pipe) if has_run => pipe.gather(WRITE_BUDGET, &mut around.scratch.gather),
+            // Decided once a run: most peers take frames as they lie in the pipe.
+            let own_framing = live.protocol.own_framing();
+            let gather = &mut around.scratch.gather;
+            let run = match (&mut self.pipe, own_framing) {
+                (Some(pipe), None) if has_run => pipe.gather(WRITE_BUDGET, gather),
+                (Some(pipe), Some(header_of)) if has_run => {
+                    let run = pipe.gather_reframed(header_of, WRITE_BUDGET, gather);
+                    if run.is_empty() && live.output.is_empty() {
+                        // No memory; the next turn may find some.
+                        return Ok(Pumped::Blocked);
+                    }
+                    run
+                }
                 _ => Run::empty(),
             };
             let written = match write_once(live, run) {
@@ -93,7 +104,11 @@ impl Connection {
                 && let Some(pipe) = &mut self.pipe
             {
                 live.output.note_messages();
-                if let Some(cut) = pipe.advance(of_run).cut {
+                let advanced = match own_framing {
+                    None => pipe.advance(of_run),
+                    Some(header_of) => pipe.advance_reframed(header_of, of_run),
+                };
+                if let Some(cut) = advanced.cut {
                     live.output.take_cut(cut);
                 }
             }
@@ -120,7 +135,8 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
                 let Some(head) = live.output.at_boundary() else {
                     return false;
                 };
-                if protocol::encode_frame(false, message.bytes(), head).is_err() {
+                let encoded = live.protocol.encode_message(false, message.bytes(), head);
+                if encoded.is_err() {
                     return false;
                 }
                 live.output.note_messages();
@@ -136,7 +152,7 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
                     }
                     Some(Special::Subscription { subscribe, topic }) if *restarts_awaited == 0 => {
                         // Without memory for it the peer misses the topic; nothing else suffers.
-                        let _ = live.zmtp.encode_subscription(subscribe, &topic, head);
+                        let _ = live.protocol.encode_subscription(subscribe, &topic, head);
                         live.output.note_messages();
                     }
                     _ => {}

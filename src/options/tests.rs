@@ -62,7 +62,11 @@ fn bytes_come_back() {
             options.hiccup_message.to_vec(),
         ]
     };
-    for (value, empty) in [(Some(&b"hi"[..]), false), (Some(&b""[..]), true), (None, true)] {
+    for (value, empty) in [
+        (Some(&b"hi"[..]), false),
+        (Some(&b""[..]), true),
+        (None, true),
+    ] {
         for number in [c::ZMQ_HELLO_MSG, c::ZMQ_DISCONNECT_MSG, c::ZMQ_HICCUP_MSG] {
             let length = value.map_or(0, <[u8]>::len);
             assert_eq!(

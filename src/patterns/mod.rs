@@ -268,8 +268,6 @@ pub(crate) static TYPES: &[TypeRow] = &[
 pub(crate) struct Origin {
     /// ZMQ_CONNECT_ROUTING_ID that was set for this connect.
     pub(crate) connect_routing_id: Option<Box<[u8]>>,
-    /// Peer of a ZMTP 1.0 connection, which does not forward subscriptions (issue of old peers).
-    pub(crate) subscribe_to_all: bool,
 }
 
 /// A socket type's rules. All calls happen under the socket's lock.

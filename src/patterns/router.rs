@@ -18,6 +18,9 @@ pub(crate) struct Router {
     table: RoutingTable,
     unknown: Vec<PipeKey>,
     mute: Vec<PipeKey>,
+    /// Pipes of peers that came back, each with the pipe of its earlier connection: it is in the queue once
+    /// that has been read to its end.
+    behind: Vec<(PipeKey, PipeKey)>,
     inbound: Inbound,
     /// The id frame of the message that was chosen before its pipe lost that id.
     chosen_id: Option<Box<[u8]>>,
@@ -82,6 +85,10 @@ impl Pattern for Router {
         self.queue.remove(key);
         self.unknown.retain(|&other| other != key);
         self.mute.retain(|&other| other != key);
+        self.behind.retain(|&(newer, _)| newer != key);
+        for (newer, _) in self.behind.extract_if(.., |&mut (_, older)| older == key) {
+            self.queue.attach(newer);
+        }
         if matches!(self.inbound, Inbound::Id(from, _) | Inbound::Content(from, _) if from == key) {
             self.inbound = Inbound::Open;
             self.chosen_id = None;
@@ -220,8 +227,10 @@ impl Router {
             self.table.add_generated(key);
         } else if let Some(owner) = self.table.find(&id) {
             if pipes.is_write_closed(owner) {
-                // That peer is gone; what it sent is still read under its id.
+                // That peer is gone; what it sent is read first, under the same id.
                 self.table.pass_on(key, &id);
+                self.behind.push((key, owner));
+                return;
             } else if self.handover {
                 self.replace_owner(pipes, owner, &id);
                 self.table.add(key, &id);

@@ -1,33 +1,152 @@
 //! Protocols: bytes of a stream in, frames and events out, and the other way round.
 //!
 //! Everything here is sans-IO: no descriptor, no thread, no pipe, and the time is an argument. `io`
-//! calls it with what it has received and writes what [`Zmtp::poll_output`] holds. Must not know
+//! calls it with what it has received and writes what [`Protocol::poll_output`] holds. Must not know
 //! sockets, pipes, options or transports.
 //!
-//! - [`Zmtp`]: ZMTP 3.x on a stream transport (greeting, security handshake, traffic, heartbeats);
+//! - [`Protocol`]: what a stream carries, one of the following;
+//! - [`Zmtp`]: ZMTP on a stream transport (greeting, security handshake, traffic, heartbeats);
+//! - [`Raw`]: plain bytes, cut into messages as they come (STREAM, ROUTER_RAW);
 //! - [`envelope`]: the filter that REQ puts behind it.
 
 #![forbid(unsafe_code)]
 
 use std::fmt::{self, Display, Formatter};
+use std::time::Instant;
+
+use crate::error::Result;
 
 pub(crate) mod envelope;
 #[cfg(any(fuzzing, test))]
 pub mod fuzz;
+mod raw;
 #[cfg(any(fuzzing, test))]
 mod transcript;
 mod zmtp;
 
-pub(crate) use zmtp::{Command, Config, Event, Handshake, Zmtp, encode_frame};
+pub(crate) use raw::Raw;
+pub(crate) use zmtp::{Command, Config, Decoded, Event, Handshake, HeaderOf, Zmtp};
 #[cfg(any(fuzzing, test))]
 use zmtp::{Properties, append_property};
+
+/// What a stream carries. A variant is chosen when the stream comes up, and stays.
+#[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all streams carry the larger one, and its messages should find it without a detour"
+)]
+pub(crate) enum Protocol {
+    Zmtp(Zmtp),
+    Raw(Raw),
+}
+
+impl Protocol {
+    /// See [`Zmtp::handle_received`].
+    pub(crate) fn handle_received(&mut self, now: Instant) {
+        if let Self::Zmtp(zmtp) = self {
+            zmtp.handle_received(now);
+        }
+    }
+
+    /// See [`Zmtp::decode`] and [`Raw::decode`].
+    ///
+    /// # Errors
+    /// The peer broke the protocol; every later call says the same.
+    #[inline]
+    pub(crate) fn decode<'a>(
+        &mut self,
+        input: &'a [u8],
+    ) -> std::result::Result<Decoded<'a>, ProtocolError> {
+        match self {
+            Self::Zmtp(zmtp) => zmtp.decode(input),
+            Self::Raw(raw) => Ok(raw.decode(input)),
+        }
+    }
+
+    /// See [`Zmtp::large_frame_done`].
+    pub(crate) fn large_frame_done(&mut self) {
+        if let Self::Zmtp(zmtp) = self {
+            zmtp.large_frame_done();
+        }
+    }
+
+    /// See [`Zmtp::handle_timeout`].
+    ///
+    /// # Errors
+    /// The peer was silent for too long.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> std::result::Result<(), TimedOut> {
+        match self {
+            Self::Zmtp(zmtp) => zmtp.handle_timeout(now),
+            Self::Raw(_) => Ok(()),
+        }
+    }
+
+    /// See [`Zmtp::set_input_paused`].
+    pub(crate) fn set_input_paused(&mut self, paused: bool, now: Instant) {
+        if let Self::Zmtp(zmtp) = self {
+            zmtp.set_input_paused(paused, now);
+        }
+    }
+
+    /// See [`Zmtp::own_framing`].
+    pub(crate) fn own_framing(&self) -> Option<HeaderOf> {
+        match self {
+            Self::Zmtp(zmtp) => zmtp.own_framing(),
+            Self::Raw(_) => None,
+        }
+    }
+
+    /// See [`Zmtp::encode_message`].
+    ///
+    /// # Errors
+    /// [`crate::error::Error::NoMemory`]; nothing is appended then.
+    pub(crate) fn encode_message(&self, more: bool, body: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        match self {
+            Self::Zmtp(zmtp) => zmtp.encode_message(more, body, out),
+            Self::Raw(_) => Ok(()),
+        }
+    }
+
+    /// See [`Zmtp::encode_subscription`].
+    ///
+    /// # Errors
+    /// [`crate::error::Error::NoMemory`]; nothing is appended then.
+    pub(crate) fn encode_subscription(
+        &self,
+        subscribe: bool,
+        topic: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        match self {
+            Self::Zmtp(zmtp) => zmtp.encode_subscription(subscribe, topic, out),
+            Self::Raw(_) => Ok(()),
+        }
+    }
+
+    /// Bytes of the protocol's own that are to be written at the next frame boundary; see
+    /// [`Zmtp::poll_output`].
+    pub(crate) fn poll_output(&mut self) -> Option<&mut Vec<u8>> {
+        match self {
+            Self::Zmtp(zmtp) => Some(zmtp.poll_output()),
+            Self::Raw(_) => None,
+        }
+    }
+
+    /// When to call [`Self::handle_timeout`].
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        match self {
+            Self::Zmtp(zmtp) => zmtp.next_timeout(),
+            Self::Raw(_) => None,
+        }
+    }
+}
 
 /// What a peer did wrong. It always ends the connection, and the connecting side does not retry
 /// (contract: zmtp.md section 8.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProtocolError {
-    /// The peer speaks ZMTP 1.0 or 2.x.
-    UnsupportedVersion,
+    /// The peer speaks ZMTP 1.0 or 2.x, and we require what only later versions have.
+    CannotAuthenticate,
     /// The greeting names another security mechanism than ours.
     MechanismMismatch,
     /// Another handshake command than the mechanism allows at this point.
@@ -46,6 +165,8 @@ pub(crate) enum ProtocolError {
     InvalidEnvelope,
     /// JOIN or LEAVE with a group of more than 255 bytes.
     GroupTooLong,
+    /// A frame of ZMTP 1.0 whose length leaves no room for its flags.
+    EmptyFrame,
     /// What the peer sent does not fit into memory.
     OutOfMemory,
 }
@@ -58,13 +179,14 @@ impl ProtocolError {
             Self::UnexpectedCommand => Some(0x1000_0001),
             Self::MalformedError => Some(0x1000_0015),
             Self::MechanismMismatch => Some(0x1100_0002),
-            Self::UnsupportedVersion
+            Self::CannotAuthenticate
             | Self::Refused { .. }
             | Self::IncompatibleSocketType
             | Self::InvalidMetadata
             | Self::MessageTooLarge
             | Self::InvalidEnvelope
             | Self::GroupTooLong
+            | Self::EmptyFrame
             | Self::OutOfMemory => None,
         }
     }
@@ -81,7 +203,7 @@ impl ProtocolError {
 impl Display for ProtocolError {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::UnsupportedVersion => "the peer speaks an unsupported version of ZMTP",
+            Self::CannotAuthenticate => "the peer's version of ZMTP has no security",
             Self::MechanismMismatch => "the peer uses another security mechanism",
             Self::UnexpectedCommand => "unexpected handshake command",
             Self::MalformedError => "malformed ERROR command",
@@ -91,6 +213,7 @@ impl Display for ProtocolError {
             Self::MessageTooLarge => "frame too large",
             Self::InvalidEnvelope => "invalid reply envelope",
             Self::GroupTooLong => "group too long",
+            Self::EmptyFrame => "frame without flags",
             Self::OutOfMemory => "out of memory",
         })
     }

@@ -214,7 +214,6 @@ impl Core {
         }
         let origin = Origin {
             connect_routing_id: routing_id,
-            ..Origin::default()
         };
         match endpoint {
             Endpoint::Inproc(name) => self.connect_inproc(text, &name, origin)?,

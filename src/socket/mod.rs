@@ -24,9 +24,7 @@ use crate::monitor::Monitor;
 use crate::options::SocketOptions;
 use crate::patterns::{Origin, Pattern, TypeRow};
 use crate::pipe::queue::Special;
-use crate::pipe::{
-    Dismissal, Incoming, Notice, Outgoing, PipeEnd, PipeKey, Pipes, Prepared, Wake,
-};
+use crate::pipe::{Dismissal, Incoming, Notice, Outgoing, PipeEnd, PipeKey, Pipes, Prepared, Wake};
 use crate::socket::endpoints::Endpoints;
 use crate::sync::atomic::AtomicBool;
 

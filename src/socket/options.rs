@@ -60,14 +60,15 @@ impl Core {
     }
 
     /// ZMQ_FD: readable means "look at ZMQ_EVENTS". What is there already signals it, and so does an
-    /// endpoint: programs count on a first signal after connect or bind.
+    /// endpoint: programs count on a first signal after connect or bind. Reading it notices nothing itself.
     fn export_descriptor(&mut self) -> Result<i32> {
         if self.mailbox.is_exported() {
             return self.mailbox.export();
         }
         let descriptor = self.mailbox.export()?;
-        let has_news = self.mailbox.has_mail() || self.endpoints.is_any();
-        if !matches!(self.events(), Ok(0)) || has_news {
+        let has_news =
+            self.mailbox.has_mail() || self.mailbox.is_stopped() || self.endpoints.is_any();
+        if has_news || !matches!(self.events(), Ok(0)) {
             self.mailbox.signal_exported();
         }
         Ok(descriptor)

@@ -5,11 +5,8 @@
 #![forbid(unsafe_code)]
 
 use super::{Connection, Live, Outcome, Role, fd_value};
-use crate::ffi::constants::ZMQ_NOTIFY_DISCONNECT;
-use crate::io::Session;
 use crate::io::thread::Surroundings;
 use crate::monitor::Event;
-use crate::pipe::queue::Special;
 use crate::protocol::{ProtocolError, TimedOut};
 
 /// Why a stream was given up.
@@ -40,11 +37,11 @@ impl Connection {
         let Some(live) = self.live.take() else {
             return Outcome::Wait;
         };
-        let handshaken = live.traffic;
+        let handshaken = live.handshaken;
         live.stream.deregister(around.registry);
         self.emit_loss(loss, handshaken, &live);
         if handshaken && !matches!(loss, Loss::Dismissed) {
-            self.tell_socket();
+            self.tell_of_loss();
         }
         let retried = self.is_retried(loss, handshaken);
         if matches!(self.role, Role::Accepted { .. }) || !retried {
@@ -64,33 +61,6 @@ impl Connection {
             }
         }
         self.retry(around)
-    }
-
-    /// What the application wants to read behind the peer's last whole message.
-    fn tell_socket(&mut self) {
-        if self.detached.is_some() {
-            return;
-        }
-        let Some(pipe) = &mut self.pipe else { return };
-        let Session { row, options, .. } = &self.session;
-        let message = match self.role {
-            Role::Accepted { .. } => row.disconnect_message(options),
-            Role::Connecting(_) => row.hiccup_message(options),
-        };
-        pipe.rollback();
-        // Without memory it goes untold; nothing else suffers.
-        if self.session.notifies(ZMQ_NOTIFY_DISCONNECT) {
-            let _ = pipe.append_special(Special::Notify);
-        }
-        if let Ok(Some(message)) = message {
-            if row.checks_reply_envelope {
-                // For REQ it stands for the reply: a request that did not go out would get another one, which
-                // would be taken for that to the next request.
-                pipe.drop_unsent();
-            }
-            let _ = pipe.write_prepared(&message);
-        }
-        pipe.flush();
     }
 
     fn emit_loss(&self, loss: Loss, handshaken: bool, live: &Live) {
@@ -126,18 +96,11 @@ impl Connection {
         }
     }
 
-    /// The application asked for a word about the loss of connections that it made.
-    fn is_told(&self) -> bool {
-        let Session { row, options, .. } = &self.session;
-        self.session.notifies(ZMQ_NOTIFY_DISCONNECT)
-            || (row.hears_of_hiccups && !options.hiccup_message.is_empty())
-    }
-
     /// Brings the pipe into the state for the next connection (protocols: "Pipe states").
     fn repair_pipe(&mut self, live: &Live) {
         if self.session.options.immediate {
             // What is unread is void, unless there is news behind it.
-            match self.is_told() {
+            match self.tells_of_loss() {
                 true => self.end_pipe(),
                 false => self.pipe = None,
             }

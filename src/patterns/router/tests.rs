@@ -5,8 +5,8 @@ use crate::error::Error;
 use crate::options::PatternOption;
 use crate::patterns::testing::{Bench, frames};
 use crate::patterns::{Origin, Pattern};
-use crate::pipe::queue::Special;
 use crate::pipe::PipeKey;
+use crate::pipe::queue::Special;
 
 fn set(router: &mut Bench<Router>, option: PatternOption) {
     router
@@ -18,7 +18,6 @@ fn set(router: &mut Bench<Router>, option: PatternOption) {
 fn named(id: &[u8]) -> Origin {
     Origin {
         connect_routing_id: Some(id.into()),
-        ..Origin::default()
     }
 }
 
@@ -162,7 +161,8 @@ fn handover_after_poll() {
     assert_eq!(router.recv().unwrap()[0].len(), 5);
 }
 
-/// A peer that is gone keeps its id for what it sent, and does not keep the next one from having it.
+/// A peer that is gone keeps its id for what it sent, and does not keep the next one from having it. What that
+/// sends comes later, also after a third connection.
 #[test]
 fn id_of_a_departed_peer() {
     for handover in [false, true] {
@@ -175,9 +175,16 @@ fn id_of_a_departed_peer() {
         router.arrive(newer, &[b"new"]);
         router.send(&[b"x", b"m"]).unwrap();
         assert_eq!(router.sent(newer), [frames(&[b"m"])]);
+        router.drain(newer);
+        let newest = router.peer_named(b"x");
+        router.arrive(newest, &[b"newest"]);
         assert_eq!(router.recv(), Ok(frames(&[b"x", b"old"])));
+        assert_eq!(router.wires.pipes.take_exhausted(), [older]);
+        router.assert_silent();
         router.detach(older);
         assert_eq!(router.recv(), Ok(frames(&[b"x", b"new"])));
+        router.detach(newer);
+        assert_eq!(router.recv(), Ok(frames(&[b"x", b"newest"])));
         assert!(router.pattern.has_routing_id(b"x"));
         assert!(router.wires.pipes.take_dismissed().is_empty());
     }

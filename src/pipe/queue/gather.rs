@@ -88,6 +88,19 @@ impl Gather {
         self.add(body.as_ptr(), body.len(), is_small);
     }
 
+    /// Adds a frame with another header than it has in the queue. `body` has to stay as long as the next run.
+    /// False, and nothing is added: there is no room.
+    pub(super) fn add_frame(&mut self, header: &[u8], body: &[u8]) -> bool {
+        let is_small = body.len() <= SMALL_BODY;
+        let staged = header.len() + if is_small { body.len() } else { 0 };
+        if !self.has_room() || !self.has_staging(staged) {
+            return false;
+        }
+        self.add(header.as_ptr(), header.len(), true);
+        self.add(body.as_ptr(), body.len(), is_small);
+        true
+    }
+
     fn add(&mut self, at: *const u8, length: usize, copy: bool) {
         if length == 0 {
             return;
@@ -100,14 +113,11 @@ impl Gather {
 
     /// Copies bytes behind those staged; false if there is no room.
     fn stage(&mut self, at: *const u8, length: usize) -> bool {
-        if self.staging.capacity() == 0 && self.staging.try_reserve_exact(STAGING).is_err() {
+        if !self.has_staging(length) {
             return false;
         }
         let from = self.staging.len();
         let to = from + length;
-        if to > STAGING {
-            return false;
-        }
         // SAFETY: the caller's bytes are initialised and not written to.
         let bytes = unsafe { std::slice::from_raw_parts(at, length) };
         self.staging.extend_from_slice(bytes);
@@ -119,6 +129,14 @@ impl Gather {
         }
         true
     }
+
+    /// So many bytes more can be staged.
+    fn has_staging(&mut self, length: usize) -> bool {
+        if self.staging.capacity() == 0 && self.staging.try_reserve_exact(STAGING).is_err() {
+            return false;
+        }
+        length <= STAGING - self.staging.len()
+    }
 }
 
 impl<'a> Run<'a> {
@@ -128,6 +146,11 @@ impl<'a> Run<'a> {
             pieces: &[],
             staging: &[],
         }
+    }
+
+    /// Nothing was gathered.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
     }
 
     /// Bytes in all.

@@ -72,6 +72,10 @@ impl Special {
     }
 }
 
+/// The header of a frame in another form than the queue's: of one with MORE or not, and with a body of so
+/// many bytes. It is so much of the array, at least one byte.
+pub(crate) type HeaderOf = fn(bool, usize) -> ([u8; writer::LONG_HEADER + 1], usize);
+
 /// Sizes of the chunks that a queue allocates one after the other, header included, as long as its
 /// reader is behind. An idle pipe holds none, a slow one little.
 const CHUNK_SIZES: &[usize] = &[512, 4096, 32 * 1024, 64 * 1024];

@@ -1,0 +1,77 @@
+#!/bin/sh
+# pyzmq from PyPI, built from source against our header and library and against the stock ones: its own suite on
+# both, test by test. sh bindings/python/pypi.sh [DIR [NAME...]]
+#
+# DIR holds our libzmq.so (default: dist/lib); a NAME chooses test files. Says SKIPPED where PyPI cannot be reached.
+set -eu
+version=27.3.0
+directory=${1:-dist/lib}
+[ $# -eq 0 ] || shift
+directory=$(cd "$directory" 2>/dev/null && pwd) || { echo "no such directory: $directory" >&2; exit 2; }
+cd "$(dirname "$0")/../.."
+. capi-tests/setup.sh
+need_stock
+command -v c++ >/dev/null || install_packages build-essential
+if ! /usr/bin/python3 -c 'import ensurepip, venv' 2>/dev/null || ! ls /usr/include/python3*/Python.h >/dev/null 2>&1; then
+    install_packages python3-venv python3-dev
+fi
+
+place=${CARGO_TARGET_DIR:-$PWD/target}/pypi
+tools=$place/tools
+requirements=bindings/python/pypi-requirements.txt
+mkdir -p "$place"
+
+# quietly LOG COMMAND...: what a command says goes into a file.
+quietly() {
+    log=$1
+    shift
+    "$@" >"$log" 2>&1
+}
+
+if ! cmp -s "$requirements" "$place/requirements"; then
+    rm -rf "$tools"
+    /usr/bin/python3 -m venv "$tools"
+    if ! quietly "$place/tools.log" "$tools/bin/pip" install -r "$requirements"; then
+        tail -n 3 "$place/tools.log"
+        echo "SKIPPED: pyzmq from PyPI: the tools to build and test it cannot be installed"
+        exit 0
+    fi
+    cp "$requirements" "$place/requirements"
+fi
+
+source=$place/pyzmq-$version
+if [ ! -d "$source" ]; then
+    if ! quietly "$place/download.log" env PATH="$tools/bin:$PATH" "$tools/bin/pip" download --no-deps \
+        --no-binary pyzmq --no-build-isolation --dest "$place" "pyzmq==$version"; then
+        tail -n 3 "$place/download.log"
+        echo "SKIPPED: pyzmq from PyPI: it cannot be downloaded"
+        exit 0
+    fi
+    tar -xzf "$place/pyzmq-$version.tar.gz" -C "$place"
+fi
+
+# One prefix for each library, with its header: what pyzmq is told to build against.
+stock=$(PATH="$PATH:/sbin:/usr/sbin" ldconfig -p | sed -n 's/.*libzmq\.so\.5 .*=> \(.*\)/\1/p' | head -n 1)
+for which in stock ours; do
+    prefix=$place/$which
+    rm -rf "$prefix"
+    mkdir -p "$prefix/include" "$prefix/lib"
+done
+ln -s /usr/include/zmq.h /usr/include/zmq_utils.h "$place/stock/include"
+ln -s "$PWD/include/zmq.h" "$PWD/include/zmq_utils.h" "$place/ours/include"
+ln -s "$stock" "$place/stock/lib/libzmq.so.5"
+ln -s "$directory/libzmq.so.5" "$place/ours/lib/libzmq.so.5"
+
+for which in stock ours; do
+    prefix=$place/$which
+    ln -s libzmq.so.5 "$prefix/lib/libzmq.so"
+    # PYZMQ_NO_BUNDLE: never a libzmq of its own.
+    if ! quietly "$place/$which.log" env PATH="$tools/bin:$PATH" ZMQ_PREFIX="$prefix" PYZMQ_NO_BUNDLE=1 \
+        PYZMQ_LIBZMQ_RPATH=OFF "$tools/bin/pip" install -v --no-deps --no-build-isolation --no-cache-dir \
+        --target "$prefix/site" "$source"; then
+        tail -n 40 "$place/$which.log"
+        echo "FAILED: pyzmq does not build against the $which library"
+        exit 1
+    fi
+done
+exec /usr/bin/python3 bindings/python/pypi.py "$place" "$source" "$directory" "$@"
