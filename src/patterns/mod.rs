@@ -21,6 +21,7 @@ mod push;
 mod rep;
 mod req;
 mod router;
+mod stream;
 mod sub;
 mod subscriber;
 mod xpub;
@@ -91,6 +92,8 @@ pub(crate) struct TypeRow {
     /// What it receives has an envelope (REQ, REP): messages that the library makes for it have an empty
     /// one, so that they arrive as a reply, or as a request whose reply goes nowhere.
     pub(crate) takes_envelopes: bool,
+    /// Its connections carry plain bytes.
+    pub(crate) raw: bool,
     pub(crate) new: fn() -> Box<dyn Pattern>,
 }
 
@@ -147,11 +150,12 @@ const PLAIN: TypeRow = TypeRow {
     hears_of_hiccups: false,
     notifies: false,
     takes_envelopes: false,
+    raw: false,
     new: || Box::<pair::Pair>::default(),
 };
 
-/// All socket types (contract: patterns.md 1.1 and 1.2, queues.md 4 and 6, api.md 4). STREAM and the
-/// draft types are not there yet.
+/// All socket types (contract: patterns.md 1.1 and 1.2, queues.md 4 and 6, api.md 4). The draft
+/// types are not there yet.
 pub(crate) static TYPES: &[TypeRow] = &[
     TypeRow {
         socket_type: SocketType::Pair,
@@ -261,6 +265,13 @@ pub(crate) static TYPES: &[TypeRow] = &[
         new: || Box::<xsub::Xsub>::default(),
         ..PLAIN
     },
+    TypeRow {
+        socket_type: SocketType::Stream,
+        wire_name: "STREAM",
+        raw: true,
+        new: || Box::<stream::Stream>::default(),
+        ..PLAIN
+    },
 ];
 
 /// How a pipe came to be.
@@ -331,6 +342,11 @@ pub(crate) trait Pattern: Send + Debug {
     /// True if a peer with this routing id is there (a second CONNECT_ROUTING_ID is refused).
     fn has_routing_id(&self, _routing_id: &[u8]) -> bool {
         false
+    }
+
+    /// What ZMQ_ROUTING_ID reads from the attachment of this pipe on, if that changes it (STREAM).
+    fn shown_routing_id(&self, _key: PipeKey) -> Option<&[u8]> {
+        None
     }
 }
 

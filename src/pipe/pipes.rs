@@ -66,8 +66,7 @@ pub(crate) enum Dismissal {
     Refuse,
     /// Outbound is void at once; what the peer sent stays readable to its end (ROUTER handover).
     Replace,
-    /// What is queued to the peer is still sent (STREAM: close by an empty frame; disconnect_peer).
-    #[allow(dead_code, reason = "the types that do it are not there yet")]
+    /// What is queued to the peer is still sent (STREAM: close by an empty frame).
     Finish,
 }
 

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use crate::context::Slot;
 use crate::context::inproc::{Binder, Owner};
+use crate::context::{Lingering, Slot};
 use crate::endpoint::{ConnectAddress, Endpoint, Use};
 use crate::error::{Error, Result};
 use crate::ffi::constants::ZMQ_RECONNECT_STOP_AFTER_DISCONNECT;
@@ -26,8 +26,8 @@ use crate::transport::Listener;
 #[derive(Debug, Default)]
 pub(crate) struct Endpoints {
     entries: Vec<Entry>,
-    /// Connections that were disconnected and may still linger.
-    disconnected: Vec<(Arc<IoHandle>, ObjectId)>,
+    /// Connections that the socket has left and that may still linger.
+    left: Vec<(Arc<IoHandle>, ObjectId)>,
     /// ZMQ_LAST_ENDPOINT.
     pub(crate) last: Vec<u8>,
     /// ZMQ_CONNECT_ROUTING_ID for the next connect.
@@ -103,8 +103,20 @@ impl Endpoints {
         self.entries.iter().filter_map(listener).collect()
     }
 
-    pub(super) fn disconnected(&self) -> Vec<(Arc<IoHandle>, ObjectId)> {
-        self.disconnected.clone()
+    /// Connections that the socket has left and that may still linger.
+    pub(super) fn left(&self) -> Vec<(Arc<IoHandle>, ObjectId)> {
+        self.left.clone()
+    }
+
+    /// A connection may linger on its own: zmq_close will limit that.
+    pub(super) fn remember_left(
+        &mut self,
+        thread: Arc<IoHandle>,
+        connection: ObjectId,
+        lingering: &Lingering,
+    ) {
+        self.left.push((thread, connection));
+        self.left.retain(|(_, id)| lingering.contains(*id));
     }
 
     fn add(&mut self, text: &[u8], kind: Kind) {
@@ -337,10 +349,8 @@ impl Core {
                     self.drop_pipe(key);
                 }
                 self.context.detach(&thread, id, linger);
-                let lingering = &self.context.lingering;
-                let disconnected = &mut self.endpoints.disconnected;
-                disconnected.push((thread, id));
-                disconnected.retain(|(_, id)| lingering.contains(*id));
+                self.endpoints
+                    .remember_left(thread, id, &self.context.lingering);
             }
             Kind::InprocName { name } => {
                 // It is there as long as the entry is.
