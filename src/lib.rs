@@ -17,7 +17,7 @@
 //!               |
 //!           protocol --> mechanism                   sans-IO: bytes in, bytes and events out
 //!
-//!  message options endpoint error z85 clock random mailbox sync sys      leaves
+//!  message options endpoint error inet z85 clock random mailbox sync sys      leaves
 //! ```
 //! Dependencies point down but for a few types, each with its reason in the table that `architecture.rs` (a
 //! test) holds each module's imports against.
@@ -84,6 +84,7 @@ mod decimal;
 mod endpoint;
 pub mod error;
 mod ffi;
+mod inet;
 mod io;
 mod mailbox;
 mod mechanism;
