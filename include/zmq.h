@@ -747,7 +747,8 @@ ZMQ_EXPORT int zmq_poll(zmq_pollitem_t *items, int nitems, long timeout);
 
 #if defined(ZMQ_BUILD_DRAFT_API)
 
-/* zmq_poll with the signal mask replaced while it waits. -1: as zmq_poll. */
+/* zmq_poll with the signal mask replaced while it waits. -1: as zmq_poll, and EINVAL for a
+ * socket that is thread-safe. */
 ZMQ_EXPORT int zmq_ppoll(zmq_pollitem_t *items, int nitems, long timeout, const sigset_t *sigmask);
 
 /* ---- zmq_poller_* ---- */
@@ -769,8 +770,8 @@ ZMQ_EXPORT int zmq_poller_add(void *poller, void *socket, void *user_data, short
  * if it does not. */
 ZMQ_EXPORT int zmq_poller_modify(void *poller, void *socket, short events);
 
-/* Ends zmq_poller_add; must come before zmq_close. -1: EFAULT, ENOTSOCK, EINVAL if the socket is
- * not watched. */
+/* Ends zmq_poller_add; best before zmq_close. -1: EFAULT, ENOTSOCK, EINVAL if the socket is not
+ * watched. */
 ZMQ_EXPORT int zmq_poller_remove(void *poller, void *socket);
 
 /* Lets a poller watch a descriptor. -1: EFAULT, EBADF for -1, EINVAL for unknown events or if it

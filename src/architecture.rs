@@ -10,11 +10,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "ffi",
         &[
-            "clock", "context", "error", "message", "pipe", "proxy", "socket", "sync", "sys",
-            "timers", "z85",
+            "clock", "context", "error", "message", "pipe", "poller", "proxy", "socket", "sync",
+            "sys", "timers", "z85",
         ],
     ),
     ("proxy", &["error", "ffi", "message", "pipe", "socket"]),
+    (
+        "poller",
+        &["clock", "error", "ffi", "mailbox", "socket", "sync", "sys"],
+    ),
     // Numbers of zmq.h stand in ffi, for the header is generated from there: `ffi` below means those, and in
     // `socket` the cells behind handles too.
     (

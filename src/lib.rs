@@ -7,7 +7,7 @@
 //!       |   include/zmq.h (generated from ffi, committed, checked)
 //!  ffi ................. the only exported functions, the only errno, the only panic guard
 //!       |
-//!  context  socket  proxy  monitor  timers          objects an application owns
+//!  context  socket  poller  proxy  monitor  timers  objects an application owns
 //!               |
 //!           patterns --- patterns/parts              routing; one type per file
 //!               |
@@ -93,6 +93,7 @@ mod monitor;
 mod options;
 mod patterns;
 mod pipe;
+mod poller;
 mod protocol;
 mod proxy;
 mod random;

@@ -10,7 +10,7 @@ use crate::ffi::constants as c;
 use crate::message::Message;
 use crate::pipe::Incoming;
 use crate::socket::api::{self, SocketCell};
-use crate::socket::poll::{PollItem, Target, poll};
+use crate::socket::poll::{PollItem, Target, Watched, poll};
 
 /// Messages forwarded in one direction before the other has its turn.
 const BURST: usize = 1000;
@@ -226,7 +226,7 @@ fn wanted(own: Events, other: Events) -> i32 {
 
 fn item(socket: &'static SocketCell, events: i32) -> PollItem {
     PollItem {
-        target: Target::Socket(socket),
+        target: Target::Socket(Watched::new(socket)),
         events,
         revents: 0,
     }

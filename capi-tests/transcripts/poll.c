@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <pthread.h>
+#include <sys/socket.h>
 
 static void arguments(void)
 {
@@ -168,6 +169,66 @@ static void interrupted(void)
     pthread_join(thread, NULL);
 }
 
+/* A tcp connection of the system's with urgent data. */
+static void urgent(void)
+{
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    memset(&address, 0, sizeof address);
+    address.ss_family = AF_INET;
+    int listener = socket(AF_INET, SOCK_STREAM, 0), to = socket(AF_INET, SOCK_STREAM, 0);
+    listen(listener, 1);
+    getsockname(listener, (struct sockaddr *) &address, &length);
+    line("connect", "%d", connect(to, (struct sockaddr *) &address, length));
+    int from = accept(listener, NULL, NULL);
+    static const short wanted[] = {ZMQ_POLLPRI, ZMQ_POLLIN, ZMQ_POLLIN | ZMQ_POLLPRI, ZMQ_POLLERR};
+    for (int step = 0; step < 3; step++) {
+        if (step == 1)
+            line("urgent", "%d", (int) send(to, "!", 1, MSG_OOB));
+        else if (step == 2)
+            line("ordinary", "%d", (int) send(to, "x", 1, 0));
+        for (int i = 0; i < 4; i++) {
+            zmq_pollitem_t item = {NULL, from, wanted[i], 0};
+            const char *result = rc(zmq_poll(&item, 1, QUIET));
+            line(text("%d events %d", step, wanted[i]), "%s: %d", result, item.revents);
+        }
+    }
+}
+
+/* A loop that serves requests of several kinds, as a program would write it. */
+static void serving(void)
+{
+    void *ctx = context();
+    void *rep = sock(ctx, ZMQ_REP), *pull = sock(ctx, ZMQ_PULL);
+    void *req = sock(ctx, ZMQ_REQ), *push = sock(ctx, ZMQ_PUSH);
+    attach(rep, req, TCP);
+    attach(pull, push, IPC);
+    zmq_pollitem_t items[2] = {{rep, 0, ZMQ_POLLIN, 0}, {pull, 0, ZMQ_POLLIN, 0}};
+    int served = 0, pulled = 0;
+    for (int i = 0; i < 20; i++) {
+        tx(req, "request");
+        tx(push, "work");
+        while (served + pulled < 2 * (i + 1)) {
+            int count = zmq_poll(items, 2, PATIENCE);
+            if (count < 1) {
+                line("failed", "%s", rc(count));
+                return;
+            }
+            if (items[0].revents) {
+                rx(rep);
+                tx(rep, "reply");
+                served++;
+            }
+            if (items[1].revents) {
+                rx(pull);
+                pulled++;
+            }
+        }
+        rx(req);
+    }
+    line("done", "%d %d", served, pulled);
+}
+
 /* More items than fit a set of select. */
 static void many(void)
 {
@@ -185,7 +246,7 @@ static void many(void)
 
 static const struct rule rules[] = {
     RULE(arguments), RULE(sockets), RULE(descriptors), RULE(timeouts), RULE(wakes),
-    RULE(interrupted), RULE(many),
+    RULE(interrupted), RULE(urgent), RULE(serving), RULE(many),
 };
 
 RUN(rules)

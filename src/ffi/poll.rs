@@ -6,7 +6,7 @@ use std::slice;
 use super::types::zmq_pollitem_t;
 use super::{arguments, guard};
 use crate::error::{Error, Result};
-use crate::socket::poll::{self, PollItem, Target};
+use crate::socket::poll::{self, PollItem, Target, Watched};
 use crate::sys::poll::Mask;
 
 /// Waits until something can be done with one of nitems sockets and descriptors, or timeout ms have passed (-1 = for
@@ -18,10 +18,10 @@ pub unsafe extern "C" fn zmq_poll(
     timeout: c_long,
 ) -> c_int {
     // SAFETY: C promises the items.
-    guard::call(|| unsafe { wait(items, nitems, timeout, None) })
+    guard::call(|| unsafe { wait(items, nitems, timeout, None, Accepted::All) })
 }
 
-/// zmq_poll with the signal mask replaced while it waits. -1: as zmq_poll.
+/// zmq_poll with the signal mask replaced while it waits. -1: as zmq_poll, and EINVAL for a socket that is thread-safe.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_ppoll(
@@ -33,7 +33,22 @@ pub unsafe extern "C" fn zmq_ppoll(
     // SAFETY: NULL, or C promises a mask.
     let mask = unsafe { sigmask.as_ref() }.map(|mask| Mask(*mask));
     // SAFETY: C promises the items.
-    guard::call(|| unsafe { wait(items, nitems, timeout, mask.as_ref()) })
+    guard::call(|| unsafe {
+        wait(
+            items,
+            nitems,
+            timeout,
+            mask.as_ref(),
+            Accepted::NotThreadSafe,
+        )
+    })
+}
+
+/// Which sockets may be waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Accepted {
+    All,
+    NotThreadSafe,
 }
 
 unsafe fn wait(
@@ -41,6 +56,7 @@ unsafe fn wait(
     nitems: c_int,
     timeout: c_long,
     mask: Option<&Mask>,
+    accepted: Accepted,
 ) -> Result<c_int> {
     let count = usize::try_from(nitems).map_err(|_| Error::Invalid)?;
     let timeout = arguments::timeout(timeout);
@@ -58,7 +74,13 @@ unsafe fn wait(
         .map_err(|_| Error::NoMemory)?;
     for item in items.iter() {
         // SAFETY: C promises a handle, or NULL.
-        watched.push(unsafe { poll_item(item) }?);
+        let item = unsafe { poll_item(item) }?;
+        if let (Accepted::NotThreadSafe, Target::Socket(socket)) = (accepted, item.target)
+            && socket.is_thread_safe()?
+        {
+            return Err(Error::Invalid);
+        }
+        watched.push(item);
     }
     let ready = poll::poll(&mut watched, timeout, mask)?;
     for (item, watched) in items.iter_mut().zip(&watched) {
@@ -73,7 +95,7 @@ unsafe fn poll_item(item: &zmq_pollitem_t) -> Result<PollItem> {
         Target::Descriptor(item.fd)
     } else {
         // SAFETY: passed on from the caller.
-        Target::Socket(unsafe { arguments::socket(item.socket) }?)
+        Target::Socket(Watched::new(unsafe { arguments::socket(item.socket) }?))
     };
     Ok(PollItem {
         target,

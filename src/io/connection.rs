@@ -1,7 +1,7 @@
 //! A connection: from connect (or accept) to the end, with a stream that comes and goes.
 //!
 //! ```text
-//!             connecter                     zmtp says Ready          Detach, sent all
+//!             connecter               zmtp says MaySend, Ready       Detach, sent all
 //!  Absent --stream is up--> Handshake ------------------> Traffic ------------------> Closing
 //!    ^                          |                            |                           |
 //!    +------- lost, connecting side (back-off) <-------------+                  EOF, error, deadline
@@ -15,6 +15,7 @@
 
 mod leaving;
 mod loss;
+mod raw;
 
 pub(crate) use loss::Loss;
 
@@ -89,8 +90,12 @@ pub(crate) struct Live {
     pub(crate) envelope: Option<ReplyEnvelope>,
     pub(crate) texts: EndpointTexts,
     pub(crate) fd: i32,
-    /// The handshake is over.
+    /// Messages may be sent.
     pub(crate) traffic: bool,
+    /// The handshake is over. Peers of ZMTP 1.0 and 2.x get messages before they have said who they are.
+    pub(crate) handshaken: bool,
+    /// Raw: the socket has not been told yet that the stream is there.
+    pub(crate) unannounced: bool,
     pub(crate) closing: Option<Closing>,
 }
 
@@ -99,6 +104,8 @@ pub(crate) struct Live {
 pub(crate) struct Detached {
     /// When what is left is given up; `None` = never.
     pub(crate) deadline: Option<Instant>,
+    /// After a loss what is left is sent on another stream.
+    pub(crate) reconnects: bool,
 }
 
 impl Connection {
@@ -180,7 +187,7 @@ impl Connection {
                 {
                     return self.lose(Loss::Stream(libc::EMFILE), around);
                 }
-                self.drive(around)
+                self.start_traffic(around)
             }
         }
     }
@@ -334,7 +341,7 @@ impl Connection {
                 let live = self.bring_up(stream, around.now);
                 self.emit(Event::Connected, fd_value(live.fd), &live.texts);
                 self.live = Some(live);
-                self.drive(around)
+                self.start_traffic(around)
             }
             Attempt::Stopped => {
                 if self.detached.is_some() {
@@ -384,8 +391,8 @@ impl Connection {
         let (local, remote) = stream.endpoint_texts();
         Live {
             protocol: self.session.protocol(now),
-            input: Input::new(),
-            output: Output::new(),
+            input: Input::new(self.session.read_limit()),
+            output: Output::new(self.session.write_limit()),
             envelope: self
                 .session
                 .row
@@ -394,6 +401,8 @@ impl Connection {
             texts: EndpointTexts { local, remote },
             fd,
             traffic: false,
+            handshaken: false,
+            unannounced: self.session.is_raw() && self.session.options.stream_notify,
             closing: None,
             stream,
         }
@@ -409,43 +418,77 @@ impl Connection {
             return Ok(());
         };
         live.traffic = true;
+        live.handshaken = true;
         let texts = live.texts.clone();
-        let address = live.stream.peer_address_text();
+        let is_old = !handshake.version.has_handshake();
+        // Messages of old peers carry no metadata, not even what the connection knows itself.
+        let (address, fd) = if is_old {
+            (None, NO_FD)
+        } else {
+            (live.stream.peer_address_text(), live.fd)
+        };
         let peer = PeerInfo::new(
             handshake.routing_id.into_boxed_slice(),
             address.as_deref(),
-            live.fd,
+            fd,
             &handshake.properties,
         );
         if self.detached.is_some() {
             return Ok(());
         }
-        let new_end = if self.pipe.is_none() {
-            let (theirs, ours) = self.session.make_pipe();
-            ours.set_wake(Arc::new(DriveConnection {
-                thread: Arc::clone(around.handle),
-                connection: self.id,
-            }));
-            self.pipe = Some(ours);
-            Some(theirs)
-        } else {
-            None
-        };
+        self.deliver_peer(peer, around)?;
+        if !is_old {
+            // Last: who sees the event finds the peer at the socket.
+            self.emit(Event::HandshakeSucceeded, 0, &texts);
+        }
+        Ok(())
+    }
+
+    /// Puts what is known of the peer into the pipe, and gives the pipe to the socket if it is new.
+    fn deliver_peer(&mut self, peer: PeerInfo, around: &Surroundings<'_>) -> Result<(), Loss> {
+        let new_end = self.open_pipe(around);
         if let Some(pipe) = &mut self.pipe {
             pipe.append_special(Special::Peer(Arc::new(peer)))
                 .map_err(|_| Loss::Dismissed)?;
             pipe.flush();
         }
-        if let Some(end) = new_end {
-            let origin = self.origin.clone();
-            let connection = (Arc::clone(around.handle), self.id);
-            if self.session.attach(end, origin, connection).is_err() {
-                return Err(Loss::Dismissed);
-            }
+        self.attach(new_end, around)
+    }
+
+    /// A peer of ZMTP 1.0 or 2.x takes messages as soon as its version is known, before it has said who it is.
+    pub(crate) fn begin_sending(&mut self, around: &Surroundings<'_>) -> Result<(), Loss> {
+        if let Some(live) = &mut self.live {
+            live.traffic = true;
         }
-        // Last: who sees the event finds the peer at the socket.
-        self.emit(Event::HandshakeSucceeded, 0, &texts);
-        Ok(())
+        if self.detached.is_some() {
+            return Ok(());
+        }
+        let new_end = self.open_pipe(around);
+        self.attach(new_end, around)
+    }
+
+    /// Makes the pipe if there is none, and returns the socket's end of it.
+    fn open_pipe(&mut self, around: &Surroundings<'_>) -> Option<PipeEnd> {
+        if self.pipe.is_some() {
+            return None;
+        }
+        let (theirs, ours) = self.session.make_pipe();
+        ours.set_wake(Arc::new(DriveConnection {
+            thread: Arc::clone(around.handle),
+            connection: self.id,
+        }));
+        self.pipe = Some(ours);
+        Some(theirs)
+    }
+
+    /// Gives the socket its end of a new pipe.
+    fn attach(&self, end: Option<PipeEnd>, around: &Surroundings<'_>) -> Result<(), Loss> {
+        let Some(end) = end else { return Ok(()) };
+        let origin = self.origin.clone();
+        let connection = (Arc::clone(around.handle), self.id);
+        self.session
+            .attach(end, origin, connection)
+            .map_err(|_| Loss::Dismissed)
     }
 
     /// The socket wants none of this peer (a second one for PAIR, ROUTER handover). A socket that leaves
@@ -467,6 +510,9 @@ impl Connection {
         }
     }
 }
+
+/// Frames that tell no descriptor (ZMQ_SRCFD).
+const NO_FD: i32 = -1;
 
 /// A descriptor or errno as an event value.
 pub(crate) fn fd_value(fd: i32) -> u64 {

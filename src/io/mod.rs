@@ -63,6 +63,8 @@ pub(crate) enum Linger {
     Forever,
     /// For this long; zero drops what is queued.
     For(Duration),
+    /// Until everything is sent or the stream is lost: no other one follows.
+    WhileConnected,
 }
 
 impl Linger {

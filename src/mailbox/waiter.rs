@@ -50,9 +50,7 @@ impl Waiter {
             _ => None,
         });
         if let Ok(Some(waiter)) = known {
-            if waiter.mark.load(Ordering::Relaxed) {
-                waiter.clear();
-            }
+            waiter.clear_if_woken();
             return Ok(waiter);
         }
         let fresh = Arc::new(Self::new()?);
@@ -77,6 +75,13 @@ impl Waiter {
     pub(crate) fn clear(&self) {
         self.event.read();
         self.mark.swap(false, Ordering::AcqRel);
+    }
+
+    /// As [`Self::clear`]; costs next to nothing if nobody woke it.
+    pub(crate) fn clear_if_woken(&self) {
+        if self.mark.load(Ordering::Relaxed) {
+            self.clear();
+        }
     }
 
     /// Sleeps until woken (true) or until `timeout` is over (false); `None` = for ever.

@@ -15,8 +15,8 @@ pub(crate) struct Pub {
 }
 
 impl Pattern for Pub {
-    fn attached(&mut self, pipes: &mut Pipes, key: PipeKey, origin: Origin) {
-        self.publisher.attached(pipes, key, &origin);
+    fn attached(&mut self, pipes: &mut Pipes, key: PipeKey, _origin: Origin) {
+        self.publisher.attached(pipes, key);
     }
 
     fn readable(&mut self, pipes: &mut Pipes, key: PipeKey) {
@@ -65,8 +65,8 @@ mod tests {
     use super::Pub;
     use crate::error::Error;
     use crate::options::{PatternOption, SocketOptions};
+    use crate::patterns::Pattern;
     use crate::patterns::testing::{Bench, frames};
-    use crate::patterns::{Origin, Pattern};
 
     /// patterns.md 1.2.
     #[test]
@@ -152,20 +152,6 @@ mod tests {
         publisher.send(&[b"b"]).unwrap();
         assert_eq!(publisher.sent(some), [frames(&[b"b"])]);
         assert_eq!(publisher.sent(other), [frames(&[b"a"]), frames(&[b"b"])]);
-    }
-
-    /// patterns.md 8.5: a ZMTP 1.0 peer cannot subscribe and gets everything.
-    #[test]
-    fn peer_without_subscriptions() {
-        let mut publisher = Bench::<Pub>::new();
-        let key = publisher.wires.add();
-        let origin = Origin {
-            subscribe_to_all: true,
-            ..Origin::default()
-        };
-        publisher.attach(key, origin);
-        publisher.send(&[b"m"]).unwrap();
-        assert_eq!(publisher.sent(key), [frames(&[b"m"])]);
     }
 
     /// patterns.md 8.3: PUB has the options of XPUB; without receiving there is nobody to grant to.

@@ -7,7 +7,6 @@ use std::collections::VecDeque;
 use crate::error::{Error, Result};
 use crate::message::Message;
 use crate::options::{PatternOption, SocketOptions};
-use crate::patterns::Origin;
 use crate::patterns::parts::{Distributor, Dropped, PublisherTopics};
 use crate::pipe::queue::Special;
 use crate::pipe::{Item, Outgoing, PipeKey, Pipes};
@@ -61,12 +60,8 @@ pub(super) enum UpstreamKind {
 }
 
 impl Publisher {
-    pub(super) fn attached(&mut self, pipes: &mut Pipes, key: PipeKey, origin: &Origin) {
+    pub(super) fn attached(&mut self, pipes: &mut Pipes, key: PipeKey) {
         self.distributor.attach(key);
-        if origin.subscribe_to_all {
-            // Without memory the peer gets nothing.
-            let _ = self.granted.add(b"", index(key));
-        }
         if let Some(welcome) = &self.welcome {
             let _ = pipes.write_bytes(key, welcome, false);
         }

@@ -17,8 +17,8 @@ pub(crate) struct Xpub {
 }
 
 impl Pattern for Xpub {
-    fn attached(&mut self, pipes: &mut Pipes, key: PipeKey, origin: Origin) {
-        self.publisher.attached(pipes, key, &origin);
+    fn attached(&mut self, pipes: &mut Pipes, key: PipeKey, _origin: Origin) {
+        self.publisher.attached(pipes, key);
     }
 
     fn readable(&mut self, pipes: &mut Pipes, key: PipeKey) {

@@ -5,7 +5,7 @@
 //! sockets, pipes, options or transports.
 //!
 //! - [`Protocol`]: what a stream carries, one of the following;
-//! - [`Zmtp`]: ZMTP 3.x on a stream transport (greeting, security handshake, traffic, heartbeats);
+//! - [`Zmtp`]: ZMTP on a stream transport (greeting, security handshake, traffic, heartbeats);
 //! - [`Raw`]: plain bytes, cut into messages as they come (STREAM, ROUTER_RAW);
 //! - [`envelope`]: the filter that REQ puts behind it.
 
@@ -25,7 +25,7 @@ mod transcript;
 mod zmtp;
 
 pub(crate) use raw::Raw;
-pub(crate) use zmtp::{Command, Config, Decoded, Event, Handshake, Zmtp, encode_frame};
+pub(crate) use zmtp::{Command, Config, Decoded, Event, Handshake, HeaderOf, Zmtp};
 #[cfg(any(fuzzing, test))]
 use zmtp::{Properties, append_property};
 
@@ -41,6 +41,11 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
+    /// No ZMTP, only bytes.
+    pub(crate) fn is_raw(&self) -> bool {
+        matches!(self, Self::Raw(_))
+    }
+
     /// See [`Zmtp::handle_received`].
     pub(crate) fn handle_received(&mut self, now: Instant) {
         if let Self::Zmtp(zmtp) = self {
@@ -88,6 +93,26 @@ impl Protocol {
         }
     }
 
+    /// See [`Zmtp::own_framing`] and [`Raw::header`].
+    pub(crate) fn own_framing(&self) -> Option<HeaderOf> {
+        match self {
+            Self::Zmtp(zmtp) => zmtp.own_framing(),
+            Self::Raw(_) => Some(Raw::header),
+        }
+    }
+
+    /// See [`Zmtp::encode_message`]. Raw messages do not come through here.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::NoMemory`]; nothing is appended then.
+    pub(crate) fn encode_message(&self, more: bool, body: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        match self {
+            Self::Zmtp(zmtp) => zmtp.encode_message(more, body, out),
+            // Only conflating types send these, and they are never raw.
+            Self::Raw(_) => Ok(()),
+        }
+    }
+
     /// See [`Zmtp::encode_subscription`].
     ///
     /// # Errors
@@ -126,8 +151,8 @@ impl Protocol {
 /// (contract: zmtp.md section 8.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProtocolError {
-    /// The peer speaks ZMTP 1.0 or 2.x.
-    UnsupportedVersion,
+    /// The peer speaks ZMTP 1.0 or 2.x, and we require what only later versions have.
+    CannotAuthenticate,
     /// The greeting names another security mechanism than ours.
     MechanismMismatch,
     /// Another handshake command than the mechanism allows at this point.
@@ -146,6 +171,8 @@ pub(crate) enum ProtocolError {
     InvalidEnvelope,
     /// JOIN or LEAVE with a group of more than 255 bytes.
     GroupTooLong,
+    /// A frame of ZMTP 1.0 whose length leaves no room for its flags.
+    EmptyFrame,
     /// What the peer sent does not fit into memory.
     OutOfMemory,
 }
@@ -158,13 +185,14 @@ impl ProtocolError {
             Self::UnexpectedCommand => Some(0x1000_0001),
             Self::MalformedError => Some(0x1000_0015),
             Self::MechanismMismatch => Some(0x1100_0002),
-            Self::UnsupportedVersion
+            Self::CannotAuthenticate
             | Self::Refused { .. }
             | Self::IncompatibleSocketType
             | Self::InvalidMetadata
             | Self::MessageTooLarge
             | Self::InvalidEnvelope
             | Self::GroupTooLong
+            | Self::EmptyFrame
             | Self::OutOfMemory => None,
         }
     }
@@ -181,7 +209,7 @@ impl ProtocolError {
 impl Display for ProtocolError {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::UnsupportedVersion => "the peer speaks an unsupported version of ZMTP",
+            Self::CannotAuthenticate => "the peer's version of ZMTP has no security",
             Self::MechanismMismatch => "the peer uses another security mechanism",
             Self::UnexpectedCommand => "unexpected handshake command",
             Self::MalformedError => "malformed ERROR command",
@@ -191,6 +219,7 @@ impl Display for ProtocolError {
             Self::MessageTooLarge => "frame too large",
             Self::InvalidEnvelope => "invalid reply envelope",
             Self::GroupTooLong => "group too long",
+            Self::EmptyFrame => "frame without flags",
             Self::OutOfMemory => "out of memory",
         })
     }

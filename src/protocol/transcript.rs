@@ -23,6 +23,7 @@ pub(crate) struct Transcript {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
     Frame { more: bool, body: Vec<u8> },
+    MaySend,
     Ready(Handshake),
     Subscription { subscribe: bool, topic: Vec<u8> },
     Join { group: Vec<u8> },
@@ -109,6 +110,7 @@ impl Transcript {
                 self.large = Some((more, length, head.to_vec()));
                 return;
             }
+            Event::MaySend => Seen::MaySend,
             Event::Ready(handshake) => Seen::Ready(handshake),
             Event::Subscription { subscribe, topic } => Seen::Subscription {
                 subscribe,

@@ -9,13 +9,13 @@ use crate::clock;
 use crate::context::{Context, Slot};
 use crate::error::{Error, Result};
 use crate::ffi::handle::{Cell, Entered, Pool, Tenant};
-use crate::mailbox::{Mailbox, Waiter};
+use crate::mailbox::Waiter;
 use crate::message::Message;
 use crate::message::release::Hold;
 use crate::options::SocketOptions;
 use crate::patterns::TypeRow;
 use crate::pipe::{Incoming, Outgoing};
-use crate::socket::{Core, SocketCommand};
+use crate::socket::Core;
 
 /// What a socket handle points to.
 pub(crate) type SocketCell = Cell<Core>;
@@ -31,10 +31,25 @@ impl Tenant for Core {
 static SOCKETS: Pool<Core> = Pool::new();
 
 /// A socket that a call is inside of. User callbacks wait until it is left.
-pub(super) struct Inside {
+#[derive(Debug)]
+pub(crate) struct Inside {
     // Dropped in this order: the lock first, then what was held back is released.
     core: Entered<Core>,
     _hold: Hold,
+}
+
+impl std::ops::Deref for Inside {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        &self.core
+    }
+}
+
+impl std::ops::DerefMut for Inside {
+    fn deref_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
 }
 
 pub(super) fn enter(cell: &'static SocketCell) -> Result<Inside> {
@@ -182,11 +197,6 @@ pub(crate) fn events(cell: &'static SocketCell) -> Result<i32> {
 /// ZMQ_TYPE.
 pub(crate) fn socket_type(cell: &'static SocketCell) -> Result<i32> {
     Ok(enter(cell)?.core.row.socket_type as i32)
-}
-
-/// Where a poller registers.
-pub(crate) fn mailbox(cell: &'static SocketCell) -> Result<Arc<Mailbox<SocketCommand>>> {
-    Ok(Arc::clone(&enter(cell)?.core.mailbox))
 }
 
 /// zmq_socket_get_peer_state.

@@ -35,7 +35,7 @@ impl Core {
             // Also those without a pipe; a second detach of the same one does nothing more.
             self.context.detach(&thread, connection, linger);
         }
-        for (thread, connection) in self.endpoints.disconnected() {
+        for (thread, connection) in self.endpoints.left() {
             thread.post(IoCommand::CapLinger(connection, linger));
         }
         self.endpoints.close_listeners();

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use crate::context::Slot;
 use crate::context::inproc::Owner;
+use crate::context::{Lingering, Slot};
 use crate::endpoint::{ConnectAddress, Endpoint, Use};
 use crate::error::{Error, Result};
 use crate::ffi::constants::ZMQ_RECONNECT_STOP_AFTER_DISCONNECT;
@@ -26,8 +26,8 @@ use crate::transport::Listener;
 #[derive(Debug, Default)]
 pub(crate) struct Endpoints {
     entries: Vec<Entry>,
-    /// Connections that were disconnected and may still linger.
-    disconnected: Vec<(Arc<IoHandle>, ObjectId)>,
+    /// Connections that the socket has left and that may still linger.
+    left: Vec<(Arc<IoHandle>, ObjectId)>,
     /// ZMQ_LAST_ENDPOINT.
     pub(crate) last: Vec<u8>,
     /// ZMQ_CONNECT_ROUTING_ID for the next connect.
@@ -110,8 +110,20 @@ impl Endpoints {
         }
     }
 
-    pub(super) fn disconnected(&self) -> Vec<(Arc<IoHandle>, ObjectId)> {
-        self.disconnected.clone()
+    /// Connections that the socket has left and that may still linger.
+    pub(super) fn left(&self) -> Vec<(Arc<IoHandle>, ObjectId)> {
+        self.left.clone()
+    }
+
+    /// A connection may linger on its own: zmq_close will limit that.
+    pub(super) fn remember_left(
+        &mut self,
+        thread: Arc<IoHandle>,
+        connection: ObjectId,
+        lingering: &Lingering,
+    ) {
+        self.left.push((thread, connection));
+        self.left.retain(|(_, id)| lingering.contains(*id));
     }
 
     fn add(&mut self, text: &[u8], kind: Kind) {
@@ -238,7 +250,6 @@ impl Core {
         }
         let origin = Origin {
             connect_routing_id: routing_id,
-            ..Origin::default()
         };
         match endpoint {
             Endpoint::Inproc(name) => self.connect_inproc(text, &name, origin)?,
@@ -361,10 +372,8 @@ impl Core {
                     self.drop_pipe(key);
                 }
                 self.context.detach(&thread, id, linger);
-                let lingering = &self.context.lingering;
-                let disconnected = &mut self.endpoints.disconnected;
-                disconnected.push((thread, id));
-                disconnected.retain(|(_, id)| lingering.contains(*id));
+                self.endpoints
+                    .remember_left(thread, id, &self.context.lingering);
             }
             Kind::InprocName { name } => {
                 // It is there as long as the entry is.

@@ -1,4 +1,4 @@
-//! Waiting on several sockets and descriptors: zmq_poll. Contract: api.md section 7.
+//! Waiting on several sockets and descriptors: zmq_poll, and what pollers share with it. Contract: api.md section 7.
 
 #![forbid(unsafe_code)]
 
@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ffi::constants as c;
 use crate::mailbox::{Mailbox, Waiter};
 use crate::socket::SocketCommand;
-use crate::socket::api::{self, SocketCell, left};
+use crate::socket::api::{self, Inside, SocketCell, left};
 use crate::sys::poll::{self, Descriptor, Mask};
 
 /// One thing to watch.
@@ -27,9 +27,59 @@ pub(crate) struct PollItem {
 /// What a poll item names.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Target {
-    Socket(&'static SocketCell),
+    Socket(Watched),
     /// -1 is never ready.
     Descriptor(RawFd),
+}
+
+/// A socket that somebody waits for: this one, and not the next one in its cell.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watched {
+    cell: &'static SocketCell,
+    generation: u32,
+}
+
+impl Watched {
+    /// The socket that is in the cell now.
+    pub(crate) fn new(cell: &'static SocketCell) -> Self {
+        Self {
+            cell,
+            generation: cell.generation(),
+        }
+    }
+
+    pub(crate) fn cell(&self) -> &'static SocketCell {
+        self.cell
+    }
+
+    /// It was not closed yet.
+    pub(crate) fn is_there(&self) -> bool {
+        self.cell.generation() == self.generation
+    }
+
+    /// ZMQ_EVENTS. Errors: `NotSocket` once it is closed; `Terminated`, `Interrupted` in a forked child.
+    pub(crate) fn events(&self) -> Result<i32> {
+        self.enter()?.polled_events()
+    }
+
+    /// Where a waiter registers.
+    pub(crate) fn mailbox(&self) -> Result<Arc<Mailbox<SocketCommand>>> {
+        Ok(Arc::clone(&self.enter()?.mailbox))
+    }
+
+    /// ZMQ_THREAD_SAFE.
+    pub(crate) fn is_thread_safe(&self) -> Result<bool> {
+        Ok(self.enter()?.row.thread_safe)
+    }
+
+    fn enter(&self) -> Result<Inside> {
+        let inside = api::enter(self.cell)?;
+        // Under the lock no other socket moves in.
+        if !self.is_there() {
+            return Err(Error::NotSocket);
+        }
+        Ok(inside)
+    }
 }
 
 /// Waits until an item is ready: how many are. `None` = for ever.
@@ -40,12 +90,13 @@ pub(crate) fn poll(
     timeout: Option<Duration>,
     mask: Option<&Mask>,
 ) -> Result<usize> {
+    if mask.is_some() {
+        // Signals that are pending and let in by the mask come first: a program whose sockets are always
+        // ready would never see them otherwise.
+        poll::poll(&mut [], Some(Duration::ZERO), mask)?;
+    }
     let ready = look(items, Some(Duration::ZERO), None, None)?;
     if ready > 0 || timeout == Some(Duration::ZERO) {
-        // With a mask, signals that it lets in are noticed also without waiting.
-        if ready == 0 && mask.is_some() {
-            return look(items, Some(Duration::ZERO), None, mask);
-        }
         return Ok(ready);
     }
     let deadline = timeout.and_then(|timeout| clock::now().checked_add(timeout));
@@ -95,7 +146,7 @@ fn look(
                 .next()
                 .map_or(0, |found| events_from_system(found.returned())),
             Target::Socket(socket) => {
-                api::events(socket)? & item.events & (c::ZMQ_POLLIN | c::ZMQ_POLLOUT)
+                socket.events()? & item.events & (c::ZMQ_POLLIN | c::ZMQ_POLLOUT)
             }
         };
         ready += usize::from(item.revents != 0);
@@ -103,7 +154,8 @@ fn look(
     Ok(ready)
 }
 
-fn events_to_system(events: i32) -> i16 {
+/// The bits of poll(2).
+pub(crate) fn events_to_system(events: i32) -> i16 {
     let map = [
         (c::ZMQ_POLLIN, poll::IN),
         (c::ZMQ_POLLOUT, poll::OUT),
@@ -115,7 +167,7 @@ fn events_to_system(events: i32) -> i16 {
 }
 
 /// Whatever is neither input, output nor urgent data is an error, asked for or not.
-fn events_from_system(returned: i16) -> i32 {
+pub(crate) fn events_from_system(returned: i16) -> i32 {
     let map = [
         (poll::IN, c::ZMQ_POLLIN),
         (poll::OUT, c::ZMQ_POLLOUT),
@@ -143,16 +195,10 @@ impl<'a> Registered<'a> {
         };
         for item in items {
             if let Target::Socket(socket) = item.target {
-                let mailbox = api::mailbox(socket)?;
-                // The same socket may stand there twice; one registration wakes the thread.
-                if !registered
-                    .mailboxes
-                    .iter()
-                    .any(|other| Arc::ptr_eq(other, &mailbox))
-                {
-                    mailbox.register(waiter);
-                    registered.mailboxes.push(mailbox);
-                }
+                // The same socket may stand there twice: it is registered, and taken out, twice.
+                let mailbox = socket.mailbox()?;
+                mailbox.register(waiter);
+                registered.mailboxes.push(mailbox);
             }
         }
         Ok(registered)

@@ -204,7 +204,7 @@ fn a_broken_socket_can_only_be_closed() {
         let mut message = Message::new();
         api::receive(pull, &mut Incoming::into_message(&mut message), false)
     });
-    let mailbox = api::mailbox(pull).expect("a socket");
+    let mailbox = poll::Watched::new(pull).mailbox().expect("a socket");
     while !mailbox.has_audience() {
         std::thread::yield_now();
     }
@@ -218,6 +218,41 @@ fn a_broken_socket_can_only_be_closed() {
     assert_eq!(api::close(pull), Ok(()));
     assert_eq!(api::close(pull), Err(Error::NotSocket));
     assert_eq!(context.terminate(), Ok(()));
+}
+
+/// A socket that somebody waits for is closed, and another one gets its place.
+#[test]
+fn who_waits_for_a_socket_does_not_get_the_next_one() {
+    let context = Arc::new(Context::new());
+    // Other tests take places as well.
+    for _ in 0..100 {
+        let closed = open(&context, c::ZMQ_PUB);
+        let watched = poll::Watched::new(closed);
+        assert_eq!(watched.events(), Ok(c::ZMQ_POLLOUT));
+        api::close(closed).expect("close");
+        assert_eq!(watched.events(), Err(Error::NotSocket));
+        for _ in 0..3000 {
+            let next = open(&context, c::ZMQ_PUB);
+            let same_place = std::ptr::eq(next, closed);
+            if same_place {
+                assert_eq!(api::events(next), Ok(c::ZMQ_POLLOUT));
+                assert_eq!(watched.events(), Err(Error::NotSocket));
+                let mut items = [poll::PollItem {
+                    target: poll::Target::Socket(watched),
+                    events: c::ZMQ_POLLOUT,
+                    revents: 0,
+                }];
+                let polled = poll::poll(&mut items, None, None);
+                assert_eq!(polled, Err(Error::NotSocket));
+            }
+            api::close(next).expect("close");
+            if same_place {
+                assert_eq!(context.terminate(), Ok(()));
+                return;
+            }
+        }
+    }
+    panic!("the place was not used again");
 }
 
 /// What was sent before a high-water mark was lowered counts no longer once it is on its way, and raising one

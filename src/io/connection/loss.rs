@@ -37,10 +37,11 @@ impl Connection {
         let Some(live) = self.live.take() else {
             return Outcome::Wait;
         };
-        let handshaken = live.traffic;
+        let handshaken = live.handshaken;
         live.stream.deregister(around.registry);
         self.emit_loss(loss, handshaken, &live);
         let retried = self.is_retried(loss, handshaken);
+        self.tell_of_raw_loss(&live);
         if matches!(self.role, Role::Accepted { .. }) || !retried {
             drop(live);
             self.end_pipe();
@@ -86,6 +87,7 @@ impl Connection {
             crate::ffi::constants::ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED;
         match loss {
             Loss::Protocol(_) => false,
+            _ if self.detached.as_ref().is_some_and(|left| !left.reconnects) => false,
             Loss::Stream(_) | Loss::Timeout(_) => {
                 handshaken || self.session.options.reconnect_stop & STOP_HANDSHAKE_FAILED == 0
             }

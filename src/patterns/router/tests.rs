@@ -18,7 +18,6 @@ fn set(router: &mut Bench<Router>, option: PatternOption) {
 fn named(id: &[u8]) -> Origin {
     Origin {
         connect_routing_id: Some(id.into()),
-        ..Origin::default()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::message::{Message, PeerInfo};
 use crate::pipe::Notice;
 use crate::pipe::credit::low_water_step;
 use crate::pipe::frame::Incoming;
-use crate::pipe::queue::{self, Advanced, BodyRef, Gather, Run, Special};
+use crate::pipe::queue::{self, Advanced, BodyRef, Gather, HeaderOf, Run, Special};
 use crate::sync::atomic::Ordering;
 
 impl PipeEnd {
@@ -216,9 +216,30 @@ impl PipeEnd {
     /// Consumes `bytes` of what was gathered.
     pub(crate) fn advance(&mut self, bytes: usize) -> Advanced {
         let advanced = self.reader.advance(bytes);
+        self.note_advanced(&advanced);
+        advanced
+    }
+
+    /// As [`PipeEnd::gather`], with headers by `header_of`; see [`Reader::gather_reframed`].
+    pub(crate) fn gather_reframed<'a>(
+        &'a mut self,
+        header_of: HeaderOf,
+        budget: usize,
+        gather: &'a mut Gather,
+    ) -> Run<'a> {
+        self.reader.gather_reframed(header_of, budget, gather)
+    }
+
+    /// Consumes `bytes` of what was gathered with headers by `header_of`.
+    pub(crate) fn advance_reframed(&mut self, header_of: HeaderOf, bytes: usize) -> Advanced {
+        let advanced = self.reader.advance_reframed(header_of, bytes);
+        self.note_advanced(&advanced);
+        advanced
+    }
+
+    fn note_advanced(&mut self, advanced: &Advanced) {
         self.mid_read = advanced.mid_message;
         self.count_messages_read(advanced.messages);
-        advanced
     }
 
     /// The newest message of a conflating inbound direction.

@@ -5,8 +5,6 @@
     reason = "holds pointers into a queue while that is borrowed"
 )]
 
-use std::io::IoSlice;
-
 /// Short runs of headers and copied bodies, and small bodies by reference beside them, are copied
 /// together: a slice more costs the kernel 26 to 50 ns, and up to about 2 KiB that is more than a copy.
 const SHORT_RECORDS: usize = 256;
@@ -88,6 +86,19 @@ impl Gather {
         self.add(body.as_ptr(), body.len(), is_small);
     }
 
+    /// Adds a frame with another header than it has in the queue. `body` has to stay as long as the next run.
+    /// False, and nothing is added: there is no room.
+    pub(super) fn add_frame(&mut self, header: &[u8], body: &[u8]) -> bool {
+        let is_small = body.len() <= SMALL_BODY;
+        let staged = header.len() + if is_small { body.len() } else { 0 };
+        if !self.has_room() || !self.has_staging(staged) {
+            return false;
+        }
+        self.add(header.as_ptr(), header.len(), true);
+        self.add(body.as_ptr(), body.len(), is_small);
+        true
+    }
+
     fn add(&mut self, at: *const u8, length: usize, copy: bool) {
         if length == 0 {
             return;
@@ -100,14 +111,11 @@ impl Gather {
 
     /// Copies bytes behind those staged; false if there is no room.
     fn stage(&mut self, at: *const u8, length: usize) -> bool {
-        if self.staging.capacity() == 0 && self.staging.try_reserve_exact(STAGING).is_err() {
+        if !self.has_staging(length) {
             return false;
         }
         let from = self.staging.len();
         let to = from + length;
-        if to > STAGING {
-            return false;
-        }
         // SAFETY: the caller's bytes are initialised and not written to.
         let bytes = unsafe { std::slice::from_raw_parts(at, length) };
         self.staging.extend_from_slice(bytes);
@@ -118,6 +126,14 @@ impl Gather {
             self.pieces.push(Piece::Staged { from, to });
         }
         true
+    }
+
+    /// So many bytes more can be staged.
+    fn has_staging(&mut self, length: usize) -> bool {
+        if self.staging.capacity() == 0 && self.staging.try_reserve_exact(STAGING).is_err() {
+            return false;
+        }
+        length <= STAGING - self.staging.len()
     }
 }
 
@@ -130,23 +146,25 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Nothing was gathered.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
     /// Bytes in all.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.io_slices().map(|slice| slice.len()).sum()
+        self.slices().map(|slice| slice.len()).sum()
     }
 
     /// The bytes in order, in at most [`Gather::SLICES`] slices.
-    pub(crate) fn io_slices(&self) -> impl ExactSizeIterator<Item = IoSlice<'a>> + use<'a> {
+    pub(crate) fn slices(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
         let staging = self.staging;
-        self.pieces.iter().map(move |piece| {
-            let bytes = match *piece {
-                // In bounds from construction.
-                Piece::Staged { from, to } => &staging[from..to],
-                // SAFETY: committed bytes or a body, which the reader that is borrowed for 'a keeps.
-                Piece::Direct { at, length } => unsafe { std::slice::from_raw_parts(at, length) },
-            };
-            IoSlice::new(bytes)
+        self.pieces.iter().map(move |piece| match *piece {
+            // In bounds from construction.
+            Piece::Staged { from, to } => &staging[from..to],
+            // SAFETY: committed bytes or a body, which the reader that is borrowed for 'a keeps.
+            Piece::Direct { at, length } => unsafe { std::slice::from_raw_parts(at, length) },
         })
     }
 }

@@ -73,6 +73,11 @@ impl Special {
     }
 }
 
+/// The header of a frame in another form than the queue's: of one with MORE or not, and with a body of so
+/// many bytes. It is so much of the array; if it may be empty, an empty frame has to be skipped by itself when it
+/// comes first.
+pub(crate) type HeaderOf = fn(bool, usize) -> ([u8; writer::LONG_HEADER + 1], usize);
+
 /// Sizes of the chunks that a queue allocates one after the other, header included, as long as its
 /// reader is behind. An idle pipe holds none, a slow one little.
 const CHUNK_SIZES: &[usize] = &[512, 4096, 32 * 1024, 64 * 1024];

@@ -5,6 +5,8 @@
     reason = "reads records from chunks that it shares with the writer"
 )]
 
+mod framing;
+
 use crate::message::Storage;
 use crate::pipe::queue::Special;
 use crate::pipe::queue::chunk::{Chunk, Entry, Word};
@@ -297,9 +299,9 @@ impl Reader {
                 self.pass_segment(end);
                 messages += self.messages - before;
             } else {
-                cut = self.walk(left);
+                let walked = self.walk(left, None);
                 left = 0;
-                messages += self.messages - before;
+                (messages, cut) = (messages + walked.messages, walked.cut);
             }
         }
         self.gathered = None;
@@ -334,46 +336,6 @@ impl Reader {
         self.messages = end.messages();
         self.mid_message = end.is_mid_message();
         drop(body);
-    }
-
-    /// Consumes `left` bytes, frame by frame.
-    fn walk(&mut self, mut left: usize) -> Option<Cut> {
-        while left > 0 {
-            let frame = self.frame();
-            let header = frame.start - self.position;
-            if left >= header + frame.length {
-                left -= header + frame.length;
-                let body = if frame.stored {
-                    self.take_next_special()
-                } else {
-                    None
-                };
-                self.pass(frame);
-                drop(body);
-                continue;
-            }
-            let in_chunk = if frame.stored {
-                header
-            } else {
-                header + frame.length
-            };
-            let rest = self.bytes(self.position + left.min(in_chunk), self.position + in_chunk);
-            let head = rest.to_vec();
-            let stored = if frame.stored {
-                self.take_next_special()
-            } else {
-                None
-            };
-            self.pass(frame);
-            return Some(Cut {
-                head,
-                body: match stored {
-                    Some(Special::Body(body)) => Some((body, left.saturating_sub(header))),
-                    _ => None,
-                },
-            });
-        }
-        None
     }
 
     // ---- discarding ----

@@ -63,6 +63,15 @@ impl Record {
         wire
     }
 
+    /// The same with [`other_header`].
+    fn other_wire(&self) -> Vec<u8> {
+        let Self::Frame { more, body, .. } = self else {
+            return Vec::new();
+        };
+        let (header, size) = other_header(*more, body.len());
+        [&header[..size], body].concat()
+    }
+
     fn is_special(&self) -> bool {
         !matches!(self, Self::Frame { .. })
     }
@@ -70,6 +79,13 @@ impl Record {
     fn ends_message(&self) -> bool {
         matches!(self, Self::Frame { more: false, .. })
     }
+}
+
+/// A header that the queue does not know: of 1 to 10 bytes.
+fn other_header(more: bool, length: usize) -> ([u8; 10], usize) {
+    let mut header = [0xA0 | u8::from(more); 10];
+    header[1..9].copy_from_slice(&(length as u64).to_be_bytes());
+    (header, 1 + length % 10)
 }
 
 fn record_of(special: &Special) -> Record {
@@ -209,8 +225,8 @@ impl Pair {
     fn write_run(&mut self, random: &mut Random) {
         let budget = 1 + random.below(5000) as usize;
         let run = self.reader.gather(budget, &mut self.gather);
-        let bytes: Vec<u8> = run.io_slices().flat_map(|slice| slice.to_vec()).collect();
-        assert!(run.io_slices().len() <= Gather::SLICES);
+        let bytes: Vec<u8> = run.slices().flat_map(|slice| slice.to_vec()).collect();
+        assert!(run.slices().len() <= Gather::SLICES);
         let frames = self
             .visible
             .iter()
@@ -222,7 +238,7 @@ impl Pair {
             bytes.len() == expected.len()
                 || self.trimmed
                 || bytes.len() >= budget
-                || run.io_slices().len() + 2 > Gather::SLICES,
+                || run.slices().len() + 2 > Gather::SLICES,
             "the run is shorter than it has to be"
         );
         let written = match random.below(2) {
@@ -251,6 +267,58 @@ impl Pair {
         assert_eq!(rest, wire[written..]);
     }
 
+    /// The same for frames with other headers.
+    fn write_reframed_run(&mut self, random: &mut Random) {
+        let budget = 1 + random.below(5000) as usize;
+        let run = self
+            .reader
+            .gather_reframed(other_header, budget, &mut self.gather);
+        let bytes: Vec<u8> = run.slices().flat_map(|slice| slice.to_vec()).collect();
+        assert!(run.slices().len() <= Gather::SLICES);
+        let is_full = run.slices().len() + 2 > Gather::SLICES;
+        let mut expected = Vec::new();
+        let mut ends = vec![0];
+        for record in &self.visible {
+            if record.is_special() {
+                break;
+            }
+            expected.extend(record.other_wire());
+            ends.push(expected.len());
+        }
+        assert!(expected.starts_with(&bytes));
+        assert!(ends.contains(&bytes.len()), "whole frames only");
+        assert_eq!(bytes.is_empty(), expected.is_empty());
+        assert!(
+            bytes.len() == expected.len() || self.trimmed || bytes.len() >= budget || is_full,
+            "the run is shorter than it has to be"
+        );
+        let written = match random.below(2) {
+            0 => bytes.len(),
+            _ => random.below(bytes.len() as u64 + 1) as usize,
+        };
+        let advanced = self.reader.advance_reframed(other_header, written);
+        let mut wire = Vec::new();
+        let mut messages = 0;
+        while wire.len() < written {
+            let record = self.visible.pop_front().unwrap();
+            wire.extend(record.other_wire());
+            messages += u64::from(record.ends_message());
+            self.note_read(&record);
+        }
+        assert_eq!(advanced.messages, messages);
+        if written > 0 {
+            assert_eq!(advanced.mid_message, self.mid_read);
+        }
+        let rest = advanced.cut.map_or_else(Vec::new, |cut| {
+            let body = cut
+                .body
+                .iter()
+                .flat_map(|(body, sent)| &body.bytes()[*sent..]);
+            cut.head.iter().chain(body).copied().collect()
+        });
+        assert_eq!(rest, wire[written..]);
+    }
+
     fn step(&mut self, random: &mut Random) {
         match random.below(100) {
             0..40 => self.append(random),
@@ -258,7 +326,8 @@ impl Pair {
             46..60 => self.commit(),
             60..63 => self.rollback(),
             63..85 => self.read(random),
-            85..92 => self.write_run(random),
+            85..89 => self.write_run(random),
+            89..93 => self.write_reframed_run(random),
             95 if random.below(20) == 0 => {
                 self.reader.discard();
                 while let Some(record) = self.visible.pop_front() {
@@ -440,11 +509,63 @@ fn small_stored_bodies_are_gathered_into_few_slices() {
     let mut gather = Gather::new();
     let run = reader.gather(256 * 1024, &mut gather);
     assert_eq!(run.len(), 1000 * 42);
-    assert_eq!(run.io_slices().len(), 1);
+    assert_eq!(run.slices().len(), 1);
     assert_eq!(reader.advance(1000 * 42).messages, 1000);
     assert!(reader.is_empty());
     let run = reader.gather(256 * 1024, &mut gather);
     assert_eq!(run.len(), 0);
+}
+
+#[test]
+fn reframed_bodies_go_out_as_they_lie_unless_they_are_small() {
+    let (mut writer, mut reader) = queue();
+    let large = Storage::copy_of(&[1; 5000]).unwrap();
+    let at = large.bytes().as_ptr();
+    for _ in 0..100 {
+        writer.append(true, &[2; 40]).unwrap();
+        writer.append(true, &[3; 50]).unwrap();
+        writer.append_storage(false, large.clone()).unwrap();
+    }
+    writer.commit();
+    let mut gather = Gather::new();
+    let run = reader.gather_reframed(other_header, 1 << 20, &mut gather);
+    // 40 and 50 bytes have headers of 1 byte, 5000 too.
+    let slices: Vec<_> = run.slices().map(|slice| slice.len()).collect();
+    assert_eq!(slices[..4], [93, 5000, 93, 5000]);
+    assert!(slices.len() >= Gather::SLICES - 1, "{}", slices.len());
+    assert_eq!(run.slices().nth(1).unwrap().as_ptr(), at);
+    assert_eq!(reader.advance_reframed(other_header, 2 * 5093).messages, 2);
+}
+
+#[test]
+fn a_steady_stream_of_small_frames_fills_whole_writes_reframed() {
+    let (mut writer, mut reader) = queue();
+    for number in 0..10_000_u32 {
+        writer.append(false, &number.to_be_bytes()).unwrap();
+    }
+    writer.commit();
+    let mut gather = Gather::new();
+    let mut written = Vec::new();
+    let mut runs = 0;
+    loop {
+        let run = reader.gather_reframed(other_header, 1 << 20, &mut gather);
+        if run.is_empty() {
+            break;
+        }
+        let bytes: Vec<u8> = run.slices().flat_map(|slice| slice.to_vec()).collect();
+        assert_eq!(run.slices().len(), 1);
+        reader.advance_reframed(other_header, bytes.len());
+        written.extend(bytes);
+        runs += 1;
+    }
+    let expected: Vec<u8> = (0..10_000_u32)
+        .flat_map(|number| {
+            let (header, size) = other_header(false, 4);
+            [&header[..size], &number.to_be_bytes()].concat()
+        })
+        .collect();
+    assert_eq!(written, expected);
+    assert_eq!(runs, 2);
 }
 
 #[test]
@@ -460,7 +581,7 @@ fn copied_records_are_gathered_where_they_lie() {
     };
     let mut gather = Gather::new();
     let run = reader.gather(1 << 20, &mut gather);
-    let slices: Vec<_> = run.io_slices().collect();
+    let slices: Vec<_> = run.slices().collect();
     assert_eq!(slices.len(), 1);
     assert_eq!(slices[0].as_ptr(), first);
 }

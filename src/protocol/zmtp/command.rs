@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::frame::{COMMAND, append_frame};
+use super::version::Version;
 use crate::error::Result;
 
 /// The body of a command frame, or of a frame during the handshake.
@@ -65,18 +66,20 @@ fn split(body: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Appends a subscription as the peer understands it: a command for ZMTP 3.1, a message before.
 pub(super) fn append_subscription(
-    as_command: bool,
+    version: Version,
     subscribe: bool,
     topic: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<()> {
-    let (flags, prefix): (u8, &[u8]) = match (as_command, subscribe) {
-        (true, true) => (COMMAND, b"\x09SUBSCRIBE"),
-        (true, false) => (COMMAND, b"\x06CANCEL"),
-        (false, true) => (0, b"\x01"),
-        (false, false) => (0, b"\x00"),
+    if version < Version::V3_1 {
+        return version.append_frame(false, &[&[u8::from(subscribe)], topic], out);
+    }
+    let name: &[u8] = if subscribe {
+        b"\x09SUBSCRIBE"
+    } else {
+        b"\x06CANCEL"
     };
-    append_frame(flags, &[prefix, topic], out)
+    append_frame(COMMAND, &[name, topic], out)
 }
 
 /// Appends a PING without context.
@@ -136,23 +139,35 @@ mod tests {
 
     #[test]
     fn subscriptions_take_the_form_of_the_version() {
-        let encode = |as_command, subscribe, topic: &[u8]| {
+        let encode = |version, subscribe, topic: &[u8]| {
             let mut out = Vec::new();
-            append_subscription(as_command, subscribe, topic, &mut out).unwrap();
+            append_subscription(version, subscribe, topic, &mut out).unwrap();
             out
         };
-        assert_eq!(encode(true, true, b"AB"), b"\x04\x0C\x09SUBSCRIBEAB");
-        assert_eq!(encode(true, false, b"AB"), b"\x04\x09\x06CANCELAB");
-        assert_eq!(encode(false, true, b"AB"), b"\x00\x03\x01AB");
-        assert_eq!(encode(false, false, b"AB"), b"\x00\x03\x00AB");
+        assert_eq!(
+            encode(Version::V3_1, true, b"AB"),
+            b"\x04\x0C\x09SUBSCRIBEAB"
+        );
+        assert_eq!(encode(Version::V3_1, false, b"AB"), b"\x04\x09\x06CANCELAB");
+        for version in [Version::V3_0, Version::V2_0] {
+            assert_eq!(encode(version, true, b"AB"), b"\x00\x03\x01AB");
+            assert_eq!(encode(version, false, b"AB"), b"\x00\x03\x00AB");
+        }
+        for version in [Version::V1_0, Version::Unversioned] {
+            assert_eq!(encode(version, true, b"AB"), b"\x04\x00\x01AB");
+            assert_eq!(encode(version, false, b"AB"), b"\x04\x00\x00AB");
+        }
         // The prefix counts for LONG.
         let topic = [b't'; 246];
-        assert_eq!(encode(true, true, &topic)[..9], [6, 0, 0, 0, 0, 0, 0, 1, 0]);
-        assert_eq!(encode(true, true, &topic[1..])[..3], [4, 255, 9]);
         assert_eq!(
-            encode(false, false, &[b't'; 255])[..10],
+            encode(Version::V3_1, true, &topic)[..9],
+            [6, 0, 0, 0, 0, 0, 0, 1, 0]
+        );
+        assert_eq!(encode(Version::V3_1, true, &topic[1..])[..3], [4, 255, 9]);
+        assert_eq!(
+            encode(Version::V3_0, false, &[b't'; 255])[..10],
             [2, 0, 0, 0, 0, 0, 0, 1, 0, 0]
         );
-        assert_eq!(encode(false, false, &[b't'; 254])[..3], [0, 255, 0]);
+        assert_eq!(encode(Version::V3_0, false, &[b't'; 254])[..3], [0, 255, 0]);
     }
 }

@@ -5,9 +5,10 @@
 use std::time::Instant;
 
 use super::command::{self, Command};
-use super::frame::{COMMAND, Header, LONG, MORE};
+use super::frame::{COMMAND, LONG, MORE};
 use super::heartbeat::Heartbeat;
-use super::opening::{Config, Handshake, Opening};
+use super::opening::{Config, Handshake, Opening, Progress};
+use super::version::{HeaderOf, Version};
 use crate::error::Result;
 use crate::protocol::{ProtocolError, TimedOut};
 
@@ -16,7 +17,8 @@ use crate::protocol::{ProtocolError, TimedOut};
 /// Three kinds of methods:
 /// - what happened: [`Self::handle_received`] once per read, then [`Self::decode`] until it needs more;
 ///   [`Self::large_frame_done`]; [`Self::handle_timeout`] when [`Self::next_timeout`] has come;
-/// - what the application wants: [`Self::set_input_paused`], [`Self::encode_subscription`];
+/// - what the application wants: [`Self::set_input_paused`], [`Self::own_framing`],
+///   [`Self::encode_message`], [`Self::encode_subscription`];
 /// - what is to be done: [`Self::poll_output`] after each of those that happened, and
 ///   [`Self::next_timeout`].
 ///
@@ -25,14 +27,16 @@ use crate::protocol::{ProtocolError, TimedOut};
 #[derive(Debug)]
 pub(crate) struct Zmtp {
     phase: Phase,
-    /// [`Self::decode`] has more to consider than the next frame. False only in traffic.
+    /// [`Self::decode`] has more to consider than the next frame of ZMTP 2.0 to 3.1. False only in traffic.
     attention: bool,
     /// A large frame is on its way past us.
     large: bool,
     receives_subscriptions: bool,
     receives_groups: bool,
-    /// The peer follows ZMTP 3.1.
-    is_3_1: bool,
+    /// What the peer turned out to speak; the latest until then.
+    version: Version,
+    /// A peer that cannot subscribe is in for everything, which is still to be said.
+    subscribes_to_all: bool,
     /// No body is longer; at most `isize::MAX`.
     limit: u64,
     /// Bytes of an uninteresting command that are still to come.
@@ -75,9 +79,13 @@ pub(crate) enum Event<'a> {
         length: usize,
         head: &'a [u8],
     },
-    /// The handshake is complete; exactly once, before all others.
+    /// The peer speaks ZMTP 1.0 or 2.x: messages may be sent, although the peer has not said who it is.
+    /// At most once, before all others.
+    MaySend,
+    /// The handshake is complete, messages may be sent; exactly once, before all that follow here.
     Ready(Handshake),
-    /// A SUBSCRIBE or CANCEL command (a message with the same meaning is a [`Self::Frame`]).
+    /// A SUBSCRIBE or CANCEL command (a message with the same meaning is a [`Self::Frame`]), or a peer that
+    /// knows neither.
     Subscription { subscribe: bool, topic: &'a [u8] },
     /// At most 255 bytes.
     Join { group: &'a [u8] },
@@ -103,7 +111,8 @@ impl Zmtp {
             large: false,
             receives_subscriptions: config.receives_subscriptions,
             receives_groups: config.receives_groups,
-            is_3_1: false,
+            version: Version::V3_1,
+            subscribes_to_all: false,
             limit: config
                 .max_message_size
                 .unwrap_or(u64::MAX)
@@ -160,7 +169,7 @@ impl Zmtp {
     /// The caller has received the rest of a large frame.
     pub(crate) fn large_frame_done(&mut self) {
         self.large = false;
-        self.attention = !matches!(self.phase, Phase::Traffic);
+        self.attention = self.version.is_1_0() || !matches!(self.phase, Phase::Traffic);
     }
 
     /// The time has come that [`Self::next_timeout`] named; harmless at any other.
@@ -189,6 +198,20 @@ impl Zmtp {
         self.heartbeat.set_paused(paused, now);
     }
 
+    /// How frames have to be written for this peer, if not as ZMTP 2.0 to 3.1 have them; stays the same as
+    /// soon as messages may be sent.
+    pub(crate) fn own_framing(&self) -> Option<HeaderOf> {
+        self.version.own_framing()
+    }
+
+    /// Appends a frame of a message.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::NoMemory`]; nothing is appended then.
+    pub(crate) fn encode_message(&self, more: bool, body: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        self.version.append_frame(more, &[body], out)
+    }
+
     /// Appends a subscription or its end in the form that the peer's version understands.
     ///
     /// # Errors
@@ -199,7 +222,7 @@ impl Zmtp {
         topic: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<()> {
-        command::append_subscription(self.is_3_1, subscribe, topic, out)
+        command::append_subscription(self.version, subscribe, topic, out)
     }
 
     // ---- what is to be done ----
@@ -229,7 +252,7 @@ impl Zmtp {
     /// Subscriptions go to this peer as commands (ZMTP 3.1) and not as messages.
     #[cfg(test)]
     pub(crate) fn speaks_subscribe_commands(&self) -> bool {
-        self.is_3_1
+        self.version >= Version::V3_1
     }
 
     // ---- decoding ----
@@ -245,8 +268,15 @@ impl Zmtp {
                     consumed,
                     event: None,
                 }),
-                Ok((consumed, Some(handshake))) => {
-                    self.begin_traffic(handshake.minor);
+                Ok((consumed, Some(Progress::MaySend(version)))) => {
+                    self.version = version;
+                    Ok(Decoded {
+                        consumed,
+                        event: Some(Event::MaySend),
+                    })
+                }
+                Ok((consumed, Some(Progress::Ready(handshake)))) => {
+                    self.begin_traffic(handshake.version);
                     Ok(Decoded {
                         consumed,
                         event: Some(Event::Ready(handshake)),
@@ -264,12 +294,15 @@ impl Zmtp {
         decoded
     }
 
-    fn begin_traffic(&mut self, minor: u8) {
+    fn begin_traffic(&mut self, version: Version) {
         self.phase = Phase::Traffic;
-        self.attention = false;
-        self.is_3_1 = minor != 0;
+        self.version = version;
+        self.attention = version.is_1_0();
+        self.subscribes_to_all = version == Version::Unversioned && self.receives_subscriptions;
         self.handshake_deadline = None;
-        self.heartbeat.start(self.received_at);
+        if version.has_handshake() {
+            self.heartbeat.start(self.received_at);
+        }
     }
 
     fn decode_traffic<'a>(
@@ -287,7 +320,17 @@ impl Zmtp {
                 event: None,
             });
         }
-        let Some(header) = Header::parse(input) else {
+        if self.subscribes_to_all {
+            self.subscribes_to_all = false;
+            return Ok(Decoded {
+                consumed: 0,
+                event: Some(Event::Subscription {
+                    subscribe: true,
+                    topic: b"",
+                }),
+            });
+        }
+        let Some(header) = self.version.parse_header(input)? else {
             return Ok(NEEDS_MORE);
         };
         if header.length > self.limit {
@@ -297,7 +340,11 @@ impl Zmtp {
         let length = header.length as usize;
         let rest = input.get(header.size..).unwrap_or_default();
         if header.is_command() {
-            return self.decode_command(header.size, length, rest);
+            return if self.version.has_handshake() {
+                self.decode_command(header.size, length, rest)
+            } else {
+                Ok(self.swallow_command(header.size, length, rest))
+            };
         }
         let more = header.more();
         match rest.get(..length) {
@@ -361,6 +408,22 @@ impl Zmtp {
         })
     }
 
+    /// A command of a version that has none means nothing.
+    fn swallow_command(
+        &mut self,
+        header_size: usize,
+        length: usize,
+        rest: &[u8],
+    ) -> Decoded<'static> {
+        let here = length.min(rest.len());
+        self.skip = length - here;
+        self.attention = self.skip > 0;
+        Decoded {
+            consumed: header_size + here,
+            event: None,
+        }
+    }
+
     fn handle_command<'a>(
         &mut self,
         command: Command<'a>,
@@ -405,7 +468,7 @@ impl Zmtp {
     /// A frame follows a PING in the same read.
     fn note_frame(&mut self) {
         self.heartbeat.handle_frame();
-        self.attention = false;
+        self.attention = self.version.is_1_0();
     }
 
     fn has_output_room(&self) -> bool {

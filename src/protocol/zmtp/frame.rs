@@ -11,15 +11,10 @@ pub(super) const LONG: u8 = 0x02;
 /// A command, no part of a message.
 pub(super) const COMMAND: u8 = 0x04;
 
-/// Appends a frame of a message, in the form of ZMTP 2.0 to 3.1.
+/// Appends a frame whose body is the concatenation of `parts`. LONG is set here and nowhere else.
 ///
 /// # Errors
 /// [`Error::NoMemory`] if `out` cannot grow; nothing is appended then.
-pub(crate) fn encode_frame(more: bool, body: &[u8], out: &mut Vec<u8>) -> Result<()> {
-    append_frame(if more { MORE } else { 0 }, &[body], out)
-}
-
-/// Appends a frame whose body is the concatenation of `parts`. LONG is set here and nowhere else.
 pub(super) fn append_frame(flags: u8, parts: &[&[u8]], out: &mut Vec<u8>) -> Result<()> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     out.try_reserve(LONG_HEADER + length)
@@ -39,7 +34,7 @@ pub(super) fn append_frame(flags: u8, parts: &[&[u8]], out: &mut Vec<u8>) -> Res
 /// What precedes a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    flags: u8,
+    pub(super) flags: u8,
     /// Bytes of the header itself: 2 or 9.
     pub(super) size: usize,
     /// Bytes of the body, as the peer says.
@@ -94,7 +89,7 @@ mod tests {
         ] {
             let body = vec![b'z'; length];
             let mut out = Vec::new();
-            encode_frame(true, &body, &mut out).unwrap();
+            append_frame(MORE, &[&body], &mut out).unwrap();
             assert_eq!(out, [header, body].concat());
         }
     }

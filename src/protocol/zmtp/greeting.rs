@@ -2,14 +2,20 @@
 //!
 //! ```text
 //!  own signature sent --peer's 10 bytes--> major sent --peer's 11th byte--> all sent --64 bytes--> done
+//!          |                                                 |
+//!          |                                        major 0, 1: socket type sent --12 bytes--> done
+//!          +-- no signature: the peer's bytes are frames --> done
 //! ```
 
 #![forbid(unsafe_code)]
 
+use super::version::Version;
 use crate::protocol::ProtocolError;
 
 /// Bytes of a greeting of ZMTP 3.
-pub(super) const GREETING_LEN: usize = 64;
+const GREETING_LEN: usize = 64;
+/// Bytes of a greeting of ZMTP 2.0: signature, revision, socket type.
+const OLD_GREETING_LEN: usize = 12;
 const SIGNATURE_LEN: usize = 10;
 const MECHANISM_LEN: usize = 20;
 /// Offset of the mechanism's name.
@@ -21,6 +27,7 @@ const MINOR: u8 = 1;
 #[derive(Debug)]
 pub(super) struct Greeting {
     mechanism: [u8; MECHANISM_LEN],
+    socket_type: u8,
     sent: Sent,
 }
 
@@ -28,7 +35,16 @@ pub(super) struct Greeting {
 enum Sent {
     Signature,
     Major,
+    /// All of the form that suits the peer.
     Everything,
+}
+
+/// What the peer's greeting says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Greeted {
+    pub(super) version: Version,
+    /// Bytes of the greeting; what follows them is up to the version.
+    pub(super) length: usize,
 }
 
 /// What the peer has shown of itself.
@@ -46,9 +62,15 @@ enum Seen {
 impl Greeting {
     /// Appends the signature, the only thing that goes out before the peer's bytes arrive.
     ///
-    /// `mechanism`: its name, at most 20 bytes. `routing_id_len`: of the own routing id, for peers of ZMTP
-    /// 1.0, which take the signature for the header of the frame that carries it.
-    pub(super) fn begin(mechanism: &str, routing_id_len: usize, out: &mut Vec<u8>) -> Self {
+    /// `mechanism`: its name, at most 20 bytes. `socket_type`: our number, for peers of ZMTP 2.0.
+    /// `routing_id_len`: of the own routing id, for peers of ZMTP 1.0, which take the signature for the
+    /// header of the frame that carries it.
+    pub(super) fn begin(
+        mechanism: &str,
+        socket_type: u8,
+        routing_id_len: usize,
+        out: &mut Vec<u8>,
+    ) -> Self {
         out.push(0xFF);
         // usize is never wider than u64.
         out.extend_from_slice(&(routing_id_len as u64).saturating_add(1).to_be_bytes());
@@ -60,29 +82,45 @@ impl Greeting {
             .for_each(|(to, from)| *to = from);
         Self {
             mechanism: padded,
+            socket_type,
             sent: Sent::Signature,
         }
     }
 
-    /// Looks at everything received so far; nothing is consumed before the end. Returns the peer's minor
-    /// version (0 or 1, for the rules of 3.0 or 3.1) when its greeting is complete.
+    /// Looks at everything received so far; nothing is consumed before the end. Returns the peer's version
+    /// when its greeting is complete.
     ///
     /// # Errors
-    /// [`ProtocolError::UnsupportedVersion`], [`ProtocolError::MechanismMismatch`].
+    /// [`ProtocolError::MechanismMismatch`].
     pub(super) fn handle_received(
         &mut self,
         received: &[u8],
         out: &mut Vec<u8>,
-    ) -> Result<Option<u8>, ProtocolError> {
+    ) -> Result<Option<Greeted>, ProtocolError> {
         match look(received) {
             Seen::Nothing => return Ok(None),
-            Seen::Unversioned => return Err(ProtocolError::UnsupportedVersion),
-            Seen::Major(0 | 1) => {
-                self.send(Sent::Major, out);
-                return Err(ProtocolError::UnsupportedVersion);
+            Seen::Unversioned => {
+                return Ok(Some(Greeted {
+                    version: Version::Unversioned,
+                    length: 0,
+                }));
             }
-            Seen::Signature => self.send(Sent::Major, out),
-            Seen::Major(_) => self.send(Sent::Everything, out),
+            Seen::Signature => self.send_major(out),
+            Seen::Major(major @ (0 | 1)) => {
+                self.send_socket_type(out);
+                let version = if major == 0 {
+                    Version::V1_0
+                } else {
+                    Version::V2_0
+                };
+                // The peer's socket type is not looked at.
+                let is_complete = received.len() >= OLD_GREETING_LEN;
+                return Ok(is_complete.then_some(Greeted {
+                    version,
+                    length: OLD_GREETING_LEN,
+                }));
+            }
+            Seen::Major(_) => self.send_rest(out),
         }
         let Some(greeting) = received.first_chunk::<GREETING_LEN>() else {
             return Ok(None);
@@ -93,16 +131,32 @@ impl Greeting {
         }
         let (major, minor) = (greeting[SIGNATURE_LEN], greeting[SIGNATURE_LEN + 1]);
         let is_3_0 = major == MAJOR && minor == 0;
-        Ok(Some(if is_3_0 { 0 } else { MINOR }))
+        let version = if is_3_0 { Version::V3_0 } else { Version::V3_1 };
+        Ok(Some(Greeted {
+            version,
+            length: GREETING_LEN,
+        }))
     }
 
-    /// Appends what lies between what was sent and `goal`.
-    fn send(&mut self, goal: Sent, out: &mut Vec<u8>) {
+    fn send_major(&mut self, out: &mut Vec<u8>) {
         if self.sent < Sent::Major {
             out.push(MAJOR);
             self.sent = Sent::Major;
         }
-        if self.sent < goal {
+    }
+
+    /// The end of a greeting that a peer of ZMTP 2.0 understands; our major version stays.
+    fn send_socket_type(&mut self, out: &mut Vec<u8>) {
+        self.send_major(out);
+        if self.sent < Sent::Everything {
+            out.push(self.socket_type);
+            self.sent = Sent::Everything;
+        }
+    }
+
+    fn send_rest(&mut self, out: &mut Vec<u8>) {
+        self.send_major(out);
+        if self.sent < Sent::Everything {
             out.push(MINOR);
             out.extend_from_slice(&self.mechanism);
             let rest = GREETING_LEN - MECHANISM_AT - MECHANISM_LEN;

@@ -1,9 +1,9 @@
-//! ZMTP 3.1 and 3.0 (contract: zmtp.md sections 2 to 8; RFC 37/ZMTP, RFC 23/ZMTP).
+//! ZMTP 3.1, 3.0, 2.x and 1.0 (contract: zmtp.md sections 2 to 8; RFC 37/ZMTP, 23/ZMTP, 15/ZMTP, 13/ZMTP).
 //!
 //! ```text
-//!   input --> engine ----------> greeting --> opening --> (mechanism) --> Ready
-//!                |                                            metadata
-//!                +-- traffic --> frame --> Frame, LargeFrame
+//!   input --> engine ----------> greeting --> opening -- 3.x: (mechanism), metadata --> Ready
+//!                |                                +----- 2.x, 1.0: MaySend, identity --> Ready
+//!                +-- traffic --> frame, frame_1_0 --> Frame, LargeFrame
 //!                                command -> Subscription, Join, Leave; PING --> heartbeat --> output
 //! ```
 //! Called by `io` through [`Zmtp`]. Must not know who reads the frames, or what they mean.
@@ -13,17 +13,21 @@
 mod command;
 mod engine;
 mod frame;
+mod frame_1_0;
 mod greeting;
 mod heartbeat;
 mod metadata;
 mod opening;
+mod version;
 
 pub(crate) use command::Command;
 pub(crate) use engine::{Decoded, Event, Zmtp};
-pub(crate) use frame::encode_frame;
 #[cfg(any(fuzzing, test))]
 pub(crate) use metadata::{Properties, append_property};
 pub(crate) use opening::{Config, Handshake};
+pub(crate) use version::HeaderOf;
+#[cfg(test)]
+use version::Version;
 
 #[cfg(test)]
 mod tests;

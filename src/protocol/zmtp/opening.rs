@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::command::append_command;
 use super::frame::Header;
-use super::greeting::{GREETING_LEN, Greeting};
+use super::greeting::{Greeted, Greeting};
 use super::metadata::{Properties, append_property};
+use super::version::Version;
 use crate::error::Error;
 use crate::mechanism::{Mechanism, SecurityHandshake};
 use crate::protocol::ProtocolError;
@@ -18,6 +19,8 @@ use crate::protocol::ProtocolError;
 pub(crate) struct Config {
     /// Our Socket-Type on the wire.
     pub(crate) socket_type: &'static str,
+    /// Our number in zmq.h, for peers of ZMTP 2.0.
+    pub(crate) socket_type_number: u8,
     /// The Socket-Types of peers that it can talk to.
     pub(crate) compatible: &'static [&'static str],
     /// ZMQ_ROUTING_ID; empty = none.
@@ -27,6 +30,9 @@ pub(crate) struct Config {
     /// ZMQ_METADATA: names (at most 255 bytes) and values, in any order.
     pub(crate) metadata: Vec<(Vec<u8>, Vec<u8>)>,
     pub(crate) mechanism: Mechanism,
+    /// A mechanism other than NULL, or ZMQ_ZAP_DOMAIN, is set: peers that cannot authenticate (ZMTP 1.0 and
+    /// 2.x) are dropped.
+    pub(crate) requires_security: bool,
     /// ZMQ_MAXMSGSIZE in bytes of a frame's body; `None` = no limit.
     pub(crate) max_message_size: Option<u64>,
     /// ZMQ_HANDSHAKE_IVL; `None` = no limit.
@@ -44,14 +50,23 @@ pub(crate) struct Config {
 }
 
 /// What the peer said of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Handshake {
-    /// The last Identity property; empty = none.
+    /// The last Identity property, or the first message of an old peer; empty = none.
     pub(crate) routing_id: Vec<u8>,
-    /// All properties as received, also Socket-Type and Identity; of duplicates the first counts.
+    /// All properties as received, also Socket-Type and Identity; of duplicates the first counts. Old peers
+    /// have none.
     pub(crate) properties: Vec<(Vec<u8>, Vec<u8>)>,
-    /// 0 = the rules of ZMTP 3.0, 1 = those of 3.1.
-    pub(crate) minor: u8,
+    pub(crate) version: Version,
+}
+
+/// What a step of the opening led to.
+#[derive(Debug)]
+pub(super) enum Progress {
+    /// An old peer: it takes messages from now on. It has not said yet who it is.
+    MaySend(Version),
+    /// All is said.
+    Ready(Handshake),
 }
 
 /// The largest handshake frame of a peer.
@@ -66,12 +81,19 @@ const IDENTITY: &[u8] = b"Identity";
 #[derive(Debug)]
 pub(super) struct Opening {
     config: Config,
-    greeting: Greeting,
-    /// `Some` once the greetings are exchanged.
-    security: Option<SecurityHandshake>,
+    stage: Stage,
     peer: Handshake,
     /// No handshake frame is larger.
     limit: u64,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Greeting(Greeting),
+    /// ZMTP 1.0 and 2.x: the first message of each side is its identity.
+    Identity,
+    /// ZMTP 3.x.
+    Security(SecurityHandshake),
 }
 
 impl Opening {
@@ -81,60 +103,135 @@ impl Opening {
             .max_message_size
             .unwrap_or(u64::MAX)
             .min(HANDSHAKE_FRAME_LIMIT);
+        let greeting = Greeting::begin(
+            config.mechanism.name(),
+            config.socket_type_number,
+            config.routing_id.len(),
+            out,
+        );
         Self {
-            greeting: Greeting::begin(config.mechanism.name(), config.routing_id.len(), out),
-            security: None,
-            peer: Handshake::default(),
+            stage: Stage::Greeting(greeting),
+            peer: Handshake {
+                routing_id: Vec::new(),
+                properties: Vec::new(),
+                version: Version::V3_1,
+            },
             limit,
             config,
         }
     }
 
-    /// One step over the front of `input`: bytes consumed, and the peer once all is said. Nothing
-    /// consumed and no peer: more input is needed.
+    /// One step over the front of `input`: bytes consumed, and what came of them. Neither: more input is
+    /// needed.
     pub(super) fn decode(
         &mut self,
         input: &[u8],
         out: &mut Vec<u8>,
-    ) -> Result<(usize, Option<Handshake>), ProtocolError> {
-        let Some(security) = &mut self.security else {
-            return Ok((self.decode_greeting(input, out)?, None));
-        };
-        if security.is_received() {
-            // Frames behind the peer's last word wait for ours.
-            return Ok((0, None));
+    ) -> Result<(usize, Option<Progress>), ProtocolError> {
+        match &mut self.stage {
+            Stage::Greeting(greeting) => match greeting.handle_received(input, out)? {
+                Some(greeted) => self.follow_greeting(greeted, out),
+                None => Ok((0, None)),
+            },
+            Stage::Identity => self.decode_identity(input),
+            Stage::Security(_) => self.decode_command(input, out),
         }
-        let Some(header) = Header::parse(input) else {
+    }
+
+    fn follow_greeting(
+        &mut self,
+        greeted: Greeted,
+        out: &mut Vec<u8>,
+    ) -> Result<(usize, Option<Progress>), ProtocolError> {
+        let Greeted { version, length } = greeted;
+        self.peer.version = version;
+        if version.has_handshake() {
+            let security = self.config.mechanism.begin(own_metadata(&self.config)?);
+            self.stage = Stage::Security(security);
+            // No mechanism is complete before the peer has sent a command.
+            self.advance(out)?;
+            return Ok((length, None));
+        }
+        if self.config.requires_security {
+            return Err(ProtocolError::CannotAuthenticate);
+        }
+        self.append_own_identity(version, out)?;
+        self.stage = Stage::Identity;
+        Ok((length, Some(Progress::MaySend(version))))
+    }
+
+    fn append_own_identity(
+        &self,
+        version: Version,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ProtocolError> {
+        let identity = &self.config.routing_id;
+        if version == Version::Unversioned {
+            // Our signature was the header.
+            out.extend_from_slice(identity);
+            return Ok(());
+        }
+        version
+            .append_frame(false, &[identity], out)
+            .map_err(|_| ProtocolError::OutOfMemory)
+    }
+
+    /// The first message of an old peer, whatever its flags; commands before it are swallowed.
+    fn decode_identity(
+        &mut self,
+        input: &[u8],
+    ) -> Result<(usize, Option<Progress>), ProtocolError> {
+        let Some((header, body)) = self.split_frame(input)? else {
             return Ok((0, None));
+        };
+        let consumed = header.size + body.len();
+        if header.is_command() {
+            return Ok((consumed, None));
+        }
+        self.peer.routing_id = copy_of(body)?;
+        Ok((consumed, Some(Progress::Ready(self.take_peer()))))
+    }
+
+    /// The frame at the front of `input`, if it is complete.
+    fn split_frame<'a>(
+        &self,
+        input: &'a [u8],
+    ) -> Result<Option<(Header, &'a [u8])>, ProtocolError> {
+        let Some(header) = self.peer.version.parse_header(input)? else {
+            return Ok(None);
         };
         if header.length > self.limit {
             return Err(ProtocolError::MessageTooLarge);
         }
-        // Within the limit, so it fits. The COMMAND bit is not asked for.
+        // Within the limit, so it fits.
         let end = header.size + header.length as usize;
-        let Some(body) = input.get(header.size..end) else {
-            return Ok((0, None));
-        };
-        if let Some(block) = security.handle_command(body)? {
-            self.check_metadata(&block)?;
-        }
-        Ok((end, self.advance(out)?))
+        Ok(input.get(header.size..end).map(|body| (header, body)))
     }
 
-    fn decode_greeting(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<usize, ProtocolError> {
-        let Some(minor) = self.greeting.handle_received(input, out)? else {
-            return Ok(0);
+    /// A command of the security handshake. The COMMAND bit is not asked for.
+    fn decode_command(
+        &mut self,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(usize, Option<Progress>), ProtocolError> {
+        if matches!(&self.stage, Stage::Security(security) if security.is_received()) {
+            // Frames behind the peer's last word wait for ours.
+            return Ok((0, None));
+        }
+        let Some((header, body)) = self.split_frame(input)? else {
+            return Ok((0, None));
         };
-        self.peer.minor = minor;
-        self.security = Some(self.config.mechanism.begin(own_metadata(&self.config)?));
-        // No mechanism is complete before the peer has sent a command.
-        self.advance(out)?;
-        Ok(GREETING_LEN)
+        if let Stage::Security(security) = &mut self.stage
+            && let Some(block) = security.handle_command(body)?
+        {
+            self.check_metadata(&block)?;
+        }
+        Ok((header.size + body.len(), self.advance(out)?))
     }
 
     /// Sends what the mechanism has to say. Returns the peer if that was all.
-    fn advance(&mut self, out: &mut Vec<u8>) -> Result<Option<Handshake>, ProtocolError> {
-        let Some(security) = &mut self.security else {
+    fn advance(&mut self, out: &mut Vec<u8>) -> Result<Option<Progress>, ProtocolError> {
+        let Stage::Security(security) = &mut self.stage else {
             return Ok(None);
         };
         while let Some(body) = security.poll_command()? {
@@ -142,7 +239,15 @@ impl Opening {
         }
         Ok(security
             .is_complete()
-            .then(|| std::mem::take(&mut self.peer)))
+            .then(|| Progress::Ready(self.take_peer())))
+    }
+
+    fn take_peer(&mut self) -> Handshake {
+        Handshake {
+            routing_id: std::mem::take(&mut self.peer.routing_id),
+            properties: std::mem::take(&mut self.peer.properties),
+            version: self.peer.version,
+        }
     }
 
     fn accepts(&self, socket_type: &[u8]) -> bool {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::*;
-use crate::socket::poll::{self, PollItem, Target};
+use crate::socket::poll::{self, PollItem, Target, Watched};
 use crate::sys::fork;
 
 const ROUNDS: usize = 12;
@@ -37,7 +37,7 @@ fn receive_until_end(socket: Socket) -> Error {
 fn poll_until_end(socket: Socket) -> Error {
     loop {
         let mut items = [PollItem {
-            target: Target::Socket(socket),
+            target: Target::Socket(Watched::new(socket)),
             events: c::ZMQ_POLLIN,
             revents: 0,
         }];

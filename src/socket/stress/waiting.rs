@@ -4,13 +4,13 @@ use std::os::fd::RawFd;
 use std::thread;
 
 use super::*;
-use crate::socket::poll::{self, PollItem, Target};
+use crate::socket::poll::{self, PollItem, Target, Watched};
 
 const COUNT: u32 = 1500;
 
 fn wait_for(socket: Socket, events: i32) {
     let mut items = [PollItem {
-        target: Target::Socket(socket),
+        target: Target::Socket(Watched::new(socket)),
         events,
         revents: 0,
     }];

@@ -18,24 +18,6 @@ fn events_of(error: ProtocolError) -> (Option<u32>, Option<u16>) {
 }
 
 #[test]
-fn old_versions_are_refused_as_soon_as_they_show() {
-    for input in [
-        // Unversioned: no signature, a long header, an HTTP client.
-        hex("04 00 61 62 63"),
-        hex("FF 00 00 00 00 00 00 00 05 00"),
-        b"GET / HTTP/1.1\r\n\r\n".to_vec(),
-        hex("00"),
-        // Versioned 1.0 and 2.x.
-        hex("FF 00 00 00 00 00 00 00 01 7F 00 05"),
-        hex("FF 00 00 00 00 00 00 00 01 7F 01 05"),
-    ] {
-        let error = error_of(&config("ROUTER"), &input);
-        assert_eq!(error, ProtocolError::UnsupportedVersion);
-        assert_eq!(events_of(error), (None, None));
-    }
-}
-
-#[test]
 fn another_mechanism_is_a_mismatch_that_shows_on_both_ends() {
     for mechanism in [
         b"PLAIN".as_slice(),

@@ -2,6 +2,7 @@
 
 mod limits;
 mod malformed;
+mod old;
 mod pairs;
 mod time;
 mod vectors;
@@ -10,6 +11,7 @@ use std::time::Instant;
 
 use crate::clock;
 use crate::protocol::transcript::{Seen, Transcript};
+use crate::protocol::zmtp::Version;
 use crate::protocol::{Config, Handshake, ProtocolError};
 
 /// Socket types and the types that they talk to, as patterns.md 1.1 lists them.
@@ -180,6 +182,10 @@ fn handshake(minor: u8, routing_id: &[u8], properties: &[(&str, &[u8])]) -> Hand
             .iter()
             .map(|(name, value)| (name.as_bytes().to_vec(), value.to_vec()))
             .collect(),
-        minor,
+        version: if minor == 0 {
+            Version::V3_0
+        } else {
+            Version::V3_1
+        },
     }
 }

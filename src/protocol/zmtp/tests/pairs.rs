@@ -91,7 +91,7 @@ fn talk(one: &'static str, other: &'static str, piece: usize, cut: usize) {
         };
         let socket_type = (b"Socket-Type".to_vec(), peer.as_bytes().to_vec());
         assert_eq!(handshake.properties.first(), Some(&socket_type));
-        assert_eq!(handshake.minor, 1);
+        assert_eq!(handshake.version, Version::V3_1);
     }
     pair.send(0, &[frame(1, b"a"), frame(0, &[b'b'; 300])].concat());
     pair.send(1, &[frame(0, b""), command("PING", b"\0\0c")].concat());

@@ -1,0 +1,407 @@
+//! Pollers: a lasting set of sockets and descriptors to wait for (zmq_poller_*).
+//!
+//! A poller owns one waiter. It is registered once in the mailbox of each socket, when that is added, so
+//! that a wait costs nothing per socket but a look at its events; its descriptor is zmq_poller_fd. Called
+//! by `ffi`. Must not know handles of pollers, nor the C structs. Contract: api.md section 7.
+//!
+//! A poller may be changed, or destroyed, while threads wait in it: they wake and look again. They share
+//! the waiter, and whoever takes its wake-up and leaves passes it on to the others.
+
+#![forbid(unsafe_code)]
+
+use std::ffi::c_void;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock;
+use crate::error::{Error, Result};
+use crate::ffi::constants as c;
+use crate::mailbox::{Mailbox, Waiter};
+use crate::socket::SocketCommand;
+use crate::socket::api::{SocketCell, left};
+use crate::socket::poll::{Watched, events_from_system, events_to_system};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sys::poll::{self, Descriptor};
+
+#[cfg(test)]
+mod stress_tests;
+#[cfg(test)]
+mod tests;
+
+/// A poller whose entries carry a `U`.
+#[derive(Debug)]
+pub(crate) struct Poller<U> {
+    waiter: Arc<Waiter>,
+    /// A leaf.
+    state: Mutex<State<U>>,
+    /// Threads inside of [`Poller::wait`].
+    waiting: AtomicUsize,
+    /// The descriptor was handed out.
+    exported: AtomicBool,
+}
+
+#[derive(Debug)]
+struct State<U> {
+    /// In the order of registration. Threads that wait keep what they look at; a change copies it then.
+    entries: Arc<Vec<Entry<U>>>,
+    /// A thread-safe socket was added once.
+    had_thread_safe: bool,
+    destroyed: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Entry<U> {
+    subject: Subject,
+    /// ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_POLLERR, ZMQ_POLLPRI; 0 = disabled.
+    events: i32,
+    user_data: U,
+}
+
+#[derive(Clone, Debug)]
+enum Subject {
+    Socket {
+        watched: Watched,
+        /// Where the waiter is registered; outlives the socket.
+        mailbox: Arc<Mailbox<SocketCommand>>,
+    },
+    Descriptor(RawFd),
+}
+
+/// What an entry is found by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Key {
+    Socket(&'static SocketCell),
+    Descriptor(RawFd),
+}
+
+/// What a wait found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found<U> {
+    pub(crate) key: Key,
+    pub(crate) user_data: U,
+    /// For a socket what it was watched for, for a descriptor perhaps ZMQ_POLLERR besides.
+    pub(crate) events: i32,
+}
+
+impl<U: Copy> Poller<U> {
+    /// An empty poller. Errors: those of opening a descriptor.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            waiter: Arc::new(Waiter::new()?),
+            state: Mutex::new(State {
+                entries: Arc::new(Vec::new()),
+                had_thread_safe: false,
+                destroyed: false,
+            }),
+            waiting: AtomicUsize::new(0),
+            exported: AtomicBool::new(false),
+        })
+    }
+
+    /// Entries, disabled ones included.
+    pub(crate) fn size(&self) -> usize {
+        self.state.lock().entries.len()
+    }
+
+    /// Watches a socket. `NotSocket`; `Invalid` if it does already; `NoMemory`.
+    pub(crate) fn add_socket(
+        &self,
+        cell: &'static SocketCell,
+        user_data: U,
+        events: i32,
+    ) -> Result<()> {
+        let watched = Watched::new(cell);
+        let thread_safe = watched.is_thread_safe()?;
+        let mailbox = watched.mailbox()?;
+        if !self.state.lock().is_watched(Key::Socket(cell)) {
+            // Nor is one that was closed and had this handle before.
+            let _ = self.remove_socket(cell.handle());
+        }
+        mailbox.register(&self.waiter);
+        let subject = Subject::Socket {
+            watched,
+            mailbox: Arc::clone(&mailbox),
+        };
+        let added = self.add(Key::Socket(cell), subject, user_data, events);
+        match added {
+            Ok(()) if thread_safe => self.state.lock().had_thread_safe = true,
+            Ok(()) => {}
+            Err(_) => mailbox.deregister(&self.waiter),
+        }
+        added
+    }
+
+    /// Watches a descriptor. `Invalid` if it does already; `NoMemory`.
+    pub(crate) fn add_descriptor(&self, fd: RawFd, user_data: U, events: i32) -> Result<()> {
+        let subject = Subject::Descriptor(fd);
+        self.add(Key::Descriptor(fd), subject, user_data, events)
+    }
+
+    fn add(&self, key: Key, subject: Subject, user_data: U, events: i32) -> Result<()> {
+        let mut state = self.state.lock();
+        if state.destroyed {
+            return Err(Error::Fault);
+        }
+        if state.is_watched(key) {
+            return Err(Error::Invalid);
+        }
+        let entry = Entry {
+            subject,
+            events,
+            user_data,
+        };
+        state.change()?.push(entry);
+        drop(state);
+        self.changed();
+        Ok(())
+    }
+
+    /// Changes what an entry is watched for. `Invalid` if there is none; `NoMemory`.
+    pub(crate) fn modify(&self, key: Key, events: i32) -> Result<()> {
+        let mut state = self.state.lock();
+        let at = state.entries.iter().position(|entry| entry.is(key));
+        let at = at.ok_or(Error::Invalid)?;
+        if let Some(entry) = state.change()?.get_mut(at) {
+            entry.events = events;
+        }
+        drop(state);
+        self.changed();
+        Ok(())
+    }
+
+    /// Ends the entry of a descriptor. `Invalid` if there is none; `NoMemory`.
+    pub(crate) fn remove_descriptor(&self, fd: RawFd) -> Result<()> {
+        self.take(|entry| entry.is(Key::Descriptor(fd)))
+    }
+
+    /// Ends the entry of a socket, also of one that was closed: by what C holds. `Invalid` if there is none;
+    /// `NoMemory`.
+    pub(crate) fn remove_socket(&self, handle: *mut c_void) -> Result<()> {
+        self.take(|entry| {
+            matches!(&entry.subject, Subject::Socket { watched, .. }
+                if watched.cell().handle() == handle)
+        })
+    }
+
+    fn take(&self, is_meant: impl Fn(&Entry<U>) -> bool) -> Result<()> {
+        let mut state = self.state.lock();
+        let at = state.entries.iter().position(is_meant);
+        let at = at.ok_or(Error::Invalid)?;
+        let entry = state.change()?.remove(at);
+        drop(state);
+        self.leave(entry);
+        self.changed();
+        Ok(())
+    }
+
+    /// Ends all entries; threads that wait fail with `Fault`.
+    pub(crate) fn destroy(&self) {
+        let mut state = self.state.lock();
+        state.destroyed = true;
+        let entries = std::mem::take(&mut state.entries);
+        drop(state);
+        for entry in entries.iter() {
+            self.leave(entry.clone());
+        }
+        self.changed();
+    }
+
+    fn leave(&self, entry: Entry<U>) {
+        if let Subject::Socket { mailbox, .. } = entry.subject {
+            mailbox.deregister(&self.waiter);
+        }
+    }
+
+    /// Threads that wait have to look at the entries again.
+    fn changed(&self) {
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            self.waiter.wake();
+        }
+    }
+
+    /// The descriptor that becomes readable when a socket of the poller may need attention, and stays so
+    /// until a wait finds nothing. `Invalid` if there never was a thread-safe socket.
+    pub(crate) fn descriptor(&self) -> Result<RawFd> {
+        if !self.state.lock().had_thread_safe {
+            return Err(Error::Invalid);
+        }
+        Ok(self.export())
+    }
+
+    fn export(&self) -> RawFd {
+        self.exported.store(true, Ordering::Relaxed);
+        // What came before may have been taken by a wait.
+        self.waiter.wake();
+        self.waiter.descriptor()
+    }
+
+    /// Waits until there are events and reports up to `room` of them, in the order of registration: how
+    /// many, at least one. `None` = for ever. On an error, what was reported is void.
+    ///
+    /// Errors: `Again` when the time is over; `Fault` if nothing is watched and there is no timeout, and
+    /// when the poller is destroyed; `Terminated`; `NotSocket` if a socket was closed; `NoMemory`; those of
+    /// the system (EINTR).
+    pub(crate) fn wait(
+        &self,
+        room: usize,
+        timeout: Option<Duration>,
+        report: &mut dyn FnMut(Found<U>),
+    ) -> Result<usize> {
+        // Before the first look at the entries: who changes them afterwards sees it.
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let result = self.wait_for_events(room, timeout, report);
+        let others = self.waiting.fetch_sub(1, Ordering::SeqCst) > 1;
+        // A wake-up that was taken here is the others' as well; and the descriptor stays readable as long as
+        // a wait has something to say.
+        let is_news = !matches!(result, Err(Error::Again));
+        if others || (is_news && self.exported.load(Ordering::Relaxed)) {
+            self.waiter.wake();
+        }
+        result
+    }
+
+    fn wait_for_events(
+        &self,
+        room: usize,
+        timeout: Option<Duration>,
+        report: &mut dyn FnMut(Found<U>),
+    ) -> Result<usize> {
+        let deadline = timeout.and_then(|timeout| clock::now().checked_add(timeout));
+        // The first look does not wait.
+        let mut pause = Some(Duration::ZERO);
+        let mut entries = self.entries()?;
+        loop {
+            if timeout.is_none() {
+                if entries.iter().all(Entry::is_disabled) {
+                    return Err(Error::Fault);
+                }
+                if room == 0 {
+                    return Err(Error::Again);
+                }
+            }
+            let found = self.look(&entries, room, pause, report)?;
+            if found > 0 {
+                return Ok(found);
+            }
+            let latest = self.entries()?;
+            let is_same = Arc::ptr_eq(&entries, &latest);
+            entries = latest;
+            let left = left(deadline);
+            if left == Some(Duration::ZERO) {
+                return Err(Error::Again);
+            }
+            // The wake-up of a change may be the one that was just taken.
+            pause = if is_same { left } else { Some(Duration::ZERO) };
+        }
+    }
+
+    fn entries(&self) -> Result<Arc<Vec<Entry<U>>>> {
+        let state = self.state.lock();
+        if state.destroyed {
+            return Err(Error::Fault);
+        }
+        Ok(Arc::clone(&state.entries))
+    }
+
+    /// Waits for descriptors and for a wake-up, at most for `pause`; then looks at all entries.
+    fn look(
+        &self,
+        entries: &[Entry<U>],
+        room: usize,
+        pause: Option<Duration>,
+        report: &mut dyn FnMut(Found<U>),
+    ) -> Result<usize> {
+        let descriptors = self.pause(entries, pause)?;
+        let mut returned = descriptors.iter().map(Descriptor::returned);
+        let mut found = 0;
+        for entry in entries.iter().filter(|entry| !entry.is_disabled()) {
+            if found == room {
+                break;
+            }
+            let (key, events) = match &entry.subject {
+                Subject::Socket { watched, .. } => {
+                    let events = watched.events()? & entry.events;
+                    let events = events & (c::ZMQ_POLLIN | c::ZMQ_POLLOUT);
+                    (Key::Socket(watched.cell()), events)
+                }
+                Subject::Descriptor(fd) => {
+                    let events = events_from_system(returned.next().unwrap_or_default());
+                    (Key::Descriptor(*fd), events)
+                }
+            };
+            if events != 0 {
+                let user_data = entry.user_data;
+                report(Found {
+                    key,
+                    user_data,
+                    events,
+                });
+                found += 1;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Sleeps; what became of the descriptors, in the order of their entries. A wake-up is taken before
+    /// the caller looks at the sockets, so that what happens afterwards wakes again.
+    fn pause(&self, entries: &[Entry<U>], pause: Option<Duration>) -> Result<Vec<Descriptor>> {
+        let watched = entries.iter().filter(|entry| !entry.is_disabled());
+        let watched = watched.filter_map(|entry| match entry.subject {
+            Subject::Descriptor(fd) => Some(Descriptor::new(fd, events_to_system(entry.events))),
+            Subject::Socket { .. } => None,
+        });
+        let mut descriptors = Vec::new();
+        for descriptor in watched {
+            descriptors.try_reserve(2).map_err(|_| Error::NoMemory)?;
+            descriptors.push(descriptor);
+        }
+        if descriptors.is_empty() {
+            if pause != Some(Duration::ZERO) {
+                self.waiter.wait(pause)?;
+            }
+        } else {
+            descriptors.push(Descriptor::new(self.waiter.descriptor(), poll::IN));
+            poll::poll(&mut descriptors, pause, None)?;
+        }
+        self.waiter.clear_if_woken();
+        Ok(descriptors)
+    }
+}
+
+impl<U: Copy> State<U> {
+    fn is_watched(&self, key: Key) -> bool {
+        self.entries.iter().any(|entry| entry.is(key))
+    }
+
+    /// The entries with room for one more, not seen by anybody else.
+    fn change(&mut self) -> Result<&mut Vec<Entry<U>>> {
+        if Arc::get_mut(&mut self.entries).is_none() {
+            let mut copy = Vec::new();
+            copy.try_reserve_exact(self.entries.len())
+                .map_err(|_| Error::NoMemory)?;
+            copy.extend_from_slice(&self.entries);
+            self.entries = Arc::new(copy);
+        }
+        let entries = Arc::get_mut(&mut self.entries).ok_or(Error::NoMemory)?;
+        entries.try_reserve(1).map_err(|_| Error::NoMemory)?;
+        Ok(entries)
+    }
+}
+
+impl<U> Entry<U> {
+    fn is(&self, key: Key) -> bool {
+        match (&self.subject, key) {
+            (Subject::Socket { watched, .. }, Key::Socket(cell)) => {
+                std::ptr::eq(watched.cell(), cell) && watched.is_there()
+            }
+            (Subject::Descriptor(own), Key::Descriptor(fd)) => *own == fd,
+            _ => false,
+        }
+    }
+
+    fn is_disabled(&self) -> bool {
+        self.events == 0
+    }
+}
