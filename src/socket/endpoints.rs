@@ -97,7 +97,7 @@ impl Endpoints {
     }
 
     /// Stops listening. Accepted connections that are still in their handshake end with it.
-    pub(super) fn close_listeners(&mut self) {
+    pub(super) fn close_listeners(&self) {
         for entry in &self.entries {
             if let Kind::Listener {
                 thread,
