@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::context::inproc::Owner;
+use crate::context::inproc::{Binder, Owner};
 use crate::context::{Lingering, Slot};
 use crate::endpoint::{ConnectAddress, Endpoint, Use};
 use crate::error::{Error, Result};
@@ -172,16 +172,17 @@ impl Core {
     }
 
     fn bind_inproc(&mut self, text: &[u8], name: &[u8]) -> Result<()> {
-        let owner = Owner::Socket {
+        let binder = Binder {
             mailbox: Arc::clone(&self.mailbox),
             send_hwm: self.options.send_hwm,
             receive_hwm: self.options.receive_hwm,
+            hello: self.row.hello(&self.options)?,
+            farewell: self.row.disconnect_message(&self.options)?,
         };
+        let owner = Owner::Socket(binder.clone());
         let parked = self.context.names.bind(name, owner)?;
         for parked in parked {
-            let mut end = parked.end;
-            end.join_limits(self.options.send_hwm, self.options.receive_hwm);
-            self.attach(Attachment::inproc(end));
+            self.attach(binder.join(parked.end));
         }
         self.settle();
         self.endpoints
@@ -279,12 +280,14 @@ impl Core {
             send: Some(self.options.send_hwm),
             receive: Some(self.options.receive_hwm),
         };
+        let hello = self.row.hello(&self.options)?;
         let conflate = self.options.conflate && self.row.conflates;
         let (mine, theirs) = pipe(own, Limits::NONE, Conflate::both(conflate));
         let key = self.attach(Attachment {
             end: mine,
             origin,
             connection: None,
+            hello,
         });
         self.settle();
         self.endpoints.add(
@@ -319,6 +322,7 @@ impl Core {
                     end: mine,
                     origin,
                     connection,
+                    hello: None,
                 })),
                 Some(theirs),
             )
