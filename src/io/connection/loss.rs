@@ -39,15 +39,19 @@ impl Connection {
         };
         let handshaken = live.handshaken;
         live.stream.deregister(around.registry);
-        self.emit_loss(loss, handshaken, &live);
-        let retried = self.is_retried(loss, handshaken);
-        if matches!(self.role, Role::Accepted { .. }) || !retried {
-            drop(live);
+        let connects = matches!(self.role, Role::Connecting(_));
+        let retried = connects && self.is_retried(loss, handshaken);
+        if retried {
+            self.repair_pipe(&live);
+        } else {
             self.end_pipe();
+        }
+        // Who sees the events finds the pipe as it is now.
+        self.emit_loss(loss, handshaken, &live);
+        drop(live);
+        if !retried {
             return self.give_up();
         }
-        self.repair_pipe(&live);
-        drop(live);
         if self.detached.is_some() && self.has_sent_everything() {
             return self.give_up();
         }
