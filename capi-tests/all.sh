@@ -52,6 +52,7 @@ loom_tests() {
 
 # Everything that goes through the C functions. Needs the library in dist/lib.
 c_tests() {
+    [ -e /usr/include/uv.h ] || install_packages libuv1-dev || true
     step "C programs, stock and ours" 900 /usr/bin/python3 capi-tests/run.py --ours "$library"
     step "wire interoperation, stock and ours" 900 /usr/bin/python3 capi-tests/interop/run.py --ours "$library"
     step "Python demo" 180 env ZEROXIDE_DIR="$library" sh bindings/demo.sh --quick

@@ -16,6 +16,7 @@ has() { /usr/bin/python3 -c "import $1" 2>/dev/null; }
 has pytest && has pytest_asyncio || install_packages python3-pytest python3-pytest-asyncio || true
 has tornado || install_packages python3-tornado || true
 has gevent || install_packages python3-gevent || true
+has uvloop || install_packages python3-uvloop || true
 has txzmq || install_packages python3-txzmq || true
 /usr/bin/python3 -c 'import ctypes; ctypes.CDLL("libczmq.so.4")' 2>/dev/null || install_packages libczmq4 || true
 exec /usr/bin/python3 bindings/python/compare.py "$directory" "$@"

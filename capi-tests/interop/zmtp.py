@@ -10,6 +10,7 @@ PARTNER = {PAIR: PAIR, PUB: SUB, SUB: PUB, REQ: REP, REP: REQ, DEALER: ROUTER, R
            PUSH: PULL, XPUB: XSUB, XSUB: XPUB}
 # Options.
 ROUTING_ID, SUBSCRIBE, UNSUBSCRIBE, LINGER, RECONNECT_IVL, MAXMSGSIZE, RCVTIMEO, LAST_ENDPOINT = 5, 6, 7, 17, 18, 22, 27, 32
+SNDHWM, RCVHWM, IMMEDIATE, CONFLATE = 23, 24, 39, 54
 HANDSHAKE_IVL, HEARTBEAT_IVL, HEARTBEAT_TTL, HEARTBEAT_TIMEOUT, RCVMORE, EVENTS, SNDTIMEO = 66, 75, 76, 77, 13, 15, 28
 # Events.
 CONNECTED, RETRIED, ACCEPTED, DISCONNECTED = 0x1, 0x4, 0x20, 0x200
@@ -183,18 +184,19 @@ class Socket:
             more = SNDMORE if at + 1 < len(frames) else 0
             self.library.check(self.lib.zmq_send(self.handle, body, len(body), more), "send")
 
-    def receive(self):
+    def receive(self, largest=1 << 20):
         frames = []
         while not frames or struct.unpack("i", self.get(RCVMORE))[0]:
-            buffer = ctypes.create_string_buffer(1 << 20)
+            buffer = ctypes.create_string_buffer(largest)
             size = self.library.check(self.lib.zmq_recv(self.handle, buffer, len(buffer), 0), "receive")
-            frames.append(buffer.raw[:size])
+            frames.append(buffer[:min(size, largest)])
         return frames
 
     def expect(self, *frames):
-        got = self.receive()
+        got = self.receive(max(1000, 1 + max(len(body) for body in frames)))
         if got != list(frames):
-            raise Failure(f"received {got} instead of {list(frames)}")
+            show = [[(len(body), body[:20]) for body in part] for part in (got, frames)]
+            raise Failure(f"received {show[0]} instead of {show[1]}")
 
     def expect_nothing(self, what):
         self.timeout(self.handle, 0.05)

@@ -8,26 +8,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-/* A tcp port nobody uses. */
-static int free_port(void)
-{
-    struct sockaddr_in address;
-    socklen_t size = sizeof address;
-    memset(&address, 0, sizeof address);
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(fd, (struct sockaddr *) &address, size) == 0)
-        getsockname(fd, (struct sockaddr *) &address, &size);
-    close(fd);
-    return ntohs(address.sin_port);
-}
-
-static int port_of(const char *endpoint)
-{
-    return atoi(strrchr(endpoint, ':') + 1);
-}
-
 static const char *const common[] = {
     "", "x", ":", "://", "tcp", "tcp:", "tcp:/127.0.0.1:1", "tcp://", "://127.0.0.1:1",
     "TCP://127.0.0.1:*", " tcp://127.0.0.1:*", "tcp//127.0.0.1:*", "nonsense://x", "vmci://1:1",

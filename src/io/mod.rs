@@ -63,6 +63,8 @@ pub(crate) enum Linger {
     Forever,
     /// For this long; zero drops what is queued.
     For(Duration),
+    /// Until everything is sent or the stream is lost: no other one follows.
+    WhileConnected,
 }
 
 impl Linger {
@@ -89,7 +91,7 @@ pub(crate) enum IoCommand {
     /// From zmq_socket_monitor_pipes_stats: emit the event for this connection, whose socket has so many
     /// messages in its outbound queue.
     ReportPipe(ObjectId, u64),
-    /// From zmq_unbind and zmq_close: stop listening.
+    /// From zmq_unbind and zmq_close, which closed the descriptor: forget it.
     CloseListener(ObjectId),
     /// From a listener that closed: connections accepted there end when their socket has read what
     /// arrived.

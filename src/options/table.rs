@@ -20,6 +20,9 @@ const FROM_MINUS_ONE: RangeInclusive<i32> = -1..=i32::MAX;
 const NOT_NEGATIVE: RangeInclusive<i32> = 0..=i32::MAX;
 const POSITIVE: RangeInclusive<i32> = 1..=i32::MAX;
 
+/// What ZMQ_IN_BATCH_SIZE and ZMQ_OUT_BATCH_SIZE read until they are set.
+pub(super) const BATCH_SIZE: i32 = 8192;
+
 /// REP is built on ROUTER and takes its options.
 const ROUTERS: &[SocketType] = &[Router, Rep];
 const PUBLISHERS: &[SocketType] = &[Xpub, Pub];
@@ -147,7 +150,7 @@ pub(super) static OPTIONS: &[Row] = &[
     row!(ZMQ_XPUB_VERBOSE, pattern_flag(P::XpubVerbose),
         Immediately, "Reports repeated subscriptions too.").only(PUBLISHERS),
     row!(ZMQ_ROUTER_RAW, Kind::PatternFlag { accepts: NOT_NEGATIVE, make: P::RouterRaw, note: |o, on| o.router_raw |= on },
-        NextEndpoint, "Connections carry plain bytes. Once on, the connections stay so.").deprecated().only(ROUTERS).not_yet(),
+        NextEndpoint, "Connections carry plain bytes. Once on, the connections stay so.").deprecated().only(ROUTERS),
     row!(ZMQ_IPV6, flag!(ipv6, 0, BOOL), NextEndpoint, "Names and wildcards stand for IPv6 addresses. A context option too, for new sockets."),
     row!(ZMQ_MECHANISM, state(StateOption::Mechanism, Shape::ExactInt),
         Immediately, "The security mechanism that the options set last select."),
@@ -230,8 +233,12 @@ pub(super) static OPTIONS: &[Row] = &[
         Immediately, "ZMQ_XPUB_MANUAL, and the first message after a subscription goes to that subscriber only.").draft().only(PUBLISHERS),
     row!(ZMQ_SOCKS_USERNAME, Kind::Unset(Constant::Text), NextConnect, "Not implemented yet.").draft(),
     row!(ZMQ_SOCKS_PASSWORD, Kind::Unset(Constant::Text), NextConnect, "Not implemented yet.").draft(),
-    row!(ZMQ_IN_BATCH_SIZE, int!(in_batch_size, 8192, POSITIVE), NextEndpoint, "Bytes per read.").draft().not_yet(),
-    row!(ZMQ_OUT_BATCH_SIZE, int!(out_batch_size, 8192, POSITIVE), NextEndpoint, "Bytes per write.").draft().not_yet(),
+    row!(ZMQ_IN_BATCH_SIZE, Kind::Int { default: BATCH_SIZE, accepts: POSITIVE,
+            get: |o| o.in_batch_size.unwrap_or(BATCH_SIZE), set: |o, v| o.in_batch_size = Some(v) },
+        NextEndpoint, "Most bytes of a read, and of a message of STREAM. Until it is set only the latter: other types read more at once.").draft(),
+    row!(ZMQ_OUT_BATCH_SIZE, Kind::Int { default: BATCH_SIZE, accepts: POSITIVE,
+            get: |o| o.out_batch_size.unwrap_or(BATCH_SIZE), set: |o, v| o.out_batch_size = Some(v) },
+        NextEndpoint, "Most bytes of a write. Until it is set more are written at once.").draft(),
     row!(ZMQ_WSS_KEY_PEM, Kind::Absent(Constant::Bytes), NextEndpoint, "Not implemented yet.").draft(),
     row!(ZMQ_WSS_CERT_PEM, Kind::Absent(Constant::Bytes), NextEndpoint, "Not implemented yet.").draft(),
     row!(ZMQ_WSS_TRUST_PEM, Kind::Absent(Constant::Bytes), NextEndpoint, "Not implemented yet.").draft(),

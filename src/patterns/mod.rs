@@ -21,6 +21,7 @@ mod push;
 mod rep;
 mod req;
 mod router;
+mod stream;
 mod sub;
 mod subscriber;
 mod xpub;
@@ -80,6 +81,8 @@ pub(crate) struct TypeRow {
     pub(crate) checks_reply_envelope: bool,
     /// A second connect to the same endpoint text is ignored.
     pub(crate) connects_once: bool,
+    /// Its connections carry plain bytes.
+    pub(crate) raw: bool,
     pub(crate) new: fn() -> Box<dyn Pattern>,
 }
 
@@ -104,11 +107,12 @@ const PLAIN: TypeRow = TypeRow {
     conflates: false,
     checks_reply_envelope: false,
     connects_once: false,
+    raw: false,
     new: || Box::<pair::Pair>::default(),
 };
 
-/// All socket types (contract: patterns.md 1.1 and 1.2, queues.md 4 and 6, api.md 4). STREAM and the
-/// draft types are not there yet.
+/// All socket types (contract: patterns.md 1.1 and 1.2, queues.md 4 and 6, api.md 4). The draft
+/// types are not there yet.
 pub(crate) static TYPES: &[TypeRow] = &[
     TypeRow {
         socket_type: SocketType::Pair,
@@ -207,6 +211,13 @@ pub(crate) static TYPES: &[TypeRow] = &[
         new: || Box::<xsub::Xsub>::default(),
         ..PLAIN
     },
+    TypeRow {
+        socket_type: SocketType::Stream,
+        wire_name: "STREAM",
+        raw: true,
+        new: || Box::<stream::Stream>::default(),
+        ..PLAIN
+    },
 ];
 
 /// How a pipe came to be.
@@ -277,6 +288,11 @@ pub(crate) trait Pattern: Send + Debug {
     /// True if a peer with this routing id is there (a second CONNECT_ROUTING_ID is refused).
     fn has_routing_id(&self, _routing_id: &[u8]) -> bool {
         false
+    }
+
+    /// What ZMQ_ROUTING_ID reads from the attachment of this pipe on, if that changes it (STREAM).
+    fn shown_routing_id(&self, _key: PipeKey) -> Option<&[u8]> {
+        None
     }
 }
 

@@ -54,7 +54,7 @@ enum Content {
 
 impl Pattern for Router {
     fn attached(&mut self, pipes: &mut Pipes, key: PipeKey, origin: Origin) {
-        if self.probes {
+        if self.probes && !self.raw {
             probe(pipes, key);
         }
         if let Some(id) = origin.connect_routing_id {
@@ -108,10 +108,13 @@ impl Pattern for Router {
             }
             return Ok(());
         }
-        let more = frame.more;
+        // To a raw peer each frame is a message, and an empty one closes the connection.
+        let more = frame.more && !self.raw;
         if let Some(key) = self.destination {
             if pipes.is_write_closed(key) {
                 self.stop_sending_to(pipes, key);
+            } else if self.raw && frame.bytes().is_empty() {
+                pipes.dismiss(key, Dismissal::Finish);
             } else {
                 pipes.write(key, frame, more)?;
             }

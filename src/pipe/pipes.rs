@@ -58,8 +58,7 @@ pub(crate) enum Dismissal {
     /// Outbound is void at once; inbound is read to the end of the message in progress by the pattern
     /// before it calls this (ROUTER handover).
     Replace,
-    /// What is queued to the peer is still sent (STREAM: close by an empty frame; disconnect_peer).
-    #[allow(dead_code, reason = "the types that do it are not there yet")]
+    /// What is queued to the peer is still sent (STREAM: close by an empty frame).
     Finish,
 }
 

@@ -22,7 +22,7 @@ use crate::io::{IoHandle, Linger, ObjectId};
 use crate::mailbox::Mailbox;
 use crate::message::PeerInfo;
 use crate::monitor::Monitor;
-use crate::options::SocketOptions;
+use crate::options::{Bytes, SocketOptions};
 use crate::patterns::{Origin, Pattern, TypeRow};
 use crate::pipe::queue::Special;
 use crate::pipe::{Dismissal, Incoming, Notice, Outgoing, PipeEnd, PipeKey, Pipes, Wake};
@@ -167,6 +167,11 @@ impl Core {
             }
         }
         self.pattern.attached(&mut self.pipes, key, origin);
+        if let Some(id) = self.pattern.shown_routing_id(key)
+            && let Ok(id) = Bytes::copy(id)
+        {
+            self.options.routing_id = id;
+        }
         self.pattern.readable(&mut self.pipes, key);
         self.look_at_end(key);
         key
@@ -252,8 +257,10 @@ impl Core {
                 match (how, connection) {
                     (Dismissal::Finish, Some((thread, connection))) => {
                         self.drop_pipe(key);
-                        let linger = Linger::from_option(self.options.linger);
-                        self.context.detach(&thread, connection, linger);
+                        self.context
+                            .detach(&thread, connection, Linger::WhileConnected);
+                        self.endpoints
+                            .remember_left(thread, connection, &self.context.lingering);
                     }
                     (Dismissal::Finish, None) => self.drop_pipe(key),
                     (Dismissal::Refuse | Dismissal::Replace, _) => {

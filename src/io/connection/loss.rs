@@ -41,6 +41,7 @@ impl Connection {
         live.stream.deregister(around.registry);
         let connects = matches!(self.role, Role::Connecting(_));
         let retried = connects && self.is_retried(loss, handshaken);
+        self.tell_of_raw_loss(&live);
         if retried {
             self.repair_pipe(&live);
         } else {
@@ -90,6 +91,7 @@ impl Connection {
             crate::ffi::constants::ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED;
         match loss {
             Loss::Protocol(_) => false,
+            _ if self.detached.as_ref().is_some_and(|left| !left.reconnects) => false,
             Loss::Stream(_) | Loss::Timeout(_) => {
                 handshaken || self.session.options.reconnect_stop & STOP_HANDSHAKE_FAILED == 0
             }

@@ -74,7 +74,8 @@ impl Special {
 }
 
 /// The header of a frame in another form than the queue's: of one with MORE or not, and with a body of so
-/// many bytes. It is so much of the array, at least one byte.
+/// many bytes. It is so much of the array; if it may be empty, an empty frame has to be skipped by itself when it
+/// comes first.
 pub(crate) type HeaderOf = fn(bool, usize) -> ([u8; writer::LONG_HEADER + 1], usize);
 
 /// Sizes of the chunks that a queue allocates one after the other, header included, as long as its
