@@ -266,7 +266,7 @@ static void peer_states(void)
         say(text("%s gone", name), peer_state(router, "me"));
     }
     void *ctx = context();
-    for (size_t i = 0; i < 11; i++)
+    for (size_t i = 0; i < 12; i++)
         say(type_name(classic_types[i]), peer_state(sock(ctx, classic_types[i]), "me"));
     say("NULL", rc(draft_socket_get_peer_state(NULL, "me", 2)));
 }
@@ -275,7 +275,7 @@ static void peer_states(void)
 static void other_types(void)
 {
     void *ctx = context();
-    for (size_t i = 0; i < 11; i++) {
+    for (size_t i = 0; i < 12; i++) {
         void *s = sock(ctx, classic_types[i]);
         errno = 0;
         unsigned peer = draft_connect_peer(s, "inproc://nobody");
