@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::context::Lingering;
-use crate::context::inproc::Owner;
+use crate::context::inproc::{Binder, Owner};
 use crate::endpoint::{ConnectAddress, Endpoint, Use};
 use crate::error::{Error, Result};
 use crate::ffi::constants::ZMQ_RECONNECT_STOP_AFTER_DISCONNECT;
@@ -133,6 +133,12 @@ impl Endpoints {
         self.left.retain(|(_, id)| lingering.contains(*id));
     }
 
+    fn have_connection(&self, text: &[u8]) -> bool {
+        let is_it =
+            |entry: &Entry| *entry.text == *text && matches!(entry.kind, Kind::Connection { .. });
+        self.entries.iter().any(is_it)
+    }
+
     fn add(&mut self, text: &[u8], kind: Kind) {
         self.entries.push(Entry {
             text: text.into(),
@@ -173,16 +179,17 @@ impl Core {
     }
 
     fn bind_inproc(&mut self, text: &[u8], name: &[u8]) -> Result<()> {
-        let owner = Owner::Socket {
+        let binder = Binder {
             mailbox: Arc::clone(&self.mailbox),
             send_hwm: self.options.send_hwm,
             receive_hwm: self.options.receive_hwm,
+            hello: self.row.hello(&self.options)?,
+            farewell: self.row.disconnect_message(&self.options)?,
         };
+        let owner = Owner::Socket(binder.clone());
         let parked = self.context.names.bind(name, owner)?;
         for parked in parked {
-            let mut end = parked.end;
-            end.join_limits(self.options.send_hwm, self.options.receive_hwm);
-            self.attach(Attachment::inproc(end));
+            self.attach(binder.join(parked.end));
         }
         self.settle();
         self.endpoints
@@ -248,6 +255,9 @@ impl Core {
     pub(super) fn connect(&mut self, text: &[u8]) -> Result<()> {
         self.notice()?;
         let endpoint = Endpoint::parse(text, Use::Connect)?;
+        if self.row.connects_once && self.endpoints.have_connection(text) {
+            return Ok(());
+        }
         let routing_id = self.endpoints.connect_routing_id.clone();
         if routing_id
             .as_ref()
@@ -277,12 +287,14 @@ impl Core {
             send: Some(self.options.send_hwm),
             receive: Some(self.options.receive_hwm),
         };
+        let hello = self.row.hello(&self.options)?;
         let conflate = self.options.conflate && self.row.conflates;
         let (mine, theirs) = pipe(own, Limits::NONE, Conflate::both(conflate));
         let key = self.attach(Attachment {
             end: mine,
             origin,
             connection: None,
+            hello,
         });
         self.settle();
         self.endpoints.add(
@@ -303,11 +315,6 @@ impl Core {
         origin: Origin,
     ) -> Result<()> {
         let threads = self.context.threads(self.options.affinity)?;
-        let is_known =
-            |entry: &Entry| *entry.text == *text && matches!(entry.kind, Kind::Connection { .. });
-        if self.row.connects_once && self.endpoints.entries.iter().any(is_known) {
-            return Ok(());
-        }
         let session = self.session(threads, text);
         let thread = session.choose_thread().ok_or(Error::NoThread)?;
         let id = ObjectId::new();
@@ -322,6 +329,7 @@ impl Core {
                     end: mine,
                     origin,
                     connection,
+                    hello: None,
                 })),
                 Some(theirs),
             )

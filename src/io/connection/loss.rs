@@ -41,6 +41,9 @@ impl Connection {
         live.stream.deregister(around.registry);
         let connects = matches!(self.role, Role::Connecting(_));
         let retried = connects && self.is_retried(loss, handshaken);
+        if handshaken && !matches!(loss, Loss::Dismissed) {
+            self.tell_of_loss();
+        }
         self.tell_of_raw_loss(&live);
         if retried {
             self.repair_pipe(&live);
@@ -102,7 +105,11 @@ impl Connection {
     /// Brings the pipe into the state for the next connection (protocols: "Pipe states").
     fn repair_pipe(&mut self, live: &Live) {
         if self.session.options.immediate {
-            self.pipe = None;
+            // What is unread is void, unless there is news behind it.
+            match self.tells_of_loss() {
+                true => self.end_pipe(),
+                false => self.pipe = None,
+            }
             return;
         }
         let Some(pipe) = &mut self.pipe else { return };
