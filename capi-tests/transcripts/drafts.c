@@ -194,6 +194,8 @@ static void arguments(void)
             rc(draft_socket_monitor_versioned(s, text("inproc://type-%d", (int) i), 0, 2,
                                               classic_types[i])));
     zmq_ctx_shutdown(ctx);
+    /* Another call notices it. */
+    events(s);
     say("stopped", rc(draft_socket_monitor_versioned(s, "inproc://m", 0, 99, 99)));
 }
 

@@ -38,7 +38,7 @@ impl Core {
         version: i32,
         socket_type: i32,
     ) -> Result<()> {
-        self.notice()?;
+        self.refuse_if_stopped()?;
         crate::monitor::check(events, version)?;
         let Some(endpoint) = endpoint else {
             self.stop_monitor();
