@@ -15,13 +15,17 @@
 
 mod leaving;
 mod loss;
+mod notices;
+mod raw;
 
 pub(crate) use loss::Loss;
+use notices::HelloTo;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::ffi::constants::ZMQ_NOTIFY_CONNECT;
 use crate::io::closing::Closing;
 use crate::io::connecter::{Attempt, Connecter};
 use crate::io::input::Input;
@@ -34,8 +38,8 @@ use crate::monitor::Event;
 use crate::patterns::Origin;
 use crate::pipe::PipeEnd;
 use crate::pipe::queue::Special;
-use crate::protocol::Protocol;
 use crate::protocol::envelope::ReplyEnvelope;
+use crate::protocol::{self, Protocol};
 use crate::transport::Stream;
 
 /// Who made the connection.
@@ -93,6 +97,8 @@ pub(crate) struct Live {
     pub(crate) traffic: bool,
     /// The handshake is over. Peers of ZMTP 1.0 and 2.x get messages before they have said who they are.
     pub(crate) handshaken: bool,
+    /// Raw: the socket has not been told yet that the stream is there.
+    pub(crate) unannounced: bool,
     pub(crate) closing: Option<Closing>,
 }
 
@@ -101,6 +107,8 @@ pub(crate) struct Live {
 pub(crate) struct Detached {
     /// When what is left is given up; `None` = never.
     pub(crate) deadline: Option<Instant>,
+    /// After a loss what is left is sent on another stream.
+    pub(crate) reconnects: bool,
 }
 
 impl Connection {
@@ -182,7 +190,7 @@ impl Connection {
                 {
                     return self.lose(Loss::Stream(libc::EMFILE), around);
                 }
-                self.drive(around)
+                self.start_traffic(around)
             }
         }
     }
@@ -336,7 +344,7 @@ impl Connection {
                 let live = self.bring_up(stream, around.now);
                 self.emit(Event::Connected, fd_value(live.fd), &live.texts);
                 self.live = Some(live);
-                self.drive(around)
+                self.start_traffic(around)
             }
             Attempt::Stopped => {
                 if self.detached.is_some() {
@@ -386,8 +394,8 @@ impl Connection {
         let (local, remote) = stream.endpoint_texts();
         Live {
             protocol: self.session.protocol(now),
-            input: Input::new(),
-            output: Output::new(),
+            input: Input::new(self.session.read_limit()),
+            output: Output::new(self.session.write_limit()),
             envelope: self
                 .session
                 .row
@@ -397,6 +405,7 @@ impl Connection {
             fd,
             traffic: false,
             handshaken: false,
+            unannounced: self.session.is_raw() && self.session.options.stream_notify,
             closing: None,
             stream,
         }
@@ -405,7 +414,7 @@ impl Connection {
     /// The handshake is complete: tell the socket who is there.
     pub(crate) fn begin_traffic(
         &mut self,
-        handshake: crate::protocol::Handshake,
+        handshake: protocol::Handshake,
         around: &Surroundings<'_>,
     ) -> Result<(), Loss> {
         let Some(live) = &mut self.live else {
@@ -427,16 +436,13 @@ impl Connection {
             fd,
             &handshake.properties,
         );
+        if !is_old {
+            self.greet(HelloTo::Known(&handshake.properties))?;
+        }
         if self.detached.is_some() {
             return Ok(());
         }
-        let new_end = self.open_pipe(around);
-        if let Some(pipe) = &mut self.pipe {
-            pipe.append_special(Special::Peer(Arc::new(peer)))
-                .map_err(|_| Loss::Dismissed)?;
-            pipe.flush();
-        }
-        self.attach(new_end, around)?;
+        self.deliver_peer(peer, around)?;
         if !is_old {
             // Last: who sees the event finds the peer at the socket.
             self.emit(Event::HandshakeSucceeded, 0, &texts);
@@ -444,11 +450,27 @@ impl Connection {
         Ok(())
     }
 
+    /// Puts what is known of the peer into the pipe, and gives the pipe to the socket if it is new.
+    fn deliver_peer(&mut self, peer: PeerInfo, around: &Surroundings<'_>) -> Result<(), Loss> {
+        let new_end = self.open_pipe(around);
+        if let Some(pipe) = &mut self.pipe {
+            pipe.append_special(Special::Peer(Arc::new(peer)))
+                .map_err(|_| Loss::Dismissed)?;
+            if self.session.notifies(ZMQ_NOTIFY_CONNECT) {
+                pipe.append_special(Special::Notify)
+                    .map_err(|_| Loss::Dismissed)?;
+            }
+            pipe.flush();
+        }
+        self.attach(new_end, around)
+    }
+
     /// A peer of ZMTP 1.0 or 2.x takes messages as soon as its version is known, before it has said who it is.
     pub(crate) fn begin_sending(&mut self, around: &Surroundings<'_>) -> Result<(), Loss> {
         if let Some(live) = &mut self.live {
             live.traffic = true;
         }
+        self.greet(HelloTo::Stranger)?;
         if self.detached.is_some() {
             return Ok(());
         }

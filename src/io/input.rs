@@ -31,6 +31,8 @@ const COPIED_REST: usize = 4096;
 pub(crate) struct Input {
     /// The stream has bytes, as far as is known; cleared when the kernel says no.
     pub(crate) readable: bool,
+    /// The most bytes of a read into the slab (ZMQ_IN_BATCH_SIZE); `None` = as many as it has room for.
+    limit: Option<usize>,
     /// Received and not yet taken by the protocol: the beginning of a frame, or a little that waits for
     /// credit.
     rest: Vec<u8>,
@@ -57,9 +59,10 @@ struct Large {
 }
 
 impl Input {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(limit: Option<usize>) -> Self {
         Self {
             readable: true,
+            limit,
             ..Self::default()
         }
     }
@@ -88,6 +91,9 @@ impl Connection {
 
     fn read_turn(&mut self, around: &mut Surroundings<'_>) -> Result<Pumped, Loss> {
         let mut moved = 0;
+        if self.live.as_ref().is_some_and(|live| live.unannounced) && !self.announce_raw()? {
+            return Ok(Pumped::Blocked);
+        }
         if self.live.as_ref().is_some_and(|live| live.input.paused) {
             // Every turn looks for credit anew, whatever it was that brought it about.
             if let Some(pipe) = &mut self.pipe {
@@ -128,7 +134,12 @@ impl Connection {
         let start = slab.bytes().len();
         let (front, room) = slab.room().split_at_mut(kept);
         front.copy_from_slice(&live.input.rest);
-        let Some(received) = receive(live, room)? else {
+        // At least as much as is kept: what is kept is copied for each read, and that has to stay in proportion.
+        let limit = live
+            .input
+            .limit
+            .map_or(room.len(), |limit| limit.max(kept).min(room.len()));
+        let Some(received) = receive(live, &mut room[..limit])? else {
             return Ok(None);
         };
         slab.fill(kept + received);

@@ -11,6 +11,8 @@ use crate::pipe::queue::Cut;
 pub(crate) struct Output {
     /// The stream takes bytes, as far as is known; cleared when the kernel says no.
     pub(crate) writable: bool,
+    /// The most bytes of a write (ZMQ_OUT_BATCH_SIZE); `None` = the usual.
+    pub(crate) limit: Option<usize>,
     /// Goes out first.
     head: Vec<u8>,
     sent_of_head: usize,
@@ -25,9 +27,10 @@ pub(crate) struct Output {
 const KEEP: usize = 4096;
 
 impl Output {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(limit: Option<usize>) -> Self {
         Self {
             writable: true,
+            limit,
             ..Self::default()
         }
     }

@@ -70,6 +70,7 @@ impl Session {
                 end,
                 origin,
                 connection: Some(connection),
+                hello: None,
             })))
     }
 }
@@ -85,18 +86,35 @@ impl Session {
         pipe(socket, Limits::NONE, Conflate::both(conflate))
     }
 
+    /// ZMQ_ROUTER_NOTIFY asks for notifications of this kind.
+    pub(crate) fn notifies(&self, kind: i32) -> bool {
+        self.row.notifies && !self.is_raw() && self.options.router_notify & kind != 0
+    }
+
     /// Connections carry plain bytes (STREAM, ROUTER_RAW).
     pub(crate) fn is_raw(&self) -> bool {
-        self.options.router_raw
+        self.row.raw || self.options.router_raw
     }
 
     /// What a stream that has just come up carries.
     pub(crate) fn protocol(&self, now: Instant) -> Protocol {
         if self.is_raw() {
-            let batch = usize::try_from(self.options.in_batch_size).unwrap_or_default();
-            return Protocol::Raw(Raw::new(batch));
+            return Protocol::Raw(Raw::new(self.options.raw_message_size()));
         }
         Protocol::Zmtp(Zmtp::new(self.zmtp_config(), now))
+    }
+
+    /// The most bytes of a read, if it is not for the connection to choose.
+    pub(crate) fn read_limit(&self) -> Option<usize> {
+        // A read of a raw connection is cut into messages of that size anyway.
+        let set = self.options.in_batch_size.filter(|_| !self.is_raw());
+        set.and_then(|size| usize::try_from(size).ok())
+    }
+
+    /// The most bytes of a write, if it is not for the connection to choose.
+    pub(crate) fn write_limit(&self) -> Option<usize> {
+        let set = self.options.out_batch_size;
+        set.and_then(|size| usize::try_from(size).ok())
     }
 
     /// What the protocol has to know of the socket.

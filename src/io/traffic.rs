@@ -74,10 +74,11 @@ impl Connection {
             // Decided once a run: most peers take frames as they lie in the pipe.
             let own_framing = live.protocol.own_framing();
             let gather = &mut around.scratch.gather;
+            let budget = live.output.limit.unwrap_or(WRITE_BUDGET);
             let run = match (&mut self.pipe, own_framing) {
-                (Some(pipe), None) if has_run => pipe.gather(WRITE_BUDGET, gather),
+                (Some(pipe), None) if has_run => pipe.gather(budget, gather),
                 (Some(pipe), Some(header_of)) if has_run => {
-                    let run = pipe.gather_reframed(header_of, WRITE_BUDGET, gather);
+                    let run = pipe.gather_reframed(header_of, budget, gather);
                     if run.is_empty() && live.output.is_empty() {
                         // No memory; the next turn may find some.
                         return Ok(Pumped::Blocked);
@@ -128,6 +129,10 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
                 // Queued before the loss, for the connection that was: the socket begins anew.
                 pipe.skip();
             }
+            Head::Frame if live.protocol.is_raw() && matches!(pipe.peek(), Some((_, []))) => {
+                // No bytes are no message there.
+                pipe.skip();
+            }
             Head::Frame => {
                 let Some(message) = pipe.take_conflated() else {
                     return true;
@@ -169,14 +174,15 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
 fn write_once(live: &Live, run: Run<'_>) -> io::Result<usize> {
     let mut slices = [IoSlice::new(&[]); 2 + Gather::SLICES];
     let mut count = 0;
+    let mut room = live.output.limit.unwrap_or(usize::MAX);
     let pending = [live.output.head(), live.output.body().unwrap_or_default()];
-    for bytes in pending.into_iter().filter(|bytes| !bytes.is_empty()) {
-        slices[count] = IoSlice::new(bytes);
-        count += 1;
-    }
-    for slice in run.io_slices() {
-        slices[count] = slice;
-        count += 1;
+    for bytes in pending.into_iter().chain(run.slices()) {
+        let bytes = bytes.get(..room).unwrap_or(bytes);
+        if !bytes.is_empty() {
+            slices[count] = IoSlice::new(bytes);
+            count += 1;
+            room -= bytes.len();
+        }
     }
     live.stream.send_vectored(&slices[..count])
 }

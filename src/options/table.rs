@@ -20,6 +20,9 @@ const FROM_MINUS_ONE: RangeInclusive<i32> = -1..=i32::MAX;
 const NOT_NEGATIVE: RangeInclusive<i32> = 0..=i32::MAX;
 const POSITIVE: RangeInclusive<i32> = 1..=i32::MAX;
 
+/// What ZMQ_IN_BATCH_SIZE and ZMQ_OUT_BATCH_SIZE read until they are set.
+pub(super) const BATCH_SIZE: i32 = 8192;
+
 /// REP is built on ROUTER and takes its options.
 const ROUTERS: &[SocketType] = &[Router, Rep];
 const PUBLISHERS: &[SocketType] = &[Xpub, Pub];
@@ -147,7 +150,7 @@ pub(super) static OPTIONS: &[Row] = &[
     row!(ZMQ_XPUB_VERBOSE, pattern_flag(P::XpubVerbose),
         Immediately, "Reports repeated subscriptions too.").only(PUBLISHERS),
     row!(ZMQ_ROUTER_RAW, Kind::PatternFlag { accepts: NOT_NEGATIVE, make: P::RouterRaw, note: |o, on| o.router_raw |= on },
-        NextEndpoint, "Connections carry plain bytes. Once on, the connections stay so.").deprecated().only(ROUTERS).not_yet(),
+        NextEndpoint, "Connections carry plain bytes. Once on, the connections stay so.").deprecated().only(ROUTERS),
     row!(ZMQ_IPV6, flag!(ipv6, 0, BOOL), NextEndpoint, "Names and wildcards stand for IPv6 addresses. A context option too, for new sockets."),
     row!(ZMQ_MECHANISM, state(StateOption::Mechanism, Shape::ExactInt),
         Immediately, "The security mechanism that the options set last select."),
@@ -225,13 +228,17 @@ pub(super) static OPTIONS: &[Row] = &[
         NextEndpoint, "Adds a property `X-Name:value` to the handshake; the first value of a name stays.").draft(),
     row!(ZMQ_MULTICAST_LOOP, flag!(multicast_loop, 1, ANY), NextEndpoint, "Multicast reaches this host too.").draft(),
     row!(ZMQ_ROUTER_NOTIFY, int!(router_notify, 0, 0..=3),
-        NextEndpoint, "Delivers routing id and an empty frame when a peer comes (1) or goes (2).").draft().only(ROUTERS).not_yet(),
+        NextEndpoint, "Delivers routing id and an empty frame when a peer comes (1) or goes (2). Not over inproc.").draft().only(ROUTERS),
     row!(ZMQ_XPUB_MANUAL_LAST_VALUE, pattern_flag(P::XpubManualLastValue),
         Immediately, "ZMQ_XPUB_MANUAL, and the first message after a subscription goes to that subscriber only.").draft().only(PUBLISHERS),
     row!(ZMQ_SOCKS_USERNAME, Kind::Unset(Constant::Text), NextConnect, "Not implemented yet.").draft(),
     row!(ZMQ_SOCKS_PASSWORD, Kind::Unset(Constant::Text), NextConnect, "Not implemented yet.").draft(),
-    row!(ZMQ_IN_BATCH_SIZE, int!(in_batch_size, 8192, POSITIVE), NextEndpoint, "Bytes per read.").draft().not_yet(),
-    row!(ZMQ_OUT_BATCH_SIZE, int!(out_batch_size, 8192, POSITIVE), NextEndpoint, "Bytes per write.").draft().not_yet(),
+    row!(ZMQ_IN_BATCH_SIZE, Kind::Int { default: BATCH_SIZE, accepts: POSITIVE,
+            get: |o| o.in_batch_size.unwrap_or(BATCH_SIZE), set: |o, v| o.in_batch_size = Some(v) },
+        NextEndpoint, "Most bytes of a read, and of a message of STREAM. Until it is set only the latter: other types read more at once.").draft(),
+    row!(ZMQ_OUT_BATCH_SIZE, Kind::Int { default: BATCH_SIZE, accepts: POSITIVE,
+            get: |o| o.out_batch_size.unwrap_or(BATCH_SIZE), set: |o, v| o.out_batch_size = Some(v) },
+        NextEndpoint, "Most bytes of a write. Until it is set more are written at once.").draft(),
     row!(ZMQ_WSS_KEY_PEM, Kind::Absent(Constant::Bytes), NextEndpoint, "Not implemented yet.").draft(),
     row!(ZMQ_WSS_CERT_PEM, Kind::Absent(Constant::Bytes), NextEndpoint, "Not implemented yet.").draft(),
     row!(ZMQ_WSS_TRUST_PEM, Kind::Absent(Constant::Bytes), NextEndpoint, "Not implemented yet.").draft(),
@@ -242,13 +249,13 @@ pub(super) static OPTIONS: &[Row] = &[
     row!(ZMQ_RECONNECT_STOP, int!(reconnect_stop, 0, ANY),
         NextEndpoint, "No further connection attempt: 1 after a refused one, 2 after a failed handshake, 4 after zmq_disconnect.").draft(),
     row!(ZMQ_HELLO_MSG, bytes!(hello_message, 1..=usize::MAX, Empty::Taken, Read::Never),
-        NextEndpoint, "The first message each new peer receives, on ROUTER, DEALER, REQ and REP; empty = none.").draft().not_yet(),
+        NextEndpoint, "The first message that each new peer receives, on ROUTER, DEALER, REQ and REP; empty = none. Not for REQ peers, which take replies only.").draft(),
     row!(ZMQ_DISCONNECT_MSG, bytes!(disconnect_message, 1..=usize::MAX, Empty::Taken, Read::Never),
-        NextEndpoint, "Received as from an accepted peer that goes away, on ROUTER and REP; empty = none.").draft().not_yet(),
+        NextEndpoint, "Received as from an accepted peer that goes away, on ROUTER and REP (there as a request whose reply goes nowhere); empty = none.").draft(),
     row!(ZMQ_PRIORITY, int!(priority, 0, NOT_NEGATIVE), NextEndpoint, "SO_PRIORITY; 0 = not set.").draft(),
     row!(ZMQ_BUSY_POLL, int!(busy_poll, 0, ANY), NextEndpoint, "SO_BUSY_POLL in microseconds, if positive.").draft(),
     row!(ZMQ_HICCUP_MSG, bytes!(hiccup_message, 1..=usize::MAX, Empty::Taken, Read::Never),
-        NextEndpoint, "Received when an own connection is lost, on DEALER and REQ; empty = none.").draft().not_yet(),
+        NextEndpoint, "Received when an own connection is lost, on DEALER and REQ (there as the reply, unless replies are numbered; a request that is still queued is dropped); empty = none.").draft(),
     row!(ZMQ_XSUB_VERBOSE_UNSUBSCRIBE, Kind::PatternFlag { accepts: ANY, make: P::XsubVerboseUnsubscribe, note: |_, _| {} },
         Immediately, "Passes every unsubscription on, not only the last one.").draft().only(&[Xsub]),
     row!(ZMQ_TOPICS_COUNT, state(StateOption::TopicsCount, Shape::PaddedInt),

@@ -55,12 +55,28 @@ fn bytes_come_back() {
     );
     assert!(options.bind_to_device.is_empty());
 
-    for number in [c::ZMQ_HELLO_MSG, c::ZMQ_DISCONNECT_MSG, c::ZMQ_HICCUP_MSG] {
-        assert_eq!(
-            set(&mut options, pair, number, Some(b"hi"), 2),
-            Err(Error::Invalid),
-            "nothing sends it yet"
-        );
+    let messages = |options: &SocketOptions| {
+        [
+            options.hello_message.to_vec(),
+            options.disconnect_message.to_vec(),
+            options.hiccup_message.to_vec(),
+        ]
+    };
+    for (value, empty) in [
+        (Some(&b"hi"[..]), false),
+        (Some(&b""[..]), true),
+        (None, true),
+    ] {
+        for number in [c::ZMQ_HELLO_MSG, c::ZMQ_DISCONNECT_MSG, c::ZMQ_HICCUP_MSG] {
+            let length = value.map_or(0, <[u8]>::len);
+            assert_eq!(
+                set(&mut options, pair, number, value, length),
+                Ok(Applied::Stored)
+            );
+            assert!(get(&options, pair, number, &mut buffer).is_err());
+        }
+        let stored = if empty { &b""[..] } else { b"hi" };
+        assert_eq!(messages(&options), [stored; 3]);
     }
 }
 
@@ -149,13 +165,48 @@ fn pattern_options_are_handed_on() {
     for (number, typ, value, option) in rows {
         assert_eq!(apply(typ, number, value), Ok(Applied::Pattern(option)));
     }
-    for value in [&on, &off] {
+    // Connections stay raw, whatever the pattern does.
+    for (value, is_on) in [(&off, false), (&on, true), (&off, false)] {
         assert_eq!(
-            apply(SocketType::Router, c::ZMQ_ROUTER_RAW, value),
-            Err(Error::Invalid),
-            "connections carry ZMTP only"
+            set(
+                &mut options,
+                SocketType::Router,
+                c::ZMQ_ROUTER_RAW,
+                Some(value),
+                4
+            ),
+            Ok(Applied::Pattern(P::RouterRaw(is_on)))
         );
     }
+    assert!(options.router_raw);
+}
+
+/// What is reported until a size is set is not what the connection takes.
+#[test]
+fn batch_sizes() {
+    let mut options = SocketOptions::default();
+    assert_eq!(
+        (options.in_batch_size, options.out_batch_size),
+        (None, None)
+    );
+    assert_eq!(options.raw_message_size(), 8192);
+    for number in [c::ZMQ_IN_BATCH_SIZE, c::ZMQ_OUT_BATCH_SIZE] {
+        let mut buffer = [0; 4];
+        get(&options, SocketType::Pair, number, &mut buffer).unwrap();
+        assert_eq!(buffer, 8192_i32.to_ne_bytes());
+        let value = 100_i32.to_ne_bytes();
+        assert_eq!(
+            set(&mut options, SocketType::Pair, number, Some(&value), 4),
+            Ok(Applied::Stored)
+        );
+        get(&options, SocketType::Pair, number, &mut buffer).unwrap();
+        assert_eq!(buffer, value);
+    }
+    assert_eq!(
+        (options.in_batch_size, options.out_batch_size),
+        (Some(100), Some(100))
+    );
+    assert_eq!(options.raw_message_size(), 100);
 }
 
 /// Results of stock 4.3.4: (filter, without IPV6, with IPV6), and what we store.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::context::ContextOptions;
 use crate::error::{Error, Result};
-use crate::options::table::OPTIONS;
+use crate::options::table::{BATCH_SIZE, OPTIONS};
 use crate::patterns::{SocketType, TypeRow};
 
 /// Declares the struct together with its blank form, on which the table's defaults are then put.
@@ -102,8 +102,11 @@ socket_options! {
     stream_notify: bool,
     /// `X-` properties for the handshake, in the order of setting.
     metadata: Vec<(Bytes, Bytes)>,
-    in_batch_size: i32,
-    out_batch_size: i32,
+    /// Bytes per read; `None` until it is set: the connection may choose a better one than getsockopt
+    /// reports.
+    in_batch_size: Option<i32>,
+    /// Bytes per write, likewise.
+    out_batch_size: Option<i32>,
     /// Empty = none.
     hello_message: Bytes,
     /// Empty = none.
@@ -130,6 +133,14 @@ impl SocketOptions {
     }
 }
 
+impl SocketOptions {
+    /// The most bytes of a message that a raw connection receives.
+    pub(crate) fn raw_message_size(&self) -> usize {
+        let size = self.in_batch_size.unwrap_or(BATCH_SIZE);
+        usize::try_from(size).unwrap_or_default()
+    }
+}
+
 impl Default for SocketOptions {
     /// The defaults of the table, for a context whose own options are untouched.
     fn default() -> Self {
@@ -141,6 +152,8 @@ impl Default for SocketOptions {
             row.put_default(&mut options);
         }
         options.backlog = None;
+        options.in_batch_size = None;
+        options.out_batch_size = None;
         options
     }
 }

@@ -1,6 +1,6 @@
 //! The table of types against the contract.
 
-use super::{SocketType, TYPES, TypeRow};
+use super::{TYPES, TypeRow};
 use crate::error::{Error, Result};
 use crate::message::Message;
 use crate::options::PatternOption;
@@ -9,7 +9,7 @@ use crate::pipe::{Incoming, Outgoing, Pipes};
 /// patterns.md 1.1: number, name, peers.
 #[test]
 fn numbers_names_and_peers() {
-    let expected: [(i32, &str, &[&str]); 11] = [
+    let expected: [(i32, &str, &[&str]); 12] = [
         (0, "PAIR", &["PAIR"]),
         (1, "PUB", &["SUB", "XSUB"]),
         (2, "SUB", &["PUB", "XPUB"]),
@@ -21,6 +21,7 @@ fn numbers_names_and_peers() {
         (8, "PUSH", &["PULL"]),
         (9, "XPUB", &["SUB", "XSUB"]),
         (10, "XSUB", &["PUB", "XPUB"]),
+        (11, "STREAM", &[]),
     ];
     assert_eq!(TYPES.len(), expected.len());
     for (number, name, peers) in expected {
@@ -32,7 +33,7 @@ fn numbers_names_and_peers() {
             assert!(peer.peers.contains(&name));
         }
     }
-    for number in [-1, SocketType::Stream as i32, 12, 21] {
+    for number in [-1, 12, 21] {
         assert!(TypeRow::find(number).is_none());
     }
 }
@@ -61,6 +62,7 @@ fn properties() {
         named(|row| row.connects_once),
         ["PUB", "SUB", "REQ", "DEALER"]
     );
+    assert_eq!(named(|row| row.raw), ["STREAM"]);
 }
 
 /// patterns.md 1.2: EVENTS, send, send with SNDMORE, receive, each on a fresh socket.
@@ -79,6 +81,7 @@ fn fresh_sockets() {
         ("REQ", false, again, again, out_of_turn),
         ("REP", false, out_of_turn, out_of_turn, again),
         ("ROUTER", true, ok, ok, again),
+        ("STREAM", true, ok, Err(Error::HostUnreachable), again),
         ("PULL", false, refused, refused, again),
         ("PUSH", false, again, again, refused),
     ];
@@ -112,7 +115,10 @@ fn options_by_type() {
         (PatternOption::RouterMandatory(true), &["REP", "ROUTER"]),
         (PatternOption::RouterRaw(true), &["REP", "ROUTER"]),
         (PatternOption::RouterHandover(true), &["REP", "ROUTER"]),
-        (PatternOption::ConnectRoutingId(topic()), &["REP", "ROUTER"]),
+        (
+            PatternOption::ConnectRoutingId(topic()),
+            &["REP", "ROUTER", "STREAM"],
+        ),
         (
             PatternOption::ProbeRouter(true),
             &["REQ", "REP", "DEALER", "ROUTER"],

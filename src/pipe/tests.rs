@@ -227,7 +227,7 @@ fn a_connection_reports_what_it_has_sent() {
     let mut gather = Gather::new();
     let length: usize = to
         .gather(1 << 20, &mut gather)
-        .io_slices()
+        .slices()
         .map(|slice| slice.len())
         .sum();
     assert_eq!(length, 4 * 3);

@@ -41,6 +41,11 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
+    /// No ZMTP, only bytes.
+    pub(crate) fn is_raw(&self) -> bool {
+        matches!(self, Self::Raw(_))
+    }
+
     /// See [`Zmtp::handle_received`].
     pub(crate) fn handle_received(&mut self, now: Instant) {
         if let Self::Zmtp(zmtp) = self {
@@ -88,21 +93,22 @@ impl Protocol {
         }
     }
 
-    /// See [`Zmtp::own_framing`].
+    /// See [`Zmtp::own_framing`] and [`Raw::header`].
     pub(crate) fn own_framing(&self) -> Option<HeaderOf> {
         match self {
             Self::Zmtp(zmtp) => zmtp.own_framing(),
-            Self::Raw(_) => None,
+            Self::Raw(_) => Some(Raw::header),
         }
     }
 
-    /// See [`Zmtp::encode_message`].
+    /// See [`Zmtp::encode_message`]. Raw messages do not come through here.
     ///
     /// # Errors
     /// [`crate::error::Error::NoMemory`]; nothing is appended then.
     pub(crate) fn encode_message(&self, more: bool, body: &[u8], out: &mut Vec<u8>) -> Result<()> {
         match self {
             Self::Zmtp(zmtp) => zmtp.encode_message(more, body, out),
+            // Only conflating types send these, and they are never raw.
             Self::Raw(_) => Ok(()),
         }
     }

@@ -7,7 +7,7 @@
 
 use super::{Decoded, Event};
 
-/// The receiving side of a stream without a protocol. There is no other: bytes go out as they are.
+/// A stream without a protocol.
 #[derive(Debug)]
 pub(crate) struct Raw {
     /// Bytes of a message, at most; not 0.
@@ -20,6 +20,11 @@ impl Raw {
         Self {
             message_size: message_size.max(1),
         }
+    }
+
+    /// The header of every frame that is sent: none. A [`super::HeaderOf`].
+    pub(crate) fn header(_more: bool, _length: usize) -> ([u8; 10], usize) {
+        ([0; 10], 0)
     }
 
     /// The bytes of a read that one message holds, as a frame. Neither bytes nor event: there are none.

@@ -21,10 +21,10 @@ use crate::io::{IoHandle, Linger, ObjectId};
 use crate::mailbox::Mailbox;
 use crate::message::PeerInfo;
 use crate::monitor::Monitor;
-use crate::options::SocketOptions;
+use crate::options::{Bytes, SocketOptions};
 use crate::patterns::{Origin, Pattern, TypeRow};
 use crate::pipe::queue::Special;
-use crate::pipe::{Dismissal, Incoming, Notice, Outgoing, PipeEnd, PipeKey, Pipes, Wake};
+use crate::pipe::{Dismissal, Incoming, Notice, Outgoing, PipeEnd, PipeKey, Pipes, Prepared, Wake};
 use crate::socket::endpoints::Endpoints;
 use crate::sync::atomic::AtomicBool;
 
@@ -46,15 +46,18 @@ pub(crate) struct Attachment {
     pub(crate) origin: Origin,
     /// The connection behind the pipe, and its thread; `None` over inproc.
     pub(crate) connection: Option<(Arc<IoHandle>, ObjectId)>,
+    /// ZMQ_HELLO_MSG, over inproc; a connection sends it by itself.
+    pub(crate) hello: Option<Prepared>,
 }
 
 impl Attachment {
     /// The binder's end of an inproc pipe.
-    pub(crate) fn inproc(end: PipeEnd) -> Self {
+    pub(crate) fn inproc(end: PipeEnd, hello: Option<Prepared>) -> Self {
         Self {
             end,
             origin: Origin::default(),
             connection: None,
+            hello,
         }
     }
 }
@@ -151,6 +154,7 @@ impl Core {
             end,
             origin,
             connection,
+            hello,
         } = attachment;
         let over_inproc = connection.is_none();
         let key = self.pipes.insert(end);
@@ -164,8 +168,17 @@ impl Core {
             if over_inproc {
                 introduce(end, &self.options.routing_id);
             }
+            if let Some(hello) = &hello {
+                // Without memory the peer misses it; nothing else suffers.
+                let _ = end.write_prepared(hello);
+            }
         }
         self.pattern.attached(&mut self.pipes, key, origin);
+        if let Some(id) = self.pattern.shown_routing_id(key)
+            && let Ok(id) = Bytes::copy(id)
+        {
+            self.options.routing_id = id;
+        }
         self.pattern.readable(&mut self.pipes, key);
         self.look_at_end(key);
         key
@@ -251,11 +264,19 @@ impl Core {
                 match (how, connection) {
                     (Dismissal::Finish, Some((thread, connection))) => {
                         self.drop_pipe(key);
-                        let linger = Linger::from_option(self.options.linger);
-                        self.context.detach(&thread, connection, linger);
+                        self.context
+                            .detach(&thread, connection, Linger::WhileConnected);
+                        self.endpoints
+                            .remember_left(thread, connection, &self.context.lingering);
                     }
                     (Dismissal::Finish, None) => self.drop_pipe(key),
-                    (Dismissal::Refuse | Dismissal::Replace, _) => {
+                    (Dismissal::Replace, _) => {
+                        // The other side ends its direction in turn, and then the pipe goes when it is read.
+                        if let Some(end) = self.pipes.get(key) {
+                            end.abort();
+                        }
+                    }
+                    (Dismissal::Refuse, _) => {
                         if let Some(end) = self.pipes.get(key) {
                             end.abort();
                         }

@@ -47,14 +47,19 @@ impl Connection {
             return self.cap_linger(linger, around);
         }
         let deadline = match linger {
-            Linger::Forever => None,
+            Linger::Forever | Linger::WhileConnected => None,
             Linger::For(time) => around.now.checked_add(time),
         };
-        self.detached = Some(Detached { deadline });
+        self.detached = Some(Detached {
+            deadline,
+            reconnects: linger != Linger::WhileConnected,
+        });
         if let Some(pipe) = &mut self.pipe {
             pipe.rollback();
         }
-        if linger == Linger::For(std::time::Duration::ZERO) {
+        if linger == Linger::For(std::time::Duration::ZERO)
+            || (linger == Linger::WhileConnected && self.live.is_none())
+        {
             return self.give_up();
         }
         if let Role::Connecting(connecter) = &mut self.role

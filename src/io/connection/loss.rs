@@ -40,7 +40,11 @@ impl Connection {
         let handshaken = live.handshaken;
         live.stream.deregister(around.registry);
         self.emit_loss(loss, handshaken, &live);
+        if handshaken && !matches!(loss, Loss::Dismissed) {
+            self.tell_of_loss();
+        }
         let retried = self.is_retried(loss, handshaken);
+        self.tell_of_raw_loss(&live);
         if matches!(self.role, Role::Accepted { .. }) || !retried {
             drop(live);
             self.end_pipe();
@@ -86,6 +90,7 @@ impl Connection {
             crate::ffi::constants::ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED;
         match loss {
             Loss::Protocol(_) => false,
+            _ if self.detached.as_ref().is_some_and(|left| !left.reconnects) => false,
             Loss::Stream(_) | Loss::Timeout(_) => {
                 handshaken || self.session.options.reconnect_stop & STOP_HANDSHAKE_FAILED == 0
             }
@@ -96,7 +101,11 @@ impl Connection {
     /// Brings the pipe into the state for the next connection (protocols: "Pipe states").
     fn repair_pipe(&mut self, live: &Live) {
         if self.session.options.immediate {
-            self.pipe = None;
+            // What is unread is void, unless there is news behind it.
+            match self.tells_of_loss() {
+                true => self.end_pipe(),
+                false => self.pipe = None,
+            }
             return;
         }
         let Some(pipe) = &mut self.pipe else { return };

@@ -5,8 +5,6 @@
     reason = "holds pointers into a queue while that is borrowed"
 )]
 
-use std::io::IoSlice;
-
 /// Short runs of headers and copied bodies, and small bodies by reference beside them, are copied
 /// together: a slice more costs the kernel 26 to 50 ns, and up to about 2 KiB that is more than a copy.
 const SHORT_RECORDS: usize = 256;
@@ -156,20 +154,17 @@ impl<'a> Run<'a> {
     /// Bytes in all.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.io_slices().map(|slice| slice.len()).sum()
+        self.slices().map(|slice| slice.len()).sum()
     }
 
     /// The bytes in order, in at most [`Gather::SLICES`] slices.
-    pub(crate) fn io_slices(&self) -> impl ExactSizeIterator<Item = IoSlice<'a>> + use<'a> {
+    pub(crate) fn slices(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
         let staging = self.staging;
-        self.pieces.iter().map(move |piece| {
-            let bytes = match *piece {
-                // In bounds from construction.
-                Piece::Staged { from, to } => &staging[from..to],
-                // SAFETY: committed bytes or a body, which the reader that is borrowed for 'a keeps.
-                Piece::Direct { at, length } => unsafe { std::slice::from_raw_parts(at, length) },
-            };
-            IoSlice::new(bytes)
+        self.pieces.iter().map(move |piece| match *piece {
+            // In bounds from construction.
+            Piece::Staged { from, to } => &staging[from..to],
+            // SAFETY: committed bytes or a body, which the reader that is borrowed for 'a keeps.
+            Piece::Direct { at, length } => unsafe { std::slice::from_raw_parts(at, length) },
         })
     }
 }

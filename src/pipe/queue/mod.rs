@@ -58,8 +58,7 @@ pub(crate) enum Special {
     },
     /// The socket begins anew: what precedes this was for a connection that is lost.
     Restart,
-    /// A reason to look at the pipe.
-    #[allow(dead_code, reason = "ZMQ_ROUTER_NOTIFY is not there yet")]
+    /// The peer came, or went (ZMQ_ROUTER_NOTIFY).
     Notify,
 }
 
@@ -74,7 +73,8 @@ impl Special {
 }
 
 /// The header of a frame in another form than the queue's: of one with MORE or not, and with a body of so
-/// many bytes. It is so much of the array, at least one byte.
+/// many bytes. It is so much of the array; if it may be empty, an empty frame has to be skipped by itself when it
+/// comes first.
 pub(crate) type HeaderOf = fn(bool, usize) -> ([u8; writer::LONG_HEADER + 1], usize);
 
 /// Sizes of the chunks that a queue allocates one after the other, header included, as long as its

@@ -225,8 +225,8 @@ impl Pair {
     fn write_run(&mut self, random: &mut Random) {
         let budget = 1 + random.below(5000) as usize;
         let run = self.reader.gather(budget, &mut self.gather);
-        let bytes: Vec<u8> = run.io_slices().flat_map(|slice| slice.to_vec()).collect();
-        assert!(run.io_slices().len() <= Gather::SLICES);
+        let bytes: Vec<u8> = run.slices().flat_map(|slice| slice.to_vec()).collect();
+        assert!(run.slices().len() <= Gather::SLICES);
         let frames = self
             .visible
             .iter()
@@ -238,7 +238,7 @@ impl Pair {
             bytes.len() == expected.len()
                 || self.trimmed
                 || bytes.len() >= budget
-                || run.io_slices().len() + 2 > Gather::SLICES,
+                || run.slices().len() + 2 > Gather::SLICES,
             "the run is shorter than it has to be"
         );
         let written = match random.below(2) {
@@ -273,9 +273,9 @@ impl Pair {
         let run = self
             .reader
             .gather_reframed(other_header, budget, &mut self.gather);
-        let bytes: Vec<u8> = run.io_slices().flat_map(|slice| slice.to_vec()).collect();
-        assert!(run.io_slices().len() <= Gather::SLICES);
-        let is_full = run.io_slices().len() + 2 > Gather::SLICES;
+        let bytes: Vec<u8> = run.slices().flat_map(|slice| slice.to_vec()).collect();
+        assert!(run.slices().len() <= Gather::SLICES);
+        let is_full = run.slices().len() + 2 > Gather::SLICES;
         let mut expected = Vec::new();
         let mut ends = vec![0];
         for record in &self.visible {
@@ -509,7 +509,7 @@ fn small_stored_bodies_are_gathered_into_few_slices() {
     let mut gather = Gather::new();
     let run = reader.gather(256 * 1024, &mut gather);
     assert_eq!(run.len(), 1000 * 42);
-    assert_eq!(run.io_slices().len(), 1);
+    assert_eq!(run.slices().len(), 1);
     assert_eq!(reader.advance(1000 * 42).messages, 1000);
     assert!(reader.is_empty());
     let run = reader.gather(256 * 1024, &mut gather);
@@ -530,10 +530,10 @@ fn reframed_bodies_go_out_as_they_lie_unless_they_are_small() {
     let mut gather = Gather::new();
     let run = reader.gather_reframed(other_header, 1 << 20, &mut gather);
     // 40 and 50 bytes have headers of 1 byte, 5000 too.
-    let slices: Vec<_> = run.io_slices().map(|slice| slice.len()).collect();
+    let slices: Vec<_> = run.slices().map(|slice| slice.len()).collect();
     assert_eq!(slices[..4], [93, 5000, 93, 5000]);
     assert!(slices.len() >= Gather::SLICES - 1, "{}", slices.len());
-    assert_eq!(run.io_slices().nth(1).unwrap().as_ptr(), at);
+    assert_eq!(run.slices().nth(1).unwrap().as_ptr(), at);
     assert_eq!(reader.advance_reframed(other_header, 2 * 5093).messages, 2);
 }
 
@@ -552,8 +552,8 @@ fn a_steady_stream_of_small_frames_fills_whole_writes_reframed() {
         if run.is_empty() {
             break;
         }
-        let bytes: Vec<u8> = run.io_slices().flat_map(|slice| slice.to_vec()).collect();
-        assert_eq!(run.io_slices().len(), 1);
+        let bytes: Vec<u8> = run.slices().flat_map(|slice| slice.to_vec()).collect();
+        assert_eq!(run.slices().len(), 1);
         reader.advance_reframed(other_header, bytes.len());
         written.extend(bytes);
         runs += 1;
@@ -581,7 +581,7 @@ fn copied_records_are_gathered_where_they_lie() {
     };
     let mut gather = Gather::new();
     let run = reader.gather(1 << 20, &mut gather);
-    let slices: Vec<_> = run.io_slices().collect();
+    let slices: Vec<_> = run.slices().collect();
     assert_eq!(slices.len(), 1);
     assert_eq!(slices[0].as_ptr(), first);
 }
