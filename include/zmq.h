@@ -550,7 +550,9 @@ ZMQ_EXPORT int zmq_has(const char *capability);
 ZMQ_EXPORT void *zmq_ctx_new(void);
 
 /* Ends a context: waits until every socket was closed and has lingered, then frees it. -1:
- * EFAULT if it is none, EINTR if a signal came; then call again. */
+ * EFAULT if it is none, EINTR if a signal came, EMFILE without a descriptor to wait on; then
+ * call again. EDEADLK from a free function that runs on a thread of this context. In a forked
+ * child it only gives up the parent's context. */
 ZMQ_EXPORT int zmq_ctx_term(void *context);
 
 /* Lets every blocked call on the context's sockets, and all later ones, fail with ETERM. Does

@@ -340,8 +340,9 @@ impl Core {
     /// zmq_unbind and zmq_disconnect: whatever has this text. `Invalid`, `ProtocolNotSupported`,
     /// `NotFound`.
     pub(super) fn end_endpoint(&mut self, text: Option<&[u8]>) -> Result<()> {
-        self.notice()?;
+        self.refuse_if_stopped()?;
         let text = text.ok_or(Error::Invalid)?;
+        self.notice()?;
         Endpoint::check(text)?;
         let mut ended = self.endpoints.take(&[text.into()]);
         if ended.is_empty() {
@@ -451,7 +452,7 @@ impl Core {
         version: i32,
         socket_type: i32,
     ) -> Result<()> {
-        self.notice()?;
+        self.refuse_if_stopped()?;
         crate::monitor::check(events, version)?;
         let Some(endpoint) = endpoint else {
             self.stop_monitor();
