@@ -106,10 +106,15 @@ def wanted(name, names):
 
 
 def compare_scenarios(stock, ours, names, times=1):
+    programs = {name: [*PYTHON, str(HERE / name)] for name in PROGRAMS}
+    return compare_programs(programs, stock, ours, names, times)
+
+
+def compare_programs(programs, stock, ours, names, times=1):
+    """Each scenario of each program ({name: command}): what it prints is the same on both libraries."""
     known = suite.KnownTests("scenarios")
     same = failed = unexpected = skipped = 0
-    for program in PROGRAMS:
-        command = [*PYTHON, str(HERE / program)]
+    for program, command in programs.items():
         for name in subprocess.check_output([*command, "--list"], env=stock, text=True).split():
             if not wanted(name, names):
                 continue

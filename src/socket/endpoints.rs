@@ -126,6 +126,12 @@ impl Endpoints {
         self.left.retain(|(_, id)| lingering.contains(*id));
     }
 
+    fn have_connection(&self, text: &[u8]) -> bool {
+        let is_it =
+            |entry: &Entry| *entry.text == *text && matches!(entry.kind, Kind::Connection { .. });
+        self.entries.iter().any(is_it)
+    }
+
     fn add(&mut self, text: &[u8], kind: Kind) {
         self.entries.push(Entry {
             text: text.into(),
@@ -242,6 +248,9 @@ impl Core {
     pub(super) fn connect(&mut self, text: &[u8]) -> Result<()> {
         self.notice()?;
         let endpoint = Endpoint::parse(text, Use::Connect)?;
+        if self.row.connects_once && self.endpoints.have_connection(text) {
+            return Ok(());
+        }
         let routing_id = self.endpoints.connect_routing_id.clone();
         if routing_id
             .as_ref()
@@ -299,11 +308,6 @@ impl Core {
         origin: Origin,
     ) -> Result<()> {
         let threads = self.context.threads(self.options.affinity)?;
-        let is_known =
-            |entry: &Entry| *entry.text == *text && matches!(entry.kind, Kind::Connection { .. });
-        if self.row.connects_once && self.endpoints.entries.iter().any(is_known) {
-            return Ok(());
-        }
         let session = self.session(threads, text);
         let thread = session.choose_thread().ok_or(Error::NoThread)?;
         let id = ObjectId::new();
