@@ -829,8 +829,8 @@ ZMQ_EXPORT int zmq_socket_monitor(void *socket, const char *endpoint, int events
 ZMQ_EXPORT int zmq_socket_monitor_versioned(void *socket, const char *endpoint, uint64_t events,
     int event_version, int type);
 
-/* Asks for a ZMQ_EVENT_PIPES_STATS per connection. -1: ENOTSOCK, EINVAL if it is not monitored,
- * EAGAIN if there are no connections. */
+/* Asks for a ZMQ_EVENT_PIPES_STATS per connection. -1: ENOTSOCK, EINVAL if the event is not
+ * monitored, EAGAIN if there are no connections. */
 ZMQ_EXPORT int zmq_socket_monitor_pipes_stats(void *socket);
 
 #endif

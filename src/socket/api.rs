@@ -197,6 +197,11 @@ pub(crate) fn monitor(
         .start_monitor(endpoint, events, version, socket_type)
 }
 
+/// zmq_socket_monitor_pipes_stats.
+pub(crate) fn report_pipes(cell: &'static SocketCell) -> Result<()> {
+    enter(cell)?.report_pipes()
+}
+
 /// ZMQ_EVENTS.
 pub(crate) fn events(cell: &'static SocketCell) -> Result<i32> {
     enter(cell)?.core.polled_events()
