@@ -592,66 +592,6 @@ static void filters_with_ipv6(void)
     say(filter.name, found);
 }
 
-/* The option set last decides. */
-static void mechanism(void)
-{
-    void *s = plain_sock(context(), ZMQ_PUSH);
-    char key[32] = "0123456789abcdef0123456789abcde";
-    static const struct row user = {ZMQ_PLAIN_USERNAME, BYTES, ""};
-    say("fresh", show_int(s, ZMQ_MECHANISM));
-    set_int(s, ZMQ_PLAIN_SERVER, 1);
-    say("PLAIN_SERVER 1", show_int(s, ZMQ_MECHANISM));
-    set_int(s, ZMQ_PLAIN_SERVER, 0);
-    say("PLAIN_SERVER 0", show_int(s, ZMQ_MECHANISM));
-    set_bytes(s, ZMQ_PLAIN_USERNAME, "admin", 5);
-    say("PLAIN_USERNAME", show_int(s, ZMQ_MECHANISM));
-    set_bytes(s, ZMQ_PLAIN_USERNAME, NULL, 0);
-    say("PLAIN_USERNAME NULL", show_int(s, ZMQ_MECHANISM));
-    say("PLAIN_USERNAME is kept", value(s, &user));
-    set_bytes(s, ZMQ_PLAIN_PASSWORD, "secret", 6);
-    say("PLAIN_PASSWORD", show_int(s, ZMQ_MECHANISM));
-    set_bytes(s, ZMQ_CURVE_SERVERKEY, key, 32);
-    say("CURVE_SERVERKEY", show_int(s, ZMQ_MECHANISM));
-    set_int(s, ZMQ_CURVE_SERVER, 1);
-    say("CURVE_SERVER", show_int(s, ZMQ_CURVE_SERVER));
-    set_int(s, ZMQ_PLAIN_SERVER, 1);
-    say("PLAIN_SERVER after CURVE_SERVER", show_int(s, ZMQ_MECHANISM));
-    say("CURVE_SERVER then", show_int(s, ZMQ_CURVE_SERVER));
-    set_int(s, ZMQ_CURVE_SERVER, 0);
-    say("CURVE_SERVER 0", show_int(s, ZMQ_MECHANISM));
-}
-
-static void shared_storage(void)
-{
-    void *s = plain_sock(context(), ZMQ_PUSH);
-    set_int(s, ZMQ_IPV6, 1);
-    say("IPV4ONLY after IPV6 1", show_int(s, ZMQ_IPV4ONLY));
-    set_int(s, ZMQ_IPV4ONLY, 1);
-    say("IPV6 after IPV4ONLY 1", show_int(s, ZMQ_IPV6));
-}
-
-/* One message with two frames, read by getsockopt with the 64-bit buffer of old clients. */
-static void rcvmore(void)
-{
-    void *ctx = context();
-    void *a = sock(ctx, ZMQ_PAIR);
-    void *b = sock(ctx, ZMQ_PAIR);
-    attach(a, b, INPROC);
-    say("before", show_int(b, ZMQ_RCVMORE));
-    tx(a, "one|two");
-    tx(a, "three");
-    say("first", rx_frame(b, 0));
-    int64_t wide_value = -1;
-    size_t size = sizeof wide_value;
-    zmq_getsockopt(b, ZMQ_RCVMORE, &wide_value, &size);
-    line("in 64 bits", "%lld/%zu", (long long) wide_value, size);
-    say("second", rx_frame(b, 0));
-    say("after the second", show_int(b, ZMQ_RCVMORE));
-    say("third", rx_frame(b, 0));
-    say("failed", rx_now(b));
-    say("unchanged by a failure", show_int(b, ZMQ_RCVMORE));
-}
-
 static int pairs_checked(int begin, int end)
 {
     int count = 0;
@@ -675,8 +615,7 @@ static const struct rule rules[] = {
     RULE(set_values), RULE_WITHIN(set_null, 60000), RULE(stop_noticed), RULE(stop_not_noticed),
     RULE(no_option), RULE(draft_defaults), RULE(draft_get_with_length), RULE(draft_set_with_length),
     RULE(draft_set_text_with_length), RULE(draft_set_values), RULE_WITHIN(draft_set_null, 60000),
-    RULE(draft_stop_noticed), RULE(draft_no_option), RULE(filters_with_ipv6), RULE(mechanism),
-    RULE(shared_storage), RULE(rcvmore), RULE(total),
+    RULE(draft_stop_noticed), RULE(draft_no_option), RULE(filters_with_ipv6), RULE(total),
 };
 
 RUN(rules)
