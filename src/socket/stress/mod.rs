@@ -6,6 +6,7 @@
 
 mod churn;
 mod ending;
+mod monitoring;
 mod sharing;
 mod waiting;
 
