@@ -58,6 +58,7 @@ c_tests() {
     step "Python demo" 180 env ZEROXIDE_DIR="$library" sh bindings/demo.sh --quick
     step "Python programs, stock and ours" 1200 sh bindings/python/run.sh "$library"
     step "pyzmq from PyPI, stock and ours" 900 sh bindings/python/pypi.sh "$library"
+    step "Node programs, stock and ours" 600 sh bindings/node/run.sh "$library"
     step "benchmark smoke run" 300 /usr/bin/python3 capi-tests/bench/run.py --quick --ours "$library"
 }
 

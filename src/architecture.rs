@@ -79,14 +79,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("pipe", &["error", "message", "sync"]),
-    ("transport", &["endpoint", "error", "random", "sys"]),
+    (
+        "transport",
+        &["endpoint", "error", "inet", "random", "sync", "sys"],
+    ),
     ("protocol", &["error", "mechanism"]),
     // Up to `protocol`: the encoding of commands, and what can be wrong with them.
     ("mechanism", &["protocol"]),
     // Up to `patterns`: the types that have an option. Up to `context`: what new sockets inherit.
     (
         "options",
-        &["context", "decimal", "error", "ffi", "patterns"],
+        &["context", "decimal", "error", "ffi", "inet", "patterns"],
     ),
     ("mailbox", &["error", "sync", "sys"]),
     ("message", &["error"]),
@@ -100,6 +103,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("decimal", &[]),
     ("error", &[]),
+    ("inet", &[]),
 ];
 
 #[test]

@@ -22,6 +22,8 @@ const IPC_PATH_MAX: usize = 107;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
     Bind,
+    /// Bind with a descriptor of the caller's (ZMQ_USE_FD), which is what has the address.
+    Adopt,
     Connect,
 }
 
@@ -74,7 +76,7 @@ pub(crate) struct TcpSource {
 pub(crate) enum TcpHost {
     /// `*`: bind and source part only.
     Any,
-    /// A numeric address; a zone only with IPv6.
+    /// A numeric address. The zone must exist, but says nothing about an IPv4 address.
     Literal(IpAddr, Option<Zone>),
     /// An interface, a host name, or an address in an old form (`127.1`). The empty name never resolves
     /// and stands for text of zmq_connect which is malformed beyond what zmq_connect reports.
@@ -100,6 +102,7 @@ impl Endpoint {
             Scheme::Inproc => Ok(Self::Inproc(copy(address)?.into_boxed_slice())),
             Scheme::Ipc => IpcAddress::parse(address, purpose).map(Self::Ipc),
             Scheme::Tcp => match purpose {
+                Use::Adopt => Ok(Self::Tcp(TcpAddress::ANY)),
                 Use::Bind => TcpAddress::parse_bind(address).map(Self::Tcp),
                 Use::Connect => TcpAddress::parse_connect(address).map(Self::Tcp),
             },
@@ -142,7 +145,7 @@ fn split(text: &[u8]) -> Result<(Scheme, &[u8])> {
 
 impl IpcAddress {
     fn parse(address: &[u8], purpose: Use) -> Result<Self> {
-        if purpose == Use::Bind && address.starts_with(b"*") {
+        if purpose != Use::Connect && address.starts_with(b"*") {
             return Ok(Self::Wildcard);
         }
         if address.len() > IPC_PATH_MAX {
@@ -157,6 +160,12 @@ impl IpcAddress {
 }
 
 impl TcpAddress {
+    const ANY: Self = Self {
+        source: None,
+        host: TcpHost::Any,
+        port: 0,
+    };
+
     fn parse_bind(text: &[u8]) -> Result<Self> {
         let (source, target) = split_source(text);
         let (host, port) = parse_local(target)?;
@@ -296,14 +305,13 @@ fn parse_zone(text: &[u8]) -> Result<Option<Zone>> {
     Ok(index.filter(|&index| index != 0).map(Zone::Index))
 }
 
-/// `None` if it is not text. Zones mean nothing to IPv4 and to names.
+/// `None` if it is not text. Zones mean nothing to names.
 fn literal_or_name(host: &[u8], zone: Option<Zone>) -> Result<Option<TcpHost>> {
     let Ok(text) = std::str::from_utf8(host) else {
         return Ok(None);
     };
     match text.parse() {
-        Ok(address @ IpAddr::V6(_)) => Ok(Some(TcpHost::Literal(address, zone))),
-        Ok(address @ IpAddr::V4(_)) => Ok(Some(TcpHost::Literal(address, None))),
+        Ok(address) => Ok(Some(TcpHost::Literal(address, zone))),
         Err(_) => Ok(string(host)?.map(TcpHost::Name)),
     }
 }

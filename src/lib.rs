@@ -17,7 +17,7 @@
 //!               |
 //!           protocol --> mechanism                   sans-IO: bytes in, bytes and events out
 //!
-//!  message options endpoint error z85 clock random mailbox sync sys      leaves
+//!  message options endpoint error inet z85 clock random mailbox sync sys      leaves
 //! ```
 //! Dependencies point down but for a few types, each with its reason in the table that `architecture.rs` (a
 //! test) holds each module's imports against.
@@ -26,9 +26,9 @@
 //!
 //! A **socket** is a [`socket`] core under a lock, entered by every API call, plus a mailbox that others
 //! push commands into. A **connection** lives from connect or accept to its end, homed on one I/O thread;
-//! the stream in it comes and goes. A **listener** is a plain value of its I/O thread. Nobody else owns
-//! anything that lives. Effects across owners are typed commands, `SocketCommand` and `IoCommand`, or
-//! marks on the two ends of a pipe.
+//! the stream in it comes and goes. A **listener** is served by its I/O thread, and its descriptor closed by
+//! its socket, so that the endpoint is free when zmq_unbind returns. Nobody else owns anything that lives.
+//! Effects across owners are typed commands, `SocketCommand` and `IoCommand`, or marks on the two ends of a pipe.
 //!
 //! # Life of a message, tcp PUSH -> PULL
 //!
@@ -84,6 +84,7 @@ mod decimal;
 mod endpoint;
 pub mod error;
 mod ffi;
+mod inet;
 mod io;
 mod mailbox;
 mod mechanism;

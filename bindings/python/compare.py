@@ -5,13 +5,12 @@
 
 DIRECTORY holds our libzmq.so.5. Everything runs in processes of its own with a time limit, and whatever
 differs is printed. With --times a scenario runs N times on ours with every processor busy, each time to do what
-it does once on stock. Status 0: no difference that is not listed in `expected-differences` or `known-tests`.
+it does once on stock. Status 0: no difference that is not listed in `known-tests`.
 """
 
 import argparse
 import collections
 import contextlib
-import fnmatch
 import os
 import pathlib
 import subprocess
@@ -25,8 +24,11 @@ PROGRAMS = ("guide.py", "loops.py", "lifetimes.py", "watching.py", "messages.py"
 PYTHON = [sys.executable, "-B", "-X", "faulthandler"]
 SCENARIO_LIMIT = 90
 CZMQ_LIMIT = 60
-CZMQ_TESTS = ("zactor", "zauth", "zbeacon", "zcert", "zcertstore", "zclock", "zframe", "zgossip", "zloop",
-              "zmonitor", "zmsg", "zpoller", "zproxy", "zsock", "zsock_option", "zstr", "zsys")
+# All that Debian's libczmq exports.
+CZMQ_TESTS = ("zactor", "zarmour", "zauth", "zbeacon", "zcert", "zcertstore", "zchunk", "zclock", "zconfig", "zdigest",
+              "zdir", "zdir_patch", "zfile", "zframe", "zgossip", "zhash", "zhashx", "ziflist", "zlist", "zlistx",
+              "zloop", "zmonitor", "zmsg", "zpoller", "zproxy", "zrex", "zsock", "zsock_option", "zstr", "zsys",
+              "zuuid")
 
 Outcome = collections.namedtuple("Outcome", "status text errors")
 
@@ -44,12 +46,11 @@ def main():
     stock = environment(None)
     check_mapped(stock, None)
     check_mapped(ours, arguments.directory.resolve())
-    expected = read_expected()
     unexpected = 0
     with busy_processors(arguments.times > 1):
         for part in chosen:
             more = (arguments.times,) if part == "scenarios" else ()
-            unexpected += PARTS[part](stock, ours, arguments.names, expected, *more)
+            unexpected += PARTS[part](stock, ours, arguments.names, *more)
     print("no unexpected difference" if not unexpected else f"{unexpected} unexpected differences")
     return 1 if unexpected else 0
 
@@ -86,17 +87,6 @@ def check_mapped(variables, directory):
     print(("ours: " if directory else "stock:"), mapped[0])
 
 
-def read_expected():
-    """Patterns of names, with the reason after #."""
-    lines = (HERE / "expected-differences").read_text(encoding="utf-8").splitlines()
-    pairs = [line.split("#", 1) for line in lines if line.strip() and not line.startswith("#")]
-    return [(pattern.strip(), reason.strip()) for pattern, reason in pairs]
-
-
-def reason_for(name, expected):
-    return next((reason for pattern, reason in expected if fnmatch.fnmatchcase(name, pattern)), None)
-
-
 def run(command, variables, limit):
     with tempfile.TemporaryDirectory(prefix="zmq-compare-") as directory:
         process = subprocess.Popen(command, env=variables, cwd=directory, text=True, errors="replace",
@@ -115,10 +105,16 @@ def wanted(name, names):
     return not names or any(part in name for part in names)
 
 
-def compare_scenarios(stock, ours, names, expected, times=1):
+def compare_scenarios(stock, ours, names, times=1):
+    programs = {name: [*PYTHON, str(HERE / name)] for name in PROGRAMS}
+    return compare_programs(programs, stock, ours, names, times)
+
+
+def compare_programs(programs, stock, ours, names, times=1):
+    """Each scenario of each program ({name: command}): what it prints is the same on both libraries."""
+    known = suite.KnownTests("scenarios")
     same = failed = unexpected = skipped = 0
-    for program in PROGRAMS:
-        command = [*PYTHON, str(HERE / program)]
+    for program, command in programs.items():
         for name in subprocess.check_output([*command, "--list"], env=stock, text=True).split():
             if not wanted(name, names):
                 continue
@@ -132,11 +128,12 @@ def compare_scenarios(stock, ours, names, expected, times=1):
             elif left[:2] == right[:2] == (0, left.text):
                 same += 1
             else:
-                reason = reason_for(name, expected)
+                row = known.find(name, "differs")
                 failed += 1
-                unexpected += reason is None
-                print(f"{program} {name}: stock {left.status}, ours {right.status}: {reason or 'UNEXPECTED'}")
-                if reason is None:
+                unexpected += row is None
+                print(f"{program} {name}: stock {left.status}, ours {right.status}: "
+                      f"{row.reason if row else 'UNEXPECTED'}")
+                if row is None:
                     show("stock", left)
                     show("ours", right)
     print(f"scenarios: {same} the same, {failed} not, {skipped} skipped", flush=True)
@@ -156,7 +153,7 @@ def show(label, outcome):
     print(f"  {label}:", *outcome.text.splitlines()[-8:], *outcome.errors.splitlines()[-4:], sep="\n    ")
 
 
-def compare_suite(stock, ours, names, expected):
+def compare_suite(stock, ours, names):
     """pyzmq's own tests that Debian's package brings, test by test."""
     import importlib.util
 
@@ -172,7 +169,7 @@ def compare_suite(stock, ours, names, expected):
     return suite.compare("python3-zmq's tests", tests, libraries, names, suite.KnownTests("debian"))
 
 
-def compare_czmq(stock, ours, names, expected):
+def compare_czmq(stock, ours, names):
     """The self-tests that Debian's libczmq exports."""
     import ctypes
 
@@ -187,22 +184,14 @@ def compare_czmq(stock, ours, names, expected):
         "test.argtypes, test.restype = [ctypes.c_bool], None\n"
         "test(False)\n"
     )
-    totals = collections.Counter()
-    unexpected = 0
+    outcomes = ({}, {})
     for name in CZMQ_TESTS:
-        if not wanted(name, names):
-            continue
-        left, right = (run([*PYTHON, "-c", program, name], each, CZMQ_LIMIT) for each in (stock, ours))
-        totals["stock"] += left.status == 0
-        totals["ours"] += right.status == 0
-        if left.status == 0 != right.status:
-            reason = reason_for(f"czmq::{name}", expected)
-            unexpected += reason is None
-            print(f"  only on stock: czmq {name}: {reason or 'UNEXPECTED'}")
-            if reason is None:
-                show("ours", right)
-    print(f"czmq's tests: stock {totals['stock']} passed, ours {totals['ours']} passed", flush=True)
-    return unexpected
+        if wanted(name, names):
+            for into, variables in zip(outcomes, (stock, ours)):
+                result = run([*PYTHON, "-c", program, name], variables, CZMQ_LIMIT)
+                into[f"czmq::{name}"] = ("passed" if result.status == 0 else f"ended: {result.status}",
+                                         result.text + result.errors)
+    return suite.report("czmq's tests", *outcomes, suite.KnownTests("czmq"), whole=not names)
 
 
 PARTS = {"scenarios": compare_scenarios, "suite": compare_suite, "czmq": compare_czmq}

@@ -1,8 +1,8 @@
-"""Runs a test-suite made with pytest on the stock library and on ours, test by test.
+"""Runs a test-suite on the stock library and on ours, test by test.
 
-Each file of the suite has a process of its own; a test that takes too long, or takes its process with it, costs
-that test only: another process goes on with the next. Used by `compare.py` (the suite of Debian's python3-zmq)
-and `pypi.py` (the newest pyzmq, built against each library).
+Each file of a suite made with pytest has a process of its own; a test that takes too long, or takes its process
+with it, costs that test only: another process goes on with the next. Used by `compare.py` (the suite of Debian's
+python3-zmq, czmq's tests) and `pypi.py` (the newest pyzmq, built against each library).
 
 `known-tests` says of tests by name what is known of them: KIND PATTERN # REASON, where KIND is
     security   counted apart until the mechanisms are there
@@ -10,7 +10,7 @@ and `pypi.py` (the newest pyzmq, built against each library).
     fails      fails on stock as well
     unsteady   fails by chance on any library; has passed if it passes in one of a few tries
     alone      each test of this file in a process of its own, on any library
-PATTERN is TEST (FILE::CLASS::NAME) or SUITE/TEST, SUITE being debian or pypi.
+PATTERN is TEST (FILE::CLASS::NAME) or SUITE/TEST, SUITE being debian, pypi, czmq or scenarios.
 """
 
 import collections

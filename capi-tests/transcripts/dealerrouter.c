@@ -262,6 +262,109 @@ static void handover(void)
     }
 }
 
+/* One message of a router, with a word for its id: the given name, or "generated". */
+static const char *rx_whose(void *router, const char *name)
+{
+    char id[256];
+    int size = zmq_recv(router, id, sizeof id, ZMQ_DONTWAIT);
+    if (size < 0)
+        return error_name(zmq_errno());
+    int is_name = size == (int)strlen(name) && memcmp(id, name, size) == 0;
+    int is_generated = size == 5 && id[0] == 0;
+    const char *whose = is_name ? name : is_generated ? "generated" : shown(id, size);
+    return text("%s: %s", whose, rx(router));
+}
+
+/* What the old owner of an id had sent before another peer took the id. */
+static void handover_unread(void)
+{
+    static const char *const moments[] = {"unread", "polled", "id read", "frame read"};
+    for (int t = INPROC; t <= IPC; t++) {
+        for (int moment = 0; moment < 4; moment++) {
+            void *ctx = context();
+            const char *name = text("%s %s", transport_names[t], moments[moment]);
+            void *router = sock(ctx, ZMQ_ROUTER);
+            set_int(router, ZMQ_ROUTER_HANDOVER, 1);
+            void *first = named(ctx, ZMQ_DEALER, "same");
+            void *second = named(ctx, ZMQ_DEALER, "same");
+            /* Does not come back to take the id again. */
+            set_int(first, ZMQ_RECONNECT_IVL, -1);
+            const char *endpoint = attach(router, first, t);
+            tx(first, "1|a");
+            tx(first, "2|b");
+            tx(first, "3|c");
+            settle(ctx);
+            settle(ctx);
+            if (moment == 1)
+                say(text("%s events", name), await(router, ZMQ_POLLIN));
+            if (moment >= 2)
+                say(text("%s id", name), rx_frame(router, 0));
+            if (moment >= 3)
+                say(text("%s frame", name), rx_frame(router, 0));
+            attach_to(router, second, endpoint);
+            tx(second, "new");
+            settle(ctx);
+            settle(ctx);
+            get_int(router, ZMQ_EVENTS);
+            if (moment >= 2)
+                say(text("%s rest", name), rx(router));
+            /* The order between the peers is left open. */
+            char got[8][64];
+            int count = 0;
+            for (long end = now_ms() + QUIET; count < 8 && now_ms() < end;) {
+                const char *message = rx_whose(router, "same");
+                if (strcmp(message, "EAGAIN") == 0)
+                    continue;
+                snprintf(got[count++], sizeof got[0], "%s", message);
+            }
+            qsort(got, count, sizeof got[0], (int (*)(const void *, const void *))strcmp);
+            char all[512] = "";
+            for (int i = 0; i < count; i++)
+                snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? ", " : "", got[i]);
+            say(text("%s unread", name), all);
+            tx(router, "same|to whom");
+            say(text("%s second gets", name), rx(second));
+        }
+    }
+}
+
+/* A peer whose connection went comes back before its earlier messages were read. */
+static void peer_back(void)
+{
+    for (int t = INPROC; t <= IPC; t++) {
+        for (int handover = 0; handover < 2; handover++) {
+            void *ctx = context();
+            const char *name = text("%s%s", transport_names[t], handover ? " HANDOVER" : "");
+            void *router = sock(ctx, ZMQ_ROUTER);
+            set_int(router, ZMQ_ROUTER_HANDOVER, handover);
+            const char *endpoint = bind_any(router, t);
+            for (int i = 0; i < 3; i++) {
+                void *dealer = named(ctx, ZMQ_DEALER, "same");
+                attach_to(router, dealer, endpoint);
+                tx(dealer, text("%d", i));
+                void *monitor = t == INPROC ? NULL : watch(router, ZMQ_EVENT_DISCONNECTED);
+                if (i < 2)
+                    shut(dealer);
+                if (i < 2 && monitor)
+                    await_event(monitor, ZMQ_EVENT_DISCONNECTED);
+                if (monitor)
+                    unwatch(router, monitor);
+                settle(ctx);
+                get_int(router, ZMQ_EVENTS);
+                if (i == 2) {
+                    tx(router, "same|to whom");
+                    say(text("%s gets", name), rx_quiet(dealer));
+                }
+            }
+            for (int i = 0; i < 4; i++) {
+                zmq_pollitem_t item = {router, 0, ZMQ_POLLIN, 0};
+                zmq_poll(&item, 1, QUIET);
+                say(text("%s %d", name, i), rx_whose(router, "same"));
+            }
+        }
+    }
+}
+
 static void connect_routing_id(void)
 {
     static const char *const endpoints[] = {"inproc://later", "tcp://127.0.0.1:9", "ipc://nobody"};
@@ -439,7 +542,8 @@ static void options_of_router(void)
 static const struct rule rules[] = {
     RULE(exchange), RULE(generated_ids), RULE(id_option), RULE(malformed_sends),
     RULE(mandatory_full), RULE(mandatory_gone), RULE(gone_in_the_middle), RULE(duplicate_id),
-    RULE(handover), RULE(connect_routing_id), RULE(connect_routing_id_twice), RULE(probe),
+    RULE(handover), RULE(handover_unread), RULE(peer_back),
+    RULE(connect_routing_id), RULE(connect_routing_id_twice), RULE(probe),
     RULE(reconnection), RULE(dealer_rules), RULE(multipart_from_many), RULE(options_of_router),
 };
 

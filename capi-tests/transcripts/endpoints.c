@@ -8,26 +8,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-/* A tcp port nobody uses. */
-static int free_port(void)
-{
-    struct sockaddr_in address;
-    socklen_t size = sizeof address;
-    memset(&address, 0, sizeof address);
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(fd, (struct sockaddr *) &address, size) == 0)
-        getsockname(fd, (struct sockaddr *) &address, &size);
-    close(fd);
-    return ntohs(address.sin_port);
-}
-
-static int port_of(const char *endpoint)
-{
-    return atoi(strrchr(endpoint, ':') + 1);
-}
-
 static const char *const common[] = {
     "", "x", ":", "://", "tcp", "tcp:", "tcp:/127.0.0.1:1", "tcp://", "://127.0.0.1:1",
     "TCP://127.0.0.1:*", " tcp://127.0.0.1:*", "tcp//127.0.0.1:*", "nonsense://x", "vmci://1:1",
@@ -348,8 +328,8 @@ static void connect_twice(void)
     static const int pairs[][2] = {{ZMQ_DEALER, ZMQ_ROUTER}, {ZMQ_SUB, ZMQ_PUB}, {ZMQ_PUB, ZMQ_SUB},
                                    {ZMQ_REQ, ZMQ_REP}, {ZMQ_PUSH, ZMQ_PULL}, {ZMQ_PULL, ZMQ_PUSH},
                                    {ZMQ_ROUTER, ZMQ_DEALER}, {ZMQ_REP, ZMQ_REQ},
-                                   {ZMQ_XSUB, ZMQ_XPUB}, {ZMQ_XPUB, ZMQ_XSUB}};
-    for (int i = 0; i < 10; i++) {
+                                   {ZMQ_XSUB, ZMQ_XPUB}, {ZMQ_XPUB, ZMQ_XSUB}, {ZMQ_PAIR, ZMQ_PAIR}};
+    for (int i = 0; i < 11; i++) {
         void *ctx = context();
         void *connecter = sock(ctx, pairs[i][0]);
         void *binder = sock(ctx, pairs[i][1]);
@@ -372,6 +352,72 @@ static void connect_twice(void)
         shut(binder);
         term(ctx);
     }
+}
+
+/* Over inproc: connections are told apart by what comes of one message, or of two. */
+static void connect_twice_inproc(void)
+{
+    static const int pairs[][2] = {{ZMQ_DEALER, ZMQ_ROUTER}, {ZMQ_SUB, ZMQ_PUB}, {ZMQ_PUB, ZMQ_SUB},
+                                   {ZMQ_XSUB, ZMQ_XPUB}, {ZMQ_XPUB, ZMQ_XSUB}, {ZMQ_PAIR, ZMQ_PAIR}};
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        void *ctx = context();
+        void *connecter = sock(ctx, pairs[i][0]);
+        void *binder = sock(ctx, pairs[i][1]);
+        const char *name = type_name(pairs[i][0]);
+        if (pairs[i][0] == ZMQ_SUB)
+            subscribe(connecter, "");
+        if (pairs[i][1] == ZMQ_SUB)
+            subscribe(binder, "");
+        const char *endpoint = bind_any(binder, INPROC);
+        say(text("%s first", name), rc(zmq_connect(connecter, endpoint)));
+        say(text("%s second", name), rc(zmq_connect(connecter, endpoint)));
+        if (pairs[i][0] == ZMQ_XSUB)
+            tx_bytes(connecter, "\1", 1, 0);
+        if (pairs[i][1] == ZMQ_XSUB)
+            tx_bytes(binder, "\1", 1, 0);
+        get_int(connecter, ZMQ_EVENTS);
+        get_int(binder, ZMQ_EVENTS);
+        get_int(connecter, ZMQ_EVENTS);
+        if (pairs[i][0] == ZMQ_SUB || pairs[i][0] == ZMQ_XSUB) {
+            tx(binder, "published");
+            say(text("%s recv", name), rx_now(connecter));
+            say(text("%s recv again", name), rx_now(connecter));
+        } else if (pairs[i][0] == ZMQ_PUB || pairs[i][0] == ZMQ_XPUB) {
+            tx(connecter, "published");
+            say(text("%s recv", name), rx_now(binder));
+            say(text("%s recv again", name), rx_now(binder));
+        } else if (pairs[i][0] == ZMQ_DEALER) {
+            tx(connecter, "one");
+            tx(connecter, "two");
+            char first[5] = "", second[5] = "";
+            zmq_recv(binder, first, 5, 0);
+            rx(binder);
+            zmq_recv(binder, second, 5, 0);
+            line(text("%s one peer", name), "%d", memcmp(first, second, 5) == 0);
+        }
+        say(text("%s disconnect", name), rc(zmq_disconnect(connecter, endpoint)));
+        say(text("%s disconnect again", name), rc(zmq_disconnect(connecter, endpoint)));
+        shut(connecter);
+        shut(binder);
+        term(ctx);
+    }
+}
+
+/* A connect that is ignored is a success like any other. */
+static void ignored_connect(void)
+{
+    void *ctx = context();
+    void *s = sock(ctx, ZMQ_DEALER);
+    connect_to(s, "ipc://one");
+    connect_to(s, "ipc://two");
+    say("again", rc(zmq_connect(s, "ipc://one")));
+    say("last", last_endpoint(s));
+    say("another spelling", rc(zmq_connect(s, "ipc://./one")));
+    say("disconnect", rc(zmq_disconnect(s, "ipc://one")));
+    say("is gone", rc(zmq_disconnect(s, "ipc://one")));
+    say("the other is there", rc(zmq_disconnect(s, "ipc://./one")));
+    say("connect after disconnect", rc(zmq_connect(s, "ipc://one")));
+    say("disconnect it", rc(zmq_disconnect(s, "ipc://one")));
 }
 
 static void unbind_ends_connections(void)
@@ -507,7 +553,8 @@ static const struct rule rules[] = {
     RULE(bind_grammar), RULE(connect_grammar), RULE(search_grammar), RULE(port_numbers),
     RULE(types_and_schemes), RULE(ipv6), RULE(ipc_paths), RULE(ipc_files), RULE(ipc_stolen),
     RULE(in_use), RULE(last_endpoint_lengths), RULE(keys_tcp), RULE(keys_mapped),
-    RULE(keys_ipc_and_inproc), RULE(connect_twice), RULE(unbind_ends_connections),
+    RULE(keys_ipc_and_inproc), RULE(connect_twice), RULE(connect_twice_inproc), RULE(ignored_connect),
+    RULE(unbind_ends_connections),
     RULE(unbind_inproc_keeps_pipes), RULE(disconnect_sends_queued), RULE(connect_before_bind),
     RULE(several_endpoints), RULE(use_fd), RULE(source_address),
 };

@@ -1,12 +1,15 @@
 /* See transcript.h. */
 #include "transcript.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -333,6 +336,25 @@ const char *masked(const char *endpoint)
     if (colon && colon[1] >= '0' && colon[1] <= '9')
         strcpy(colon, ":PORT");
     return out;
+}
+
+int free_port(void)
+{
+    struct sockaddr_in address;
+    socklen_t size = sizeof address;
+    memset(&address, 0, sizeof address);
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(fd, (struct sockaddr *) &address, size) == 0)
+        getsockname(fd, (struct sockaddr *) &address, &size);
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+int port_of(const char *endpoint)
+{
+    return atoi(strrchr(endpoint, ':') + 1);
 }
 
 const char *bind_any(void *socket, enum transport transport)

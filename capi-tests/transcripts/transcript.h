@@ -81,6 +81,10 @@ const char *show_int(void *socket, int option);
 void set_bytes(void *socket, int option, const void *value, size_t size);
 void subscribe(void *socket, const char *topic);
 
+/* A tcp port nobody uses. */
+int free_port(void);
+/* The number behind the last colon. */
+int port_of(const char *endpoint);
 /* Binds to a fresh endpoint of that transport and returns what to connect to. */
 const char *bind_any(void *socket, enum transport transport);
 /* ZMQ_LAST_ENDPOINT. */

@@ -11,26 +11,44 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::mailbox::Mailbox;
 use crate::monitor::Monitor;
-use crate::pipe::PipeEnd;
+use crate::pipe::{PipeEnd, Prepared};
 use crate::socket::{Attachment, SocketCommand};
 use crate::sync::Mutex;
 
 /// Who answers to a name.
 #[derive(Clone, Debug)]
 pub(crate) enum Owner {
-    /// A socket, with the high-water marks that it brings into pipes.
-    Socket {
-        mailbox: Arc<Mailbox<SocketCommand>>,
-        send_hwm: i32,
-        receive_hwm: i32,
-    },
+    Socket(Binder),
     /// A monitor: connects complete at once.
     Monitor(Arc<Monitor>),
 }
 
 impl Owner {
     fn is(&self, mailbox: &Arc<Mailbox<SocketCommand>>) -> bool {
-        matches!(self, Self::Socket { mailbox: own, .. } if Arc::ptr_eq(own, mailbox))
+        matches!(self, Self::Socket(binder) if Arc::ptr_eq(&binder.mailbox, mailbox))
+    }
+}
+
+/// A socket that binds a name, as it was at that moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Binder {
+    pub(crate) mailbox: Arc<Mailbox<SocketCommand>>,
+    /// The high-water marks that it brings into pipes.
+    pub(crate) send_hwm: i32,
+    pub(crate) receive_hwm: i32,
+    /// ZMQ_HELLO_MSG.
+    pub(crate) hello: Option<Prepared>,
+    /// ZMQ_DISCONNECT_MSG.
+    pub(crate) farewell: Option<Prepared>,
+}
+
+impl Binder {
+    /// Its end of a pipe that a connect made, for the socket to take in.
+    pub(crate) fn join(&self, mut end: PipeEnd) -> Attachment {
+        // The connecter may send, or leave, before the binder looks.
+        end.join_limits(self.send_hwm, self.receive_hwm);
+        end.expect_farewell(self.farewell.clone());
+        Attachment::inproc(end, self.hello.clone())
     }
 }
 
@@ -70,7 +88,7 @@ impl Names {
     pub(crate) fn connect(
         &self,
         name: &[u8],
-        mut end: PipeEnd,
+        end: PipeEnd,
         connecter: &Arc<Mailbox<SocketCommand>>,
     ) {
         let mut inner = self.inner.lock();
@@ -80,15 +98,9 @@ impl Names {
                 monitor.attach(end);
                 return;
             }
-            Some(Owner::Socket {
-                mailbox,
-                send_hwm,
-                receive_hwm,
-            }) => {
-                // The connecter may send before the binder looks.
-                end.join_limits(*send_hwm, *receive_hwm);
-                let attachment = Attachment::inproc(end);
-                match mailbox.push(SocketCommand::Attach(Box::new(attachment))) {
+            Some(Owner::Socket(binder)) => {
+                let attachment = Box::new(binder.join(end));
+                match binder.mailbox.push(SocketCommand::Attach(attachment)) {
                     Ok(()) => return,
                     // Closed without removing its name: cannot be, but then nobody is there.
                     Err(SocketCommand::Attach(attachment)) => attachment.end,

@@ -138,6 +138,17 @@ fn ipc() {
 
 /// What a bind address comes to, printed; errors of names that do not resolve are not found here.
 #[test]
+fn an_adopted_descriptor_has_the_address() {
+    for text in ["tcp://127.0.0.1:5", "tcp://nothing", "tcp://a:b"] {
+        let parsed = Endpoint::parse(text.as_bytes(), Use::Adopt);
+        assert_eq!(parsed.expect(text).to_string(), "tcp://*:0");
+    }
+    let parse = |text: &[u8]| Endpoint::parse(text, Use::Adopt);
+    assert_eq!(parse(b"tcp://"), Err(Error::Invalid));
+    assert_eq!(parse(b"ipc://@"), Err(Error::Invalid));
+}
+
+#[test]
 fn tcp_bind() {
     let rows: [(&str, Result<&str>); 47] = [
         ("127.0.0.1", Err(Error::Invalid)),

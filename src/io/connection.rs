@@ -15,14 +15,17 @@
 
 mod leaving;
 mod loss;
+mod notices;
 mod raw;
 
 pub(crate) use loss::Loss;
+use notices::HelloTo;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::ffi::constants::ZMQ_NOTIFY_CONNECT;
 use crate::io::closing::Closing;
 use crate::io::connecter::{Attempt, Connecter};
 use crate::io::input::Input;
@@ -35,8 +38,8 @@ use crate::monitor::Event;
 use crate::patterns::Origin;
 use crate::pipe::PipeEnd;
 use crate::pipe::queue::Special;
-use crate::protocol::Protocol;
 use crate::protocol::envelope::ReplyEnvelope;
+use crate::protocol::{self, Protocol};
 use crate::transport::Stream;
 
 /// Who made the connection.
@@ -412,7 +415,7 @@ impl Connection {
     /// The handshake is complete: tell the socket who is there.
     pub(crate) fn begin_traffic(
         &mut self,
-        handshake: crate::protocol::Handshake,
+        handshake: protocol::Handshake,
         around: &Surroundings<'_>,
     ) -> Result<(), Loss> {
         let Some(live) = &mut self.live else {
@@ -434,6 +437,9 @@ impl Connection {
             fd,
             &handshake.properties,
         );
+        if !is_old {
+            self.greet(HelloTo::Known(&handshake.properties))?;
+        }
         if self.detached.is_some() {
             return Ok(());
         }
@@ -451,6 +457,10 @@ impl Connection {
         if let Some(pipe) = &mut self.pipe {
             pipe.append_special(Special::Peer(Arc::new(peer)))
                 .map_err(|_| Loss::Dismissed)?;
+            if self.session.notifies(ZMQ_NOTIFY_CONNECT) {
+                pipe.append_special(Special::Notify)
+                    .map_err(|_| Loss::Dismissed)?;
+            }
             pipe.flush();
         }
         self.attach(new_end, around)
@@ -461,6 +471,7 @@ impl Connection {
         if let Some(live) = &mut self.live {
             live.traffic = true;
         }
+        self.greet(HelloTo::Stranger)?;
         if self.detached.is_some() {
             return Ok(());
         }

@@ -23,13 +23,13 @@ const ACCEPTS: usize = 64;
 pub(crate) struct ListenerObject {
     id: ObjectId,
     session: Session,
-    listener: Option<Listener>,
+    listener: Arc<Listener>,
     texts: EndpointTexts,
     retry_at: Option<Instant>,
 }
 
 impl ListenerObject {
-    pub(crate) fn new(id: ObjectId, session: Session, listener: Listener) -> Self {
+    pub(crate) fn new(id: ObjectId, session: Session, listener: Arc<Listener>) -> Self {
         let texts = EndpointTexts {
             local: String::from_utf8_lossy(&session.endpoint).into_owned(),
             remote: String::new(),
@@ -37,7 +37,7 @@ impl ListenerObject {
         Self {
             id,
             session,
-            listener: Some(listener),
+            listener,
             texts,
             retry_at: None,
         }
@@ -48,10 +48,11 @@ impl ListenerObject {
     }
 
     pub(crate) fn start(&mut self, around: &mut Surroundings<'_>) -> Outcome {
-        let Some(listener) = &self.listener else {
-            return Outcome::Gone;
-        };
-        if listener.register(around.registry, self.id.token()).is_err() {
+        if self
+            .listener
+            .register(around.registry, self.id.token())
+            .is_err()
+        {
             // Not watched: look at it by timer.
             self.retry_at = Some(around.now + ACCEPT_RETRY);
         }
@@ -60,12 +61,9 @@ impl ListenerObject {
 
     /// Accepts until nobody waits any more.
     pub(crate) fn handle_ready(&mut self, around: &Surroundings<'_>) -> Outcome {
-        let Some(listener) = &mut self.listener else {
-            return Outcome::Gone;
-        };
         self.retry_at = None;
         for _ in 0..ACCEPTS {
-            match listener.accept(&self.session.stream_options()) {
+            match self.listener.accept(&self.session.stream_options()) {
                 Ok(None) => return Outcome::Wait,
                 Ok(Some(stream)) => {
                     let Some(thread) = self.session.choose_thread() else {
@@ -107,22 +105,21 @@ impl ListenerObject {
         self.retry_at
     }
 
-    /// The descriptor goes first, then the name of a wildcard endpoint. The connections that were accepted
-    /// here hear of it behind their start, on whichever thread they are.
-    pub(crate) fn close(&mut self, around: &mut Surroundings<'_>) -> Outcome {
-        if let Some(listener) = self.listener.take() {
-            let fd = listener.as_raw_fd();
-            listener.deregister(around.registry);
-            match listener.close() {
-                Ok(()) => self.session.emit(Event::Closed, fd_value(fd), &self.texts),
-                Err(errno) => {
-                    self.session
-                        .emit(Event::CloseFailed, fd_value(errno), &self.texts);
-                }
+    /// The socket closed it. The connections that were accepted here hear of it behind their start, on
+    /// whichever thread they are.
+    pub(crate) fn closed(&mut self, _around: &mut Surroundings<'_>) -> Outcome {
+        match self.listener.close() {
+            Ok(()) => {
+                let fd = fd_value(self.listener.as_raw_fd());
+                self.session.emit(Event::Closed, fd, &self.texts);
             }
-            for thread in self.session.threads.iter() {
-                thread.post(IoCommand::ListenerClosed(self.id));
+            Err(errno) => {
+                self.session
+                    .emit(Event::CloseFailed, fd_value(errno), &self.texts);
             }
+        }
+        for thread in self.session.threads.iter() {
+            thread.post(IoCommand::ListenerClosed(self.id));
         }
         Outcome::Gone
     }

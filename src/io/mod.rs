@@ -88,7 +88,7 @@ pub(crate) enum IoCommand {
     Detach(ObjectId, Linger),
     /// From zmq_close: connections that were disconnected earlier may linger no longer than this.
     CapLinger(ObjectId, Linger),
-    /// From zmq_unbind and zmq_close: stop listening.
+    /// From zmq_unbind and zmq_close, which closed the descriptor: forget it.
     CloseListener(ObjectId),
     /// From a listener that closed: connections accepted there end when their socket has read what
     /// arrived.

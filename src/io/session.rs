@@ -70,6 +70,7 @@ impl Session {
                 end,
                 origin,
                 connection: Some(connection),
+                hello: None,
             })))
     }
 }
@@ -83,6 +84,11 @@ impl Session {
         };
         let conflate = self.options.conflate && self.row.conflates;
         pipe(socket, Limits::NONE, Conflate::both(conflate))
+    }
+
+    /// ZMQ_ROUTER_NOTIFY asks for notifications of this kind.
+    pub(crate) fn notifies(&self, kind: i32) -> bool {
+        self.row.notifies && !self.is_raw() && self.options.router_notify & kind != 0
     }
 
     /// Connections carry plain bytes (STREAM, ROUTER_RAW).

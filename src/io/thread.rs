@@ -180,7 +180,7 @@ impl IoThread {
                     connection.cap_linger(linger, around)
                 });
             }
-            IoCommand::CloseListener(id) => self.with_listener(id, ListenerObject::close),
+            IoCommand::CloseListener(id) => self.with_listener(id, ListenerObject::closed),
             IoCommand::ListenerClosed(listener) => {
                 let accepted = |(id, object): (&ObjectId, &Object)| match &object.kind {
                     Kind::Connection(connection)

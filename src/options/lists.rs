@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::decimal;
 use crate::error::{Error, Result};
+use crate::inet;
 use crate::options::encoding::{self, Empty};
 use crate::options::values::{self, AcceptFilter, Bytes, SocketOptions};
 
@@ -91,37 +92,11 @@ fn parse_filter(text: &[u8], ipv6: bool) -> Option<AcceptFilter> {
     match address
         .parse()
         .ok()
-        .or_else(|| old_form(address).map(IpAddr::V4))?
+        .or_else(|| inet::ipv4(address).map(IpAddr::V4))?
     {
         IpAddr::V4(address) => ipv4_filter(address, prefix.unwrap_or(32), ipv6),
         IpAddr::V6(address) => ipv6.then(|| ipv6_filter(address, prefix.unwrap_or(128)))?,
     }
-}
-
-/// An IPv4 address of one to four numbers, each decimal, octal (`0`) or hexadecimal (`0x`), the last of
-/// which fills what is left of the 32 bits: what inet_aton takes.
-fn old_form(text: &str) -> Option<Ipv4Addr> {
-    let number = |text: &str| {
-        let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-            Some(digits) => (digits, 16),
-            None if text.starts_with('0') => (text, 8),
-            None => (text, 10),
-        };
-        let valid = digits.chars().all(|digit| digit.is_digit(radix));
-        valid.then(|| u32::from_str_radix(digits, radix).ok())?
-    };
-    let (front, last) = match text.rsplit_once('.') {
-        Some((front, last)) => (Some(front), last),
-        None => (None, text),
-    };
-    let mut bits = 0;
-    let mut free = 32_u32;
-    for part in front.into_iter().flat_map(|front| front.split('.')) {
-        free = free.checked_sub(8).filter(|&free| free >= 8)?;
-        bits |= u32::from(u8::try_from(number(part)?).ok()?) << free;
-    }
-    let last = number(last)?;
-    (u64::from(last) >> free == 0).then(|| Ipv4Addr::from_bits(bits | last))
 }
 
 /// With ZMQ_IPV6 the reference counts the prefix of an IPv4 address over the mapped form, so callers may

@@ -76,7 +76,7 @@ pub(crate) fn set(
 ) -> Result<Applied> {
     let row = Row::find(number).ok_or(Error::Invalid)?;
     let fits = value.map_or(0, <[u8]>::len) == length && row.types.contain(socket_type);
-    if !fits || !row.is_implemented {
+    if !fits {
         return Err(Error::Invalid);
     }
     row.set(options, value)

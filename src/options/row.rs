@@ -25,8 +25,6 @@ pub(crate) struct Row {
     /// Types that can set it; values that are not stored can also be read on these only.
     pub(crate) types: Types,
     pub(crate) documentation: Documentation,
-    /// What it asks for is there; otherwise it reads as the default and cannot be set.
-    pub(crate) is_implemented: bool,
 }
 
 /// What only readers of the table need.
@@ -219,7 +217,6 @@ impl Row {
             kind,
             types: Types::All,
             documentation,
-            is_implemented: true,
         }
     }
 
@@ -235,11 +232,6 @@ impl Row {
 
     pub(super) const fn alias(mut self, alias: &'static str) -> Self {
         self.documentation.alias = alias;
-        self
-    }
-
-    pub(super) const fn not_yet(mut self) -> Self {
-        self.is_implemented = false;
         self
     }
 

@@ -55,12 +55,28 @@ fn bytes_come_back() {
     );
     assert!(options.bind_to_device.is_empty());
 
-    for number in [c::ZMQ_HELLO_MSG, c::ZMQ_DISCONNECT_MSG, c::ZMQ_HICCUP_MSG] {
-        assert_eq!(
-            set(&mut options, pair, number, Some(b"hi"), 2),
-            Err(Error::Invalid),
-            "nothing sends it yet"
-        );
+    let messages = |options: &SocketOptions| {
+        [
+            options.hello_message.to_vec(),
+            options.disconnect_message.to_vec(),
+            options.hiccup_message.to_vec(),
+        ]
+    };
+    for (value, empty) in [
+        (Some(&b"hi"[..]), false),
+        (Some(&b""[..]), true),
+        (None, true),
+    ] {
+        for number in [c::ZMQ_HELLO_MSG, c::ZMQ_DISCONNECT_MSG, c::ZMQ_HICCUP_MSG] {
+            let length = value.map_or(0, <[u8]>::len);
+            assert_eq!(
+                set(&mut options, pair, number, value, length),
+                Ok(Applied::Stored)
+            );
+            assert!(get(&options, pair, number, &mut buffer).is_err());
+        }
+        let stored = if empty { &b""[..] } else { b"hi" };
+        assert_eq!(messages(&options), [stored; 3]);
     }
 }
 

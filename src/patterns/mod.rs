@@ -32,7 +32,7 @@ mod testing;
 
 use crate::error::{Error, Result};
 use crate::options::{PatternOption, SocketOptions};
-use crate::pipe::{Incoming, Outgoing, PipeKey, Pipes};
+use crate::pipe::{Incoming, Outgoing, PipeKey, Pipes, Prepared};
 
 /// ZMQ_POLLOUT, as zmq_socket_get_peer_state reports it.
 const POLLOUT: i32 = 2;
@@ -81,6 +81,17 @@ pub(crate) struct TypeRow {
     pub(crate) checks_reply_envelope: bool,
     /// A second connect to the same endpoint text is ignored.
     pub(crate) connects_once: bool,
+    /// ZMQ_HELLO_MSG is effective.
+    pub(crate) says_hello: bool,
+    /// ZMQ_DISCONNECT_MSG is effective.
+    pub(crate) hears_of_disconnects: bool,
+    /// ZMQ_HICCUP_MSG is effective.
+    pub(crate) hears_of_hiccups: bool,
+    /// ZMQ_ROUTER_NOTIFY is effective.
+    pub(crate) notifies: bool,
+    /// What it receives has an envelope (REQ, REP): messages that the library makes for it have an empty
+    /// one, so that they arrive as a reply, or as a request whose reply goes nowhere.
+    pub(crate) takes_envelopes: bool,
     /// Its connections carry plain bytes.
     pub(crate) raw: bool,
     pub(crate) new: fn() -> Box<dyn Pattern>,
@@ -90,6 +101,33 @@ impl TypeRow {
     /// The row of a number given to zmq_socket; `None` = no such type.
     pub(crate) fn find(number: i32) -> Option<&'static Self> {
         TYPES.iter().find(|row| row.socket_type as i32 == number)
+    }
+
+    /// ZMQ_HELLO_MSG for a new peer, as it goes out. `NoMemory`.
+    pub(crate) fn hello(&self, options: &SocketOptions) -> Result<Option<Prepared>> {
+        let message: &[u8] = match self.says_hello {
+            true => &options.hello_message,
+            false => b"",
+        };
+        Prepared::new(message, false)
+    }
+
+    /// ZMQ_DISCONNECT_MSG, as the socket receives it. `NoMemory`.
+    pub(crate) fn disconnect_message(&self, options: &SocketOptions) -> Result<Option<Prepared>> {
+        let message: &[u8] = match self.hears_of_disconnects {
+            true => &options.disconnect_message,
+            false => b"",
+        };
+        Prepared::new(message, self.takes_envelopes)
+    }
+
+    /// ZMQ_HICCUP_MSG, as the socket receives it. `NoMemory`.
+    pub(crate) fn hiccup_message(&self, options: &SocketOptions) -> Result<Option<Prepared>> {
+        let message: &[u8] = match self.hears_of_hiccups {
+            true => &options.hiccup_message,
+            false => b"",
+        };
+        Prepared::new(message, self.takes_envelopes)
     }
 }
 
@@ -107,6 +145,11 @@ const PLAIN: TypeRow = TypeRow {
     conflates: false,
     checks_reply_envelope: false,
     connects_once: false,
+    says_hello: false,
+    hears_of_disconnects: false,
+    hears_of_hiccups: false,
+    notifies: false,
+    takes_envelopes: false,
     raw: false,
     new: || Box::<pair::Pair>::default(),
 };
@@ -149,6 +192,9 @@ pub(crate) static TYPES: &[TypeRow] = &[
         announces_routing_id: true,
         checks_reply_envelope: true,
         connects_once: true,
+        says_hello: true,
+        hears_of_hiccups: true,
+        takes_envelopes: true,
         new: || Box::<req::Req>::default(),
         ..PLAIN
     },
@@ -156,6 +202,9 @@ pub(crate) static TYPES: &[TypeRow] = &[
         socket_type: SocketType::Rep,
         wire_name: "REP",
         peers: &["REQ", "DEALER"],
+        says_hello: true,
+        hears_of_disconnects: true,
+        takes_envelopes: true,
         new: || Box::<rep::Rep>::default(),
         ..PLAIN
     },
@@ -166,6 +215,8 @@ pub(crate) static TYPES: &[TypeRow] = &[
         announces_routing_id: true,
         conflates: true,
         connects_once: true,
+        says_hello: true,
+        hears_of_hiccups: true,
         new: || Box::<dealer::Dealer>::default(),
         ..PLAIN
     },
@@ -174,6 +225,9 @@ pub(crate) static TYPES: &[TypeRow] = &[
         wire_name: "ROUTER",
         peers: &["REQ", "DEALER", "ROUTER"],
         announces_routing_id: true,
+        says_hello: true,
+        hears_of_disconnects: true,
+        notifies: true,
         new: || Box::<router::Router>::default(),
         ..PLAIN
     },

@@ -6,8 +6,7 @@ use crate::error::{Error, Result};
 use crate::options::PatternOption;
 use crate::patterns::parts::{FairQueue, RoutingTable};
 use crate::patterns::{Origin, POLLOUT, Pattern, probe};
-use crate::pipe::queue::Special;
-use crate::pipe::{Dismissal, Head, Incoming, Item, Outgoing, PipeKey, Pipes};
+use crate::pipe::{Dismissal, Head, Incoming, Outgoing, PipeKey, Pipes, Upcoming};
 
 /// Addresses peers by routing id.
 ///
@@ -19,9 +18,12 @@ pub(crate) struct Router {
     table: RoutingTable,
     unknown: Vec<PipeKey>,
     mute: Vec<PipeKey>,
+    /// Pipes of peers that came back, each with the pipe of its earlier connection: it is in the queue once
+    /// that has been read to its end.
+    behind: Vec<(PipeKey, PipeKey)>,
     inbound: Inbound,
-    /// A pipe that lost its id while its message was being read: it goes after that message.
-    replaced: Option<PipeKey>,
+    /// The id frame of the message that was chosen before its pipe lost that id.
+    chosen_id: Option<Box<[u8]>>,
     /// The last frame sent had MORE.
     mid_send: bool,
     /// Where the message being sent goes; `None`: nowhere.
@@ -39,17 +41,9 @@ enum Inbound {
     #[default]
     Open,
     /// The id frame of this pipe.
-    Id(PipeKey, Content),
-    /// The id frame was given out; what follows it.
-    Content(PipeKey, Content),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Content {
-    /// The frames at the head of the queue.
-    Message,
-    /// One empty frame (ZMQ_ROUTER_NOTIFY).
-    Notification,
+    Id(PipeKey, Upcoming),
+    /// The id frame was given out; what follows it. A notification is one empty frame.
+    Content(PipeKey, Upcoming),
 }
 
 impl Pattern for Router {
@@ -91,11 +85,13 @@ impl Pattern for Router {
         self.queue.remove(key);
         self.unknown.retain(|&other| other != key);
         self.mute.retain(|&other| other != key);
-        if self.replaced == Some(key) {
-            self.replaced = None;
+        self.behind.retain(|&(newer, _)| newer != key);
+        for (newer, _) in self.behind.extract_if(.., |&mut (_, older)| older == key) {
+            self.queue.attach(newer);
         }
         if matches!(self.inbound, Inbound::Id(from, _) | Inbound::Content(from, _) if from == key) {
             self.inbound = Inbound::Open;
+            self.chosen_id = None;
         }
     }
 
@@ -130,20 +126,25 @@ impl Pattern for Router {
         match self.choose_inbound(pipes) {
             Inbound::Open => Err(Error::Again),
             Inbound::Id(key, content) => {
-                let id = self.table.id(key).unwrap_or_default();
+                let id = match &self.chosen_id {
+                    None => self.table.id(key).unwrap_or_default(),
+                    Some(id) => id,
+                };
                 into.accept_bytes(true, id, pipes.peer(key))?;
+                self.chosen_id = None;
                 self.inbound = Inbound::Content(key, content);
                 Ok(())
             }
-            Inbound::Content(key, Content::Notification) => {
+            Inbound::Content(key, Upcoming::Notification) => {
                 into.accept_bytes(false, b"", pipes.peer(key))?;
-                self.end_message(pipes, key);
+                self.queue.take_notification(pipes, key);
+                self.inbound = Inbound::Open;
                 Ok(())
             }
-            Inbound::Content(key, Content::Message) => {
+            Inbound::Content(key, Upcoming::Frame) => {
                 self.queue.read(pipes, key, into)?;
                 if !into.more {
-                    self.end_message(pipes, key);
+                    self.inbound = Inbound::Open;
                 }
                 Ok(())
             }
@@ -202,25 +203,12 @@ impl Router {
 
     /// Settles what the next receive call gets.
     fn choose_inbound(&mut self, pipes: &mut Pipes) -> Inbound {
-        while self.inbound == Inbound::Open {
-            match self.queue.next(pipes) {
-                Some((key, Item::Frame)) => self.inbound = Inbound::Id(key, Content::Message),
-                Some((key, Item::Special(Special::Notify))) => {
-                    self.inbound = Inbound::Id(key, Content::Notification);
-                }
-                Some((_, Item::Special(_))) => {}
-                None => break,
-            }
+        if self.inbound == Inbound::Open
+            && let Some((key, upcoming)) = self.queue.next(pipes)
+        {
+            self.inbound = Inbound::Id(key, upcoming);
         }
         self.inbound
-    }
-
-    fn end_message(&mut self, pipes: &mut Pipes, key: PipeKey) {
-        self.inbound = Inbound::Open;
-        if self.replaced == Some(key) {
-            self.replaced = None;
-            self.dismiss(pipes, key);
-        }
     }
 
     /// Gives a pipe its id as soon as that can be known: the peer introduced itself, or sends without
@@ -240,40 +228,34 @@ impl Router {
         self.unknown.swap_remove(place);
         if id.is_empty() {
             self.table.add_generated(key);
-        } else if !self.table.add(key, &id) {
-            if !self.handover {
+        } else if let Some(owner) = self.table.find(&id) {
+            if pipes.is_write_closed(owner) {
+                // That peer is gone; what it sent is read first, under the same id.
+                self.table.pass_on(key, &id);
+                self.behind.push((key, owner));
+                return;
+            } else if self.handover {
+                self.replace_owner(pipes, owner, &id);
+                self.table.add(key, &id);
+            } else {
                 self.mute.push(key);
                 return;
             }
-            self.replace_owner(pipes, &id);
+        } else {
             self.table.add(key, &id);
         }
         self.queue.attach(key);
     }
 
-    /// Handover: takes the id from the pipe that has it. That pipe goes, after the message that is being
-    /// read from it.
-    fn replace_owner(&mut self, pipes: &mut Pipes, id: &[u8]) {
-        let Some(old) = self.table.find(id) else {
-            return;
-        };
-        self.stop_sending_to(pipes, old);
-        match self.inbound {
-            Inbound::Content(from, _) if from == old => {
-                self.table.remove(old);
-                self.replaced = Some(old);
-            }
-            _ => self.dismiss(pipes, old),
+    /// Handover: takes the id from the pipe that has it. That pipe goes once it is read to its end, under a
+    /// generated id.
+    fn replace_owner(&mut self, pipes: &mut Pipes, owner: PipeKey, id: &[u8]) {
+        self.stop_sending_to(pipes, owner);
+        if matches!(self.inbound, Inbound::Id(from, _) if from == owner) {
+            self.chosen_id = Some(id.into());
         }
-    }
-
-    fn dismiss(&mut self, pipes: &mut Pipes, key: PipeKey) {
-        self.table.remove(key);
-        self.queue.remove(key);
-        if matches!(self.inbound, Inbound::Id(from, _) if from == key) {
-            self.inbound = Inbound::Open;
-        }
-        pipes.dismiss(key, Dismissal::Replace);
+        self.table.add_generated(owner);
+        pipes.dismiss(owner, Dismissal::Replace);
     }
 
     /// Nobody reads a mute pipe, but its end has to be noticed.

@@ -9,7 +9,9 @@ use crate::error::{Error, Result};
 use crate::message::{Message, PeerInfo};
 use crate::patterns::{Origin, Pattern};
 use crate::pipe::queue::Special;
-use crate::pipe::{Conflate, Head, Incoming, Limits, Outgoing, PipeEnd, PipeKey, Pipes, pipe};
+use crate::pipe::{
+    Conflate, Dismissal, Head, Incoming, Limits, Outgoing, PipeEnd, PipeKey, Pipes, pipe,
+};
 
 /// A message as its frames.
 pub(crate) type Frames = Vec<Vec<u8>>;
@@ -219,6 +221,14 @@ impl<P: Pattern> Bench<P> {
     pub(crate) fn drain(&mut self, key: PipeKey) {
         self.wires.far(key).leave();
         self.pattern.draining(&mut self.wires.pipes, key);
+    }
+
+    /// The socket ends what the pattern dismissed for the sake of another pipe, and the peer follows.
+    pub(crate) fn replace(&mut self, key: PipeKey) {
+        let dismissed = self.wires.pipes.take_dismissed();
+        assert_eq!(dismissed, [(key, Dismissal::Replace)]);
+        self.wires.pipes.get(key).unwrap().abort();
+        self.drain(key);
     }
 
     /// The pipe goes.

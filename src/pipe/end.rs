@@ -13,7 +13,7 @@ use crate::message::{Message, PeerInfo};
 use crate::pipe::credit::{Credit, low_water_step};
 use crate::pipe::frame::{Outgoing, Stored};
 use crate::pipe::queue::{self, Reader, Special, Writer};
-use crate::pipe::{Notice, Wake};
+use crate::pipe::{Notice, Prepared, Wake};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
@@ -87,6 +87,8 @@ struct Direction {
     /// them has to wait.
     subscriptions: AtomicU64,
     slot: Option<Slot>,
+    /// The writer's last message when it leaves; see [`PipeEnd::expect_farewell`].
+    farewell: Mutex<Option<Prepared>>,
 }
 
 /// Unread subscriptions of this weight make a connection stop reading, half of it lets it go on.
@@ -119,6 +121,7 @@ impl Direction {
             ),
             subscriptions: AtomicU64::new(0),
             slot: conflate.then(Slot::default),
+            farewell: Mutex::new(None),
         }
     }
 }
@@ -449,8 +452,22 @@ impl PipeEnd {
         self.wake_other(Notice::Ended);
     }
 
+    /// When the other side leaves, this is the last that is read from it (ZMQ_DISCONNECT_MSG over inproc).
+    pub(crate) fn expect_farewell(&self, message: Option<Prepared>) {
+        *self.inbound().farewell.lock() = message;
+    }
+
     /// This side is through with the pipe in both directions, orderly: the peer reads to the end.
     pub(crate) fn leave(&mut self) {
+        let farewell = self.out().farewell.lock().take();
+        // Not to a peer that left first, or that wants no more of this side.
+        if let Some(farewell) = farewell
+            && !self.is_write_closed()
+            && !self.is_inbound_ended()
+        {
+            // Without memory the peer sees the end alone.
+            let _ = self.write_prepared(&farewell);
+        }
         self.finish();
         self.stop_reading();
     }

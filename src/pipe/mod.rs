@@ -12,11 +12,13 @@ mod credit;
 mod end;
 mod frame;
 mod pipes;
+mod prepared;
 pub(crate) mod queue;
 
 pub(crate) use end::{Conflate, Head, Limits, PipeEnd, pipe};
 pub(crate) use frame::{COPY_LIMIT, Incoming, Outgoing};
-pub(crate) use pipes::{Dismissal, Item, PipeKey, Pipes};
+pub(crate) use pipes::{Dismissal, Item, PipeKey, Pipes, Upcoming};
+pub(crate) use prepared::Prepared;
 
 use std::fmt::Debug;
 

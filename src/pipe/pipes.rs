@@ -33,6 +33,15 @@ pub(crate) enum Item {
     Special(Special),
 }
 
+/// What [`Pipes::upcoming`] finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Upcoming {
+    /// A frame of a complete message.
+    Frame,
+    /// The peer came or went: [`Pipes::take_notification`].
+    Notification,
+}
+
 /// All pipes of one socket.
 #[derive(Debug, Default)]
 pub(crate) struct Pipes {
@@ -55,8 +64,7 @@ struct Slot {
 pub(crate) enum Dismissal {
     /// The peer is refused (second peer of PAIR): both directions are void.
     Refuse,
-    /// Outbound is void at once; inbound is read to the end of the message in progress by the pattern
-    /// before it calls this (ROUTER handover).
+    /// Outbound is void at once; what the peer sent stays readable to its end (ROUTER handover).
     Replace,
     /// What is queued to the peer is still sent (STREAM: close by an empty frame).
     Finish,
@@ -165,6 +173,32 @@ impl Pipes {
             Head::Frame => Some(Item::Frame),
             Head::Special => self.get(key)?.take_special().map(Item::Special),
             Head::Empty => None,
+        }
+    }
+
+    /// As [`Pipes::head`], for those who pass notifications on: one is found, not taken, and other markers
+    /// are dropped.
+    #[inline]
+    pub(crate) fn upcoming(&mut self, key: PipeKey) -> Option<Upcoming> {
+        loop {
+            match self.look(key) {
+                Head::Frame => return Some(Upcoming::Frame),
+                Head::Special if self.get(key)?.is_at_notification() => {
+                    return Some(Upcoming::Notification);
+                }
+                Head::Special => drop(self.get(key)?.take_special()),
+                Head::Empty => return None,
+            }
+        }
+    }
+
+    /// Takes the notification at the head.
+    pub(crate) fn take_notification(&mut self, key: PipeKey) {
+        if let Some(end) = self.get(key)
+            && end.is_at_notification()
+        {
+            end.take_special();
+            self.note_end_of_message(key);
         }
     }
 

@@ -38,10 +38,7 @@ impl Core {
         for (thread, connection) in self.endpoints.left() {
             thread.post(IoCommand::CapLinger(connection, linger));
         }
-        for (thread, listener) in self.endpoints.listeners() {
-            // Accepted connections that are still in their handshake end with it.
-            thread.post(IoCommand::CloseListener(listener));
-        }
+        self.endpoints.close_listeners();
         self.stop_monitor();
         self.context.remove_socket(&self.mailbox);
     }

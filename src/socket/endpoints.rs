@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::context::inproc::Owner;
+use crate::context::inproc::{Binder, Owner};
 use crate::context::{Lingering, Slot};
 use crate::endpoint::{ConnectAddress, Endpoint, Use};
 use crate::error::{Error, Result};
@@ -46,6 +46,7 @@ enum Kind {
     Listener {
         thread: Arc<IoHandle>,
         id: ObjectId,
+        listener: Arc<Listener>,
     },
     Connection {
         thread: Arc<IoHandle>,
@@ -95,12 +96,18 @@ impl Endpoints {
         self.entries.iter().filter_map(connection).collect()
     }
 
-    pub(super) fn listeners(&self) -> Vec<(Arc<IoHandle>, ObjectId)> {
-        let listener = |entry: &Entry| match &entry.kind {
-            Kind::Listener { thread, id } => Some((Arc::clone(thread), *id)),
-            _ => None,
-        };
-        self.entries.iter().filter_map(listener).collect()
+    /// Stops listening. Accepted connections that are still in their handshake end with it.
+    pub(super) fn close_listeners(&self) {
+        for entry in &self.entries {
+            if let Kind::Listener {
+                thread,
+                id,
+                listener,
+            } = &entry.kind
+            {
+                close_listener(thread, *id, listener);
+            }
+        }
     }
 
     /// Connections that the socket has left and that may still linger.
@@ -119,6 +126,12 @@ impl Endpoints {
         self.left.retain(|(_, id)| lingering.contains(*id));
     }
 
+    fn have_connection(&self, text: &[u8]) -> bool {
+        let is_it =
+            |entry: &Entry| *entry.text == *text && matches!(entry.kind, Kind::Connection { .. });
+        self.entries.iter().any(is_it)
+    }
+
     fn add(&mut self, text: &[u8], kind: Kind) {
         self.entries.push(Entry {
             text: text.into(),
@@ -135,11 +148,23 @@ impl Endpoints {
     }
 }
 
+/// The name is free at once, the I/O thread does the rest.
+fn close_listener(thread: &IoHandle, id: ObjectId, listener: &Listener) {
+    // A failure is for the monitor, to which the I/O thread tells it.
+    let _ = listener.close();
+    thread.post(IoCommand::CloseListener(id));
+}
+
 impl Core {
     /// zmq_bind. Errors: api.md section 4.
     pub(super) fn bind(&mut self, text: &[u8]) -> Result<()> {
         self.notice()?;
-        match Endpoint::parse(text, Use::Bind)? {
+        let purpose = if self.options.use_fd < 0 {
+            Use::Bind
+        } else {
+            Use::Adopt
+        };
+        match Endpoint::parse(text, purpose)? {
             Endpoint::Inproc(name) => self.bind_inproc(text, &name),
             Endpoint::Ipc(address) => self.bind_stream(&ConnectAddress::Ipc(address)),
             Endpoint::Tcp(address) => self.bind_stream(&ConnectAddress::Tcp(address)),
@@ -147,16 +172,17 @@ impl Core {
     }
 
     fn bind_inproc(&mut self, text: &[u8], name: &[u8]) -> Result<()> {
-        let owner = Owner::Socket {
+        let binder = Binder {
             mailbox: Arc::clone(&self.mailbox),
             send_hwm: self.options.send_hwm,
             receive_hwm: self.options.receive_hwm,
+            hello: self.row.hello(&self.options)?,
+            farewell: self.row.disconnect_message(&self.options)?,
         };
+        let owner = Owner::Socket(binder.clone());
         let parked = self.context.names.bind(name, owner)?;
         for parked in parked {
-            let mut end = parked.end;
-            end.join_limits(self.options.send_hwm, self.options.receive_hwm);
-            self.attach(Attachment::inproc(end));
+            self.attach(binder.join(parked.end));
         }
         self.settle();
         self.endpoints
@@ -168,6 +194,7 @@ impl Core {
     fn bind_stream(&mut self, address: &ConnectAddress) -> Result<()> {
         let threads = self.context.threads(self.options.affinity)?;
         let mut session = self.session(threads, b"");
+        let thread = session.choose_thread().ok_or(Error::NoThread)?;
         let bound = Listener::bind(address, &session.stream_options());
         let bound = match bound {
             Ok(bound) => bound,
@@ -178,18 +205,23 @@ impl Core {
         };
         let last: Arc<[u8]> = bound.last_endpoint.as_slice().into();
         session.endpoint = Arc::clone(&last);
-        let thread = session.choose_thread().ok_or(Error::NoThread)?;
         let texts = EndpointTexts {
             local: String::from_utf8_lossy(&last).into_owned(),
             remote: String::new(),
         };
-        let fd = bound.listener.as_raw_fd();
+        let listener = Arc::new(bound.listener);
+        let fd = listener.as_raw_fd();
         session.emit(Event::Listening, crate::io::fd_value(fd), &texts);
         let id = ObjectId::new();
-        let listener = ListenerObject::new(id, session, bound.listener);
+        let object = ListenerObject::new(id, session, Arc::clone(&listener));
         thread.add_load();
-        thread.post(IoCommand::Listen(Box::new(listener)));
-        self.endpoints.add(&last, Kind::Listener { thread, id });
+        thread.post(IoCommand::Listen(Box::new(object)));
+        let kind = Kind::Listener {
+            thread,
+            id,
+            listener,
+        };
+        self.endpoints.add(&last, kind);
         self.endpoints.last = last.to_vec();
         Ok(())
     }
@@ -216,6 +248,9 @@ impl Core {
     pub(super) fn connect(&mut self, text: &[u8]) -> Result<()> {
         self.notice()?;
         let endpoint = Endpoint::parse(text, Use::Connect)?;
+        if self.row.connects_once && self.endpoints.have_connection(text) {
+            return Ok(());
+        }
         let routing_id = self.endpoints.connect_routing_id.clone();
         if routing_id
             .as_ref()
@@ -245,12 +280,14 @@ impl Core {
             send: Some(self.options.send_hwm),
             receive: Some(self.options.receive_hwm),
         };
+        let hello = self.row.hello(&self.options)?;
         let conflate = self.options.conflate && self.row.conflates;
         let (mine, theirs) = pipe(own, Limits::NONE, Conflate::both(conflate));
         let key = self.attach(Attachment {
             end: mine,
             origin,
             connection: None,
+            hello,
         });
         self.settle();
         self.endpoints.add(
@@ -271,11 +308,6 @@ impl Core {
         origin: Origin,
     ) -> Result<()> {
         let threads = self.context.threads(self.options.affinity)?;
-        let is_known =
-            |entry: &Entry| *entry.text == *text && matches!(entry.kind, Kind::Connection { .. });
-        if self.row.connects_once && self.endpoints.entries.iter().any(is_known) {
-            return Ok(());
-        }
         let session = self.session(threads, text);
         let thread = session.choose_thread().ok_or(Error::NoThread)?;
         let id = ObjectId::new();
@@ -290,6 +322,7 @@ impl Core {
                     end: mine,
                     origin,
                     connection,
+                    hello: None,
                 })),
                 Some(theirs),
             )
@@ -332,9 +365,11 @@ impl Core {
 
     fn end(&mut self, kind: Kind, linger: Linger) {
         match kind {
-            Kind::Listener { thread, id } => {
-                thread.post(IoCommand::CloseListener(id));
-            }
+            Kind::Listener {
+                thread,
+                id,
+                listener,
+            } => close_listener(&thread, id, &listener),
             Kind::Connection { thread, id, pipe } => {
                 let own = |(key, (_, connection)): (&PipeKey, &(Arc<IoHandle>, ObjectId))| {
                     (*connection == id).then_some(*key)

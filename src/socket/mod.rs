@@ -24,7 +24,7 @@ use crate::monitor::Monitor;
 use crate::options::{Bytes, SocketOptions};
 use crate::patterns::{Origin, Pattern, TypeRow};
 use crate::pipe::queue::Special;
-use crate::pipe::{Dismissal, Incoming, Notice, Outgoing, PipeEnd, PipeKey, Pipes, Wake};
+use crate::pipe::{Dismissal, Incoming, Notice, Outgoing, PipeEnd, PipeKey, Pipes, Prepared, Wake};
 use crate::socket::endpoints::Endpoints;
 use crate::sync::atomic::AtomicBool;
 
@@ -46,15 +46,18 @@ pub(crate) struct Attachment {
     pub(crate) origin: Origin,
     /// The connection behind the pipe, and its thread; `None` over inproc.
     pub(crate) connection: Option<(Arc<IoHandle>, ObjectId)>,
+    /// ZMQ_HELLO_MSG, over inproc; a connection sends it by itself.
+    pub(crate) hello: Option<Prepared>,
 }
 
 impl Attachment {
     /// The binder's end of an inproc pipe.
-    pub(crate) fn inproc(end: PipeEnd) -> Self {
+    pub(crate) fn inproc(end: PipeEnd, hello: Option<Prepared>) -> Self {
         Self {
             end,
             origin: Origin::default(),
             connection: None,
+            hello,
         }
     }
 }
@@ -151,6 +154,7 @@ impl Core {
             end,
             origin,
             connection,
+            hello,
         } = attachment;
         let over_inproc = connection.is_none();
         let key = self.pipes.insert(end);
@@ -163,6 +167,10 @@ impl Core {
             end.set_limits(Some(self.options.send_hwm), Some(self.options.receive_hwm));
             if over_inproc {
                 introduce(end, &self.options.routing_id);
+            }
+            if let Some(hello) = &hello {
+                // Without memory the peer misses it; nothing else suffers.
+                let _ = end.write_prepared(hello);
             }
         }
         self.pattern.attached(&mut self.pipes, key, origin);
@@ -262,7 +270,13 @@ impl Core {
                             .remember_left(thread, connection, &self.context.lingering);
                     }
                     (Dismissal::Finish, None) => self.drop_pipe(key),
-                    (Dismissal::Refuse | Dismissal::Replace, _) => {
+                    (Dismissal::Replace, _) => {
+                        // The other side ends its direction in turn, and then the pipe goes when it is read.
+                        if let Some(end) = self.pipes.get(key) {
+                            end.abort();
+                        }
+                    }
+                    (Dismissal::Refuse, _) => {
                         if let Some(end) = self.pipes.get(key) {
                             end.abort();
                         }

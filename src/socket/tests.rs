@@ -84,6 +84,29 @@ fn batches_of_any_size() {
     }
 }
 
+/// The endpoint is free when zmq_unbind or zmq_close returns, not some time later.
+#[test]
+fn names_are_free_at_once() {
+    let context = Arc::new(Context::new());
+    let abstract_name = format!("ipc://@zeroxide-rebind-{}", std::process::id());
+    for endpoint in ["tcp://127.0.0.1:*", &abstract_name] {
+        let first = open(&context, c::ZMQ_PULL);
+        api::bind(first, endpoint.as_bytes()).expect("bind");
+        let endpoint = last_endpoint(first);
+        for _ in 0..100 {
+            api::end_endpoint(first, Some(&endpoint)).expect("unbind");
+            assert_eq!(api::bind(first, &endpoint), Ok(()), "after unbind");
+        }
+        api::close(first).expect("close");
+        for _ in 0..100 {
+            let next = open(&context, c::ZMQ_PULL);
+            assert_eq!(api::bind(next, &endpoint), Ok(()), "after close");
+            api::close(next).expect("close");
+        }
+    }
+    assert_eq!(context.terminate(), Ok(()));
+}
+
 /// A connection can be accepted while its context is on the way out: it must not outlive the context.
 #[test]
 fn nothing_accepted_outlives_the_context() {

@@ -19,13 +19,19 @@ pub(crate) fn unsent(fd: RawFd) -> io::Result<usize> {
     Ok(usize::try_from(bytes).unwrap_or(0))
 }
 
-/// Takes over a descriptor of the caller's. `BadDescriptor` if it is not open.
+/// Takes over a socket of the caller's. EBADF or ENOTSOCK if it is none; then it stays the caller's.
 pub(crate) fn adopt(fd: RawFd) -> Result<OwnedFd> {
+    let mut kind: libc::c_int = 0;
+    let mut length = size_of::<libc::c_int>() as libc::socklen_t;
+    let target = std::ptr::from_mut(&mut kind).cast();
+    // SAFETY: `target` has room for `length` bytes.
+    let result =
+        unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE, target, &mut length) };
+    if result < 0 {
+        return Err(io::Error::last_os_error().into());
+    }
     // SAFETY: no memory is involved.
     let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
-    if flags < 0 {
-        return Err(Error::BadDescriptor);
-    }
     // SAFETY: no memory is involved.
     let _ = unsafe { libc::fcntl(fd, libc::F_SETFD, flags | libc::FD_CLOEXEC) };
     // SAFETY: it is open, and ZMQ_USE_FD hands it over to us.

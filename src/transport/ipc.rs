@@ -5,7 +5,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
 use std::path::{Path, PathBuf};
@@ -53,6 +53,9 @@ pub(super) fn bind(
     options: &StreamOptions,
 ) -> std::result::Result<BoundSocket, (Error, Option<RawFd>)> {
     let without_descriptor = |error: Error| (error, None);
+    if let Some(fd) = options.use_fd {
+        return adopt_bound(fd).map_err(without_descriptor);
+    }
     let temporary = match address {
         IpcAddress::Wildcard => Some(make_directory().map_err(without_descriptor)?),
         _ => None,
@@ -79,13 +82,28 @@ pub(super) fn bind(
     }
 }
 
+/// ZMQ_USE_FD: known by the name that it is bound to, whose file is left alone.
+fn adopt_bound(fd: RawFd) -> Result<BoundSocket> {
+    let socket = adopt(fd)?;
+    let text = match socket.local_addr() {
+        Ok(address) if address.is_unix() => endpoint_text(&address).into_bytes(),
+        other => {
+            // A socket of another family stays the caller's.
+            let _ = socket.into_raw_fd();
+            return Err(other.err().map_or(Error::Invalid, Error::from));
+        }
+    };
+    Ok(BoundSocket {
+        socket,
+        text,
+        temporary: None,
+    })
+}
+
 fn open(
     address: &IpcAddress,
     options: &StreamOptions,
 ) -> std::result::Result<Socket, (Error, Option<RawFd>)> {
-    if let Some(fd) = options.use_fd {
-        return adopt(fd).map_err(|error| (error, None));
-    }
     if let IpcAddress::Path(path) = address {
         remove_stale(path);
     }
@@ -154,7 +172,8 @@ fn socket_address(address: &IpcAddress) -> Result<SockAddr> {
         // Connecting to a wildcard: a file of that name.
         IpcAddress::Wildcard => SockAddr::unix("*"),
     };
-    name.map_err(|_| Error::Invalid)
+    // Names that were given are short enough; one in a directory for temporary files need not be.
+    name.map_err(|_| Error::NameTooLong)
 }
 
 /// A fresh directory of mode 0700 under TMPDIR, TEMPDIR or TMP, the first that names a directory, else in

@@ -11,16 +11,29 @@ use socket2::Socket;
 
 use crate::endpoint::ConnectAddress;
 use crate::error::Error;
+use crate::sync::Lock;
 use crate::sys::net;
 use crate::transport::ipc::Temporary;
 use crate::transport::{Stream, StreamOptions, address_text, ipc, tcp};
 
-/// Accepts peers; closed when dropped.
+/// Accepts peers on an I/O thread, and can be closed from any: when zmq_unbind or zmq_close returns, the
+/// endpoint is free. Closed when dropped.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    socket: Socket,
+    /// A leaf lock.
+    state: Lock<State>,
+    fd: RawFd,
     is_tcp: bool,
-    temporary: Option<Temporary>,
+}
+
+#[derive(Debug)]
+enum State {
+    Open {
+        socket: Socket,
+        temporary: Option<Temporary>,
+    },
+    /// With the errno of closing it.
+    Closed(Result<(), i32>),
 }
 
 /// A listener and the endpoint that it is known by.
@@ -62,11 +75,7 @@ impl Listener {
         match address {
             ConnectAddress::Tcp(tcp_address) => match tcp::bind(tcp_address, options) {
                 Ok((socket, local)) => Ok(Bound {
-                    listener: Self {
-                        socket,
-                        is_tcp: true,
-                        temporary: None,
-                    },
+                    listener: Self::new(socket, true, None),
                     last_endpoint: tcp::endpoint_text(local).into_bytes(),
                 }),
                 Err((error, fd_opened)) => Err(BindFailure {
@@ -78,11 +87,7 @@ impl Listener {
             },
             ConnectAddress::Ipc(ipc_address) => match ipc::bind(ipc_address, options) {
                 Ok(bound) => Ok(Bound {
-                    listener: Self {
-                        socket: bound.socket,
-                        is_tcp: false,
-                        temporary: bound.temporary,
-                    },
+                    listener: Self::new(bound.socket, false, bound.temporary),
                     last_endpoint: bound.text,
                 }),
                 Err((error, fd_opened)) => {
@@ -98,9 +103,19 @@ impl Listener {
         }
     }
 
-    /// Takes the next peer; `None` if nobody waits.
+    fn new(socket: Socket, is_tcp: bool, temporary: Option<Temporary>) -> Self {
+        let fd = socket.as_raw_fd();
+        let state = Lock::new(State::Open { socket, temporary });
+        Self { state, fd, is_tcp }
+    }
+
+    /// Takes the next peer; `None` if nobody waits, or it is closed.
     pub(crate) fn accept(&self, options: &StreamOptions) -> Result<Option<Stream>, AcceptFailure> {
-        let (socket, address) = match self.socket.accept() {
+        let accepted = match &*self.state.lock() {
+            State::Open { socket, .. } => socket.accept(),
+            State::Closed(_) => return Ok(None),
+        };
+        let (socket, address) = match accepted {
             Ok(accepted) => accepted,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
             Err(error) => return Err(accept_failure(&error)),
@@ -133,29 +148,36 @@ impl Listener {
         Ok(Some(stream))
     }
 
-    /// Watches the descriptor, edge-triggered.
+    /// Watches the descriptor, edge-triggered. Closing it ends that; where a copy of the descriptor is still
+    /// open elsewhere (ZMQ_USE_FD, a child process) its signals find nobody.
     pub(crate) fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
-        let fd = self.socket.as_raw_fd();
-        registry.register(&mut SourceFd(&fd), token, Interest::READABLE)
+        match &*self.state.lock() {
+            State::Open { socket, .. } => {
+                let fd = socket.as_raw_fd();
+                registry.register(&mut SourceFd(&fd), token, Interest::READABLE)
+            }
+            State::Closed(_) => Ok(()),
+        }
     }
 
-    /// Ends [`Listener::register`].
-    pub(crate) fn deregister(&self, registry: &Registry) {
-        // It was registered, or the registration failed and there is nothing to undo.
-        let _ = registry.deregister(&mut SourceFd(&self.socket.as_raw_fd()));
-    }
-
+    /// Its number, also when it is closed.
     pub(crate) fn as_raw_fd(&self) -> RawFd {
-        self.socket.as_raw_fd()
+        self.fd
     }
 
-    /// Closes the descriptor, and removes the file of a wildcard. The errno if that fails.
-    pub(crate) fn close(self) -> Result<(), i32> {
-        let Self {
-            socket, temporary, ..
-        } = self;
-        drop(socket);
-        temporary.map_or(Ok(()), |temporary| temporary.remove())
+    /// Closes the descriptor, then removes the file of a wildcard. The errno if that fails, the same one
+    /// each time.
+    pub(crate) fn close(&self) -> Result<(), i32> {
+        let mut state = self.state.lock();
+        let closing = match std::mem::replace(&mut *state, State::Closed(Ok(()))) {
+            State::Open { socket, temporary } => {
+                drop(socket);
+                temporary.map_or(Ok(()), |temporary| temporary.remove())
+            }
+            State::Closed(closing) => closing,
+        };
+        *state = State::Closed(closing);
+        closing
     }
 }
 

@@ -6,10 +6,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAdd
 
 use crate::endpoint::{TcpHost, Zone};
 use crate::error::{Error, Result};
+use crate::inet;
 use crate::sys::net;
 
-/// Where to listen: `*`, a literal, an interface, then a name. `NoDevice` if it is none of these, or of
-/// the wrong family; `Invalid` for an unknown zone.
+/// Where to listen: `*`, a literal, an interface, an address in an old form, then a name. `NoDevice` if it
+/// is none of these, or of the wrong family; `Invalid` for an unknown zone.
 pub(crate) fn bind(host: &TcpHost, port: u16, ipv6: bool) -> Result<SocketAddr> {
     local(host, port, ipv6).or_else(|error| match host {
         TcpHost::Name(name) => connect(&TcpHost::Name(name.clone()), port, ipv6)
@@ -26,35 +27,37 @@ pub(crate) fn local(host: &TcpHost, port: u16, ipv6: bool) -> Result<SocketAddr>
         TcpHost::Any if ipv6 => Ok((Ipv6Addr::UNSPECIFIED, port).into()),
         TcpHost::Any => Ok((Ipv4Addr::UNSPECIFIED, port).into()),
         TcpHost::Literal(address, zone) => {
-            // What is left to fail with IPv6 on is a zone that names no interface.
-            let error = if ipv6 {
-                Error::Invalid
-            } else {
-                Error::NoDevice
-            };
-            literal(*address, zone.as_ref(), port, ipv6).ok_or(error)
+            let scope = scope(zone.as_ref()).ok_or(Error::Invalid)?;
+            literal(*address, scope, port, ipv6).ok_or(Error::NoDevice)
         }
-        TcpHost::Name(name) => {
-            let own = net::interface_addresses(name)?;
-            let wanted = own.into_iter().find(|address| address.is_ipv6() == ipv6);
-            let mut address = wanted.ok_or(Error::NoDevice)?;
-            address.set_port(port);
-            Ok(address)
-        }
+        TcpHost::Name(name) => match net::interface_addresses(name) {
+            Ok(own) => {
+                let wanted = own.into_iter().find(|address| address.is_ipv6() == ipv6);
+                let mut address = wanted.ok_or(Error::NoDevice)?;
+                address.set_port(port);
+                Ok(address)
+            }
+            Err(error) => {
+                let address = inet::ipv4(name).ok_or(error)?;
+                literal(address.into(), 0, port, ipv6).ok_or(Error::NoDevice)
+            }
+        },
     }
 }
 
 /// The addresses of a host that needs no look-up; `None` if it needs one.
 pub(crate) fn numeric(host: &TcpHost, port: u16, ipv6: bool) -> Option<Vec<SocketAddr>> {
     match host {
-        TcpHost::Literal(address, zone) => Some(
-            literal(*address, zone.as_ref(), port, ipv6)
-                .into_iter()
-                .collect(),
-        ),
+        TcpHost::Literal(address, zone) => {
+            let found = scope(zone.as_ref()).and_then(|scope| literal(*address, scope, port, ipv6));
+            Some(found.into_iter().collect())
+        }
         TcpHost::Any => Some(Vec::new()),
         TcpHost::Name(name) if name.is_empty() => Some(Vec::new()),
-        TcpHost::Name(_) => None,
+        TcpHost::Name(name) => {
+            let address = inet::ipv4(name)?;
+            Some(literal(address.into(), 0, port, ipv6).into_iter().collect())
+        }
     }
 }
 
@@ -88,19 +91,22 @@ pub(crate) fn connect(host: &TcpHost, port: u16, ipv6: bool) -> Vec<SocketAddr> 
     }
 }
 
-fn literal(address: IpAddr, zone: Option<&Zone>, port: u16, ipv6: bool) -> Option<SocketAddr> {
+/// A mapped IPv4 address is one of IPv4 where IPv6 is off.
+fn literal(address: IpAddr, scope: u32, port: u16, ipv6: bool) -> Option<SocketAddr> {
     match address {
         IpAddr::V4(_) if !ipv6 => Some((address, port).into()),
         IpAddr::V4(_) => Some(mapped((address, port).into())),
-        IpAddr::V6(_) if !ipv6 => None,
-        IpAddr::V6(address) => {
-            let scope = match zone {
-                None => 0,
-                Some(Zone::Index(index)) => *index,
-                Some(Zone::Interface(name)) => net::interface_index(name)?,
-            };
-            Some(SocketAddrV6::new(address, port, 0, scope).into())
-        }
+        IpAddr::V6(address) if !ipv6 => Some((address.to_ipv4_mapped()?, port).into()),
+        IpAddr::V6(address) => Some(SocketAddrV6::new(address, port, 0, scope).into()),
+    }
+}
+
+/// The number of a zone, 0 for none. `None` if it names no interface.
+fn scope(zone: Option<&Zone>) -> Option<u32> {
+    match zone {
+        None => Some(0),
+        Some(Zone::Index(index)) => Some(*index),
+        Some(Zone::Interface(name)) => net::interface_index(name),
     }
 }
 
@@ -108,5 +114,51 @@ fn mapped(address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) => (ip.to_ipv6_mapped(), address.port()).into(),
         IpAddr::V6(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn literal_of(text: &str, zone: Option<Zone>) -> TcpHost {
+        TcpHost::Literal(text.parse().expect("address"), zone)
+    }
+
+    #[test]
+    fn mapped_addresses_are_of_both_families() {
+        let host = literal_of("::ffff:127.0.0.1", None);
+        let four: SocketAddr = "127.0.0.1:5".parse().expect("address");
+        let six: SocketAddr = "[::ffff:127.0.0.1]:5".parse().expect("address");
+        assert_eq!(local(&host, 5, false), Ok(four));
+        assert_eq!(connect(&host, 5, false), [four]);
+        assert_eq!(local(&host, 5, true), Ok(six));
+        assert_eq!(local(&literal_of("127.0.0.1", None), 5, true), Ok(six));
+        assert_eq!(
+            local(&literal_of("::1", None), 5, false),
+            Err(Error::NoDevice)
+        );
+    }
+
+    #[test]
+    fn zones_must_exist_whatever_the_address() {
+        let nowhere = || Some(Zone::Interface("no such interface".into()));
+        for text in ["127.0.0.1", "::1"] {
+            for ipv6 in [false, true] {
+                let host = literal_of(text, nowhere());
+                assert_eq!(local(&host, 5, ipv6), Err(Error::Invalid), "{text} {ipv6}");
+                assert_eq!(connect(&host, 5, ipv6), [], "{text} {ipv6}");
+            }
+        }
+        assert!(local(&literal_of("127.0.0.1", Some(Zone::Index(1))), 5, false).is_ok());
+    }
+
+    #[test]
+    fn old_forms_are_addresses() {
+        let host = TcpHost::Name("127.2".into());
+        let four: SocketAddr = "127.0.0.2:5".parse().expect("address");
+        assert_eq!(local(&host, 5, false), Ok(four));
+        assert_eq!(numeric(&host, 5, false), Some(vec![four]));
+        assert_eq!(numeric(&host, 5, true), Some(vec![mapped(four)]));
     }
 }

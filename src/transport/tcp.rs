@@ -4,7 +4,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
@@ -25,8 +25,14 @@ pub(super) fn bind(
 ) -> std::result::Result<(Socket, SocketAddr), Failed> {
     if let Some(fd) = options.use_fd {
         let socket = adopt(fd).map_err(|error| (error, None))?;
-        let local = local_address(&socket).map_err(|error| (error, None))?;
-        return Ok((socket, local));
+        return match local_address(&socket) {
+            Ok(local) => Ok((socket, local)),
+            Err(error) => {
+                // A socket of another family stays the caller's.
+                let _ = socket.into_raw_fd();
+                Err((error, None))
+            }
+        };
     }
     let resolved = resolve::bind(&address.host, address.port, options.ipv6);
     let resolved = resolved.map_err(|error| (error, None))?;

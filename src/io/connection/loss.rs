@@ -40,6 +40,9 @@ impl Connection {
         let handshaken = live.handshaken;
         live.stream.deregister(around.registry);
         self.emit_loss(loss, handshaken, &live);
+        if handshaken && !matches!(loss, Loss::Dismissed) {
+            self.tell_of_loss();
+        }
         let retried = self.is_retried(loss, handshaken);
         self.tell_of_raw_loss(&live);
         if matches!(self.role, Role::Accepted { .. }) || !retried {
@@ -109,7 +112,11 @@ impl Connection {
     /// Brings the pipe into the state for the next connection (protocols: "Pipe states").
     fn repair_pipe(&mut self, live: &Live) {
         if self.session.options.immediate {
-            self.pipe = None;
+            // What is unread is void, unless there is news behind it.
+            match self.tells_of_loss() {
+                true => self.end_pipe(),
+                false => self.pipe = None,
+            }
             return;
         }
         let Some(pipe) = &mut self.pipe else { return };

@@ -5,7 +5,7 @@
 use crate::error::{Error, Result};
 use crate::message::Message;
 use crate::patterns::parts::rotation::Rotation;
-use crate::pipe::{Incoming, Item, PipeKey, Pipes};
+use crate::pipe::{Incoming, PipeKey, Pipes, Upcoming};
 
 /// Chooses the pipe to read from.
 #[derive(Debug, Default)]
@@ -54,15 +54,15 @@ impl FairQueue {
         None
     }
 
-    /// As [`FairQueue::select`], but hands out the markers, which are thereby taken.
+    /// As [`FairQueue::select`], but a notification counts as a message.
     #[inline]
-    pub(crate) fn next(&mut self, pipes: &mut Pipes) -> Option<(PipeKey, Item)> {
+    pub(crate) fn next(&mut self, pipes: &mut Pipes) -> Option<(PipeKey, Upcoming)> {
         while let Some(key) = self.rotation.current() {
             if self.mid_message {
-                return Some((key, Item::Frame));
+                return Some((key, Upcoming::Frame));
             }
-            if let Some(item) = pipes.head(key) {
-                return Some((key, item));
+            if let Some(upcoming) = pipes.upcoming(key) {
+                return Some((key, upcoming));
             }
             self.rotation.set_current_aside();
         }
@@ -88,6 +88,12 @@ impl FairQueue {
         let message = pipes.take(key).ok_or(Error::Again)??;
         self.taken(message.more());
         Ok(message)
+    }
+
+    /// Takes the notification that [`FairQueue::next`] found.
+    pub(crate) fn take_notification(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        pipes.take_notification(key);
+        self.taken(false);
     }
 
     /// Drops the frame of the pipe that was selected.

@@ -8,7 +8,8 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use crate::pipe::PipeKey;
 use crate::random;
 
-/// Both ways of the relation between routing ids and pipes: one to one.
+/// Both ways of the relation between routing ids and pipes. An id means one pipe; a pipe that is only
+/// read from any more may have an id that means another ([`RoutingTable::pass_on`]).
 #[derive(Debug)]
 pub(crate) struct RoutingTable {
     /// Ids of the form of generated ones (0x00 and four bytes), whoever gave them.
@@ -49,6 +50,12 @@ impl RoutingTable {
         if self.find(id).is_some() {
             return false;
         }
+        self.pass_on(key, id);
+        true
+    }
+
+    /// Gives the pipe this id. A pipe that had it is still said to have it, but the id no longer means it.
+    pub(crate) fn pass_on(&mut self, key: PipeKey, id: &[u8]) {
         self.remove(key);
         let id = match generated_number(id) {
             Some(number) => {
@@ -64,7 +71,6 @@ impl RoutingTable {
             self.ids.resize(key.index() + 1, None);
         }
         self.ids[key.index()] = Some((key, id));
-        true
     }
 
     /// Gives the pipe an id that nobody has.
@@ -79,7 +85,7 @@ impl RoutingTable {
         }
     }
 
-    /// Forgets the pipe and frees its id.
+    /// Forgets the pipe, and frees its id if that means it.
     pub(crate) fn remove(&mut self, key: PipeKey) {
         let Some(slot) = self.ids.get_mut(key.index()) else {
             return;
@@ -89,10 +95,15 @@ impl RoutingTable {
         };
         match id {
             RoutingId::Generated([_, number @ ..]) => {
-                self.generated.remove(&u32::from_be_bytes(number));
+                let number = u32::from_be_bytes(number);
+                if self.generated.get(&number) == Some(&key) {
+                    self.generated.remove(&number);
+                }
             }
             RoutingId::Given(id) => {
-                self.given.remove(&id);
+                if self.given.get(&id) == Some(&key) {
+                    self.given.remove(&id);
+                }
             }
         }
     }
@@ -184,6 +195,7 @@ mod tests {
         let mut random = Random::new(9);
         let mut table = RoutingTable::default();
         let mut model = BTreeMap::<PipeKey, Vec<u8>>::new();
+        let mut owners = BTreeMap::<Vec<u8>, PipeKey>::new();
         let names: [&[u8]; 6] = [
             b"a",
             b"b",
@@ -194,37 +206,46 @@ mod tests {
         ];
         for _ in 0..20_000 {
             let key = keys[random.below(keys.len())];
-            match random.below(4) {
+            let mut change = |id: Option<Vec<u8>>| {
+                owners.retain(|_, owner| *owner != key);
+                model.remove(&key);
+                if let Some(id) = id {
+                    owners.insert(id.clone(), key);
+                    model.insert(key, id);
+                }
+            };
+            let name = names[random.below(names.len())];
+            match random.below(5) {
                 0 => {
-                    let name = names[random.below(names.len())];
-                    let taken = model.values().any(|id| id == name);
+                    let taken = table.find(name).is_some();
                     assert_eq!(table.add(key, name), !taken);
                     if !taken {
-                        model.insert(key, name.to_vec());
+                        change(Some(name.to_vec()));
                     }
                 }
                 1 => {
+                    table.pass_on(key, name);
+                    change(Some(name.to_vec()));
+                }
+                2 => {
                     table.add_generated(key);
                     let id = table.id(key).unwrap().to_vec();
                     assert!(id.len() == 5 && id[0] == 0);
-                    assert!(
-                        model
-                            .iter()
-                            .all(|(&other, taken)| other == key || *taken != id)
-                    );
+                    change(None);
+                    assert!(!owners.contains_key(&id));
+                    owners.insert(id.clone(), key);
                     model.insert(key, id);
                 }
                 _ => {
                     table.remove(key);
-                    model.remove(&key);
+                    change(None);
                 }
             }
             for &key in &keys {
                 assert_eq!(table.id(key), model.get(&key).map(Vec::as_slice));
             }
             for name in names {
-                let owner = model.iter().find(|(_, id)| id.as_slice() == name);
-                assert_eq!(table.find(name), owner.map(|(&key, _)| key));
+                assert_eq!(table.find(name), owners.get(name).copied());
             }
             let mut present: Vec<_> = table.pipes().collect();
             present.sort();

@@ -5,8 +5,8 @@ use crate::error::Error;
 use crate::options::PatternOption;
 use crate::patterns::testing::{Bench, frames};
 use crate::patterns::{Origin, Pattern};
+use crate::pipe::PipeKey;
 use crate::pipe::queue::Special;
-use crate::pipe::{Dismissal, PipeKey};
 
 fn set(router: &mut Bench<Router>, option: PatternOption) {
     router
@@ -110,54 +110,84 @@ fn handover() {
     router.send_frame(b"x", true).unwrap();
     router.send_frame(b"half", true).unwrap();
     let newer = router.peer_named(b"x");
-    assert_eq!(
-        router.wires.pipes.take_dismissed(),
-        [(older, Dismissal::Replace)]
-    );
+    router.replace(older);
     router.send_frame(b"rest", false).unwrap();
     router.send(&[b"x", b"m"]).unwrap();
     assert!(router.sent(older).is_empty());
     assert_eq!(router.sent(newer), [frames(&[b"m"])]);
-    router.detach(older);
     router.arrive(newer, &[b"m"]);
     assert_eq!(router.recv(), Ok(frames(&[b"x", b"m"])));
 }
 
-/// 6.2: the old pipe goes after the message that is being read.
+/// 6.2: what the old peer sent stays readable under the new id of its pipe, to which nothing can be sent.
 #[test]
-fn handover_in_mid_message() {
+fn handover_of_unread_messages() {
     let mut router = Bench::<Router>::new();
     set(&mut router, PatternOption::RouterHandover(true));
+    set(&mut router, PatternOption::RouterMandatory(true));
     let older = router.peer_named(b"x");
     router.arrive(older, &[b"1", b"2"]);
-    router.arrive(older, &[b"void"]);
+    router.arrive(older, &[b"3"]);
     assert_eq!(router.recv_frame(), Ok((b"x".to_vec(), true)));
     let newer = router.peer_named(b"x");
+    router.replace(older);
     router.arrive(newer, &[b"new"]);
     assert_eq!(router.recv_frame(), Ok((b"1".to_vec(), true)));
-    assert!(router.wires.pipes.take_dismissed().is_empty());
     assert_eq!(router.recv_frame(), Ok((b"2".to_vec(), false)));
-    assert_eq!(
-        router.wires.pipes.take_dismissed(),
-        [(older, Dismissal::Replace)]
-    );
     assert_eq!(router.recv(), Ok(frames(&[b"x", b"new"])));
+    assert!(router.wires.pipes.take_exhausted().is_empty());
+    let renamed = router.recv().unwrap();
+    assert_eq!((renamed[0].len(), renamed[0][0]), (5, 0));
+    assert_eq!(renamed[1], b"3");
+    assert_eq!(router.wires.pipes.take_exhausted(), [older]);
+    let refused = router.send_frame(&renamed[0], true);
+    assert_eq!(refused, Err(Error::HostUnreachable));
+    router.detach(older);
     router.assert_silent();
 }
 
-/// The message was chosen by POLLIN, and nothing of it was given out yet.
+/// The message was chosen by POLLIN: its id is settled, as it is in 4.3.4.
 #[test]
 fn handover_after_poll() {
     let mut router = Bench::<Router>::new();
     set(&mut router, PatternOption::RouterHandover(true));
     let older = router.peer_named(b"x");
-    router.arrive(older, &[b"void"]);
+    router.arrive(older, &[b"chosen"]);
+    router.arrive(older, &[b"next"]);
     assert_eq!(router.events(), (true, true));
-    let newer = router.peer_named(b"x");
-    router.detach(older);
-    assert_eq!(router.events(), (false, true));
-    router.arrive(newer, &[b"new"]);
-    assert_eq!(router.recv(), Ok(frames(&[b"x", b"new"])));
+    router.peer_named(b"x");
+    router.replace(older);
+    assert_eq!(router.recv(), Ok(frames(&[b"x", b"chosen"])));
+    assert_eq!(router.recv().unwrap()[0].len(), 5);
+}
+
+/// A peer that is gone keeps its id for what it sent, and does not keep the next one from having it. What that
+/// sends comes later, also after a third connection.
+#[test]
+fn id_of_a_departed_peer() {
+    for handover in [false, true] {
+        let mut router = Bench::<Router>::new();
+        set(&mut router, PatternOption::RouterHandover(handover));
+        let older = router.peer_named(b"x");
+        router.arrive(older, &[b"old"]);
+        router.drain(older);
+        let newer = router.peer_named(b"x");
+        router.arrive(newer, &[b"new"]);
+        router.send(&[b"x", b"m"]).unwrap();
+        assert_eq!(router.sent(newer), [frames(&[b"m"])]);
+        router.drain(newer);
+        let newest = router.peer_named(b"x");
+        router.arrive(newest, &[b"newest"]);
+        assert_eq!(router.recv(), Ok(frames(&[b"x", b"old"])));
+        assert_eq!(router.wires.pipes.take_exhausted(), [older]);
+        router.assert_silent();
+        router.detach(older);
+        assert_eq!(router.recv(), Ok(frames(&[b"x", b"new"])));
+        router.detach(newer);
+        assert_eq!(router.recv(), Ok(frames(&[b"x", b"newest"])));
+        assert!(router.pattern.has_routing_id(b"x"));
+        assert!(router.wires.pipes.take_dismissed().is_empty());
+    }
 }
 
 /// 6.2: usable at once, before the peer is there; the peer's own id is ignored.
@@ -300,6 +330,22 @@ fn notifications() {
     assert_eq!(router.recv(), Ok(frames(&[b"x", b"m"])));
     assert_eq!(router.recv(), Ok(frames(&[b"x", b""])));
     router.assert_silent();
+}
+
+/// The notification of a peer that went keeps the pipe, polled for or not, until it is received.
+#[test]
+fn notification_at_the_end() {
+    let mut router = Bench::<Router>::new();
+    let key = router.peer_named(b"x");
+    router.arrive_special(key, Special::Notify);
+    assert_eq!(router.events(), (true, true));
+    router.drain(key);
+    let end = router.wires.pipes.get(key).unwrap();
+    assert!(!end.is_drained());
+    assert_eq!(router.recv_frame(), Ok((b"x".to_vec(), true)));
+    assert!(router.wires.pipes.take_exhausted().is_empty());
+    assert_eq!(router.recv_frame(), Ok((Vec::new(), false)));
+    assert_eq!(router.wires.pipes.take_exhausted(), [key]);
 }
 
 /// A local disconnect while a message is half read, or only its id.

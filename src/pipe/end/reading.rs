@@ -112,6 +112,12 @@ impl PipeEnd {
         Some(more)
     }
 
+    /// The marker at the head is a notification.
+    pub(crate) fn is_at_notification(&mut self) -> bool {
+        let head = self.reader.peek();
+        matches!(head, Some(queue::Item::Special(Special::Notify)))
+    }
+
     /// The marker at the head, if there is one.
     pub(crate) fn take_special(&mut self) -> Option<Special> {
         let special = self.reader.take_special()?;
@@ -245,6 +251,11 @@ impl PipeEnd {
     /// The newest message of a conflating inbound direction.
     pub(crate) fn take_conflated(&self) -> Option<Message> {
         self.take_newest()
+    }
+
+    /// Drops the messages that stand in front of the next marker.
+    pub(crate) fn drop_unsent(&mut self) {
+        while self.head() == Head::Frame && self.skip().is_some() {}
     }
 
     /// Skips the frames that are left of a message whose first part was read.

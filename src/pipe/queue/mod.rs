@@ -58,8 +58,7 @@ pub(crate) enum Special {
     },
     /// The socket begins anew: what precedes this was for a connection that is lost.
     Restart,
-    /// A reason to look at the pipe.
-    #[allow(dead_code, reason = "ZMQ_ROUTER_NOTIFY is not there yet")]
+    /// The peer came, or went (ZMQ_ROUTER_NOTIFY).
     Notify,
 }
 
