@@ -55,8 +55,10 @@ c_tests() {
     [ -e /usr/include/uv.h ] || install_packages libuv1-dev || true
     step "C programs, stock and ours" 900 /usr/bin/python3 capi-tests/run.py --ours "$library"
     step "wire interoperation, stock and ours" 900 /usr/bin/python3 capi-tests/interop/run.py --ours "$library"
+    step "lives and endings" 900 /usr/bin/python3 capi-tests/lifecycle/run.py --ours "$library" --static
     step "Python demo" 180 env ZEROXIDE_DIR="$library" sh bindings/demo.sh --quick
     step "Python programs, stock and ours" 1200 sh bindings/python/run.sh "$library"
+    step "cppzmq's pollers" 120 sh bindings/cppzmq/run.sh "$library"
     step "pyzmq from PyPI, stock and ours" 900 sh bindings/python/pypi.sh "$library"
     step "Node programs, stock and ours" 600 sh bindings/node/run.sh "$library"
     step "benchmark smoke run" 300 /usr/bin/python3 capi-tests/bench/run.py --quick --ours "$library"

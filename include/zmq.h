@@ -550,7 +550,9 @@ ZMQ_EXPORT int zmq_has(const char *capability);
 ZMQ_EXPORT void *zmq_ctx_new(void);
 
 /* Ends a context: waits until every socket was closed and has lingered, then frees it. -1:
- * EFAULT if it is none, EINTR if a signal came; then call again. */
+ * EFAULT if it is none, EINTR if a signal came, EMFILE without a descriptor to wait on; then
+ * call again. EDEADLK from a free function that runs on a thread of this context. In a forked
+ * child it only gives up the parent's context. */
 ZMQ_EXPORT int zmq_ctx_term(void *context);
 
 /* Lets every blocked call on the context's sockets, and all later ones, fail with ETERM. Does
@@ -827,8 +829,8 @@ ZMQ_EXPORT int zmq_socket_monitor(void *socket, const char *endpoint, int events
 ZMQ_EXPORT int zmq_socket_monitor_versioned(void *socket, const char *endpoint, uint64_t events,
     int event_version, int type);
 
-/* Asks for a ZMQ_EVENT_PIPES_STATS per connection. -1: ENOTSOCK, EINVAL if it is not monitored,
- * EAGAIN if there are no connections. */
+/* Asks for a ZMQ_EVENT_PIPES_STATS per connection. -1: ENOTSOCK, EINVAL if the event is not
+ * monitored, EAGAIN if there are no connections. */
 ZMQ_EXPORT int zmq_socket_monitor_pipes_stats(void *socket);
 
 #endif

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Compares the suite of pyzmq from PyPI on two builds of it. Called by pypi.sh, which made them.
 
-    pypi.py PLACE SOURCE DIRECTORY [NAME...]
+    pypi.py PLACE SOURCE BACKEND DIRECTORY [NAME...]
 
-PLACE holds tools/ (an interpreter), stock/site and ours/site (the builds); SOURCE is pyzmq's source tree, of
+PLACE holds tools/ (an interpreter), stock/BACKEND and ours/BACKEND (the builds); SOURCE is pyzmq's source tree, of
 which only the tests are used; DIRECTORY holds our library.
 """
 
@@ -18,12 +18,14 @@ import suite
 
 
 def main():
-    place, source, directory = (pathlib.Path(each).resolve() for each in sys.argv[1:4])
+    place, source = (pathlib.Path(each).resolve() for each in sys.argv[1:3])
+    backend, directory = sys.argv[3], pathlib.Path(sys.argv[4]).resolve()
     python = [str(place / "tools/bin/python"), "-B", "-X", "faulthandler"]
     libraries = []
     for label, where in (("stock", None), ("ours", directory)):
         variables = compare.environment(where)
-        variables["PYTHONPATH"] = str(place / label / "site")
+        variables["PYTHONPATH"] = str(place / label / backend)
+        variables["PYZMQ_BACKEND"] = backend
         libraries.append(suite.Library(label, python, variables))
         check(libraries[-1], where)
     with tempfile.TemporaryDirectory(prefix="zmq-pypi-") as work:
@@ -31,7 +33,7 @@ def main():
         for each in ("tests", "pytest.ini"):
             copy = shutil.copytree if (source / each).is_dir() else shutil.copy
             copy(source / each, pathlib.Path(work, each))
-        unexplained = suite.compare(f"{source.name}'s tests", pathlib.Path(work, "tests"), libraries, sys.argv[4:],
+        unexplained = suite.compare(f"tests of {source.name} ({backend})", pathlib.Path(work, "tests"), libraries, sys.argv[5:],
                                     suite.KnownTests("pypi"))
     print("no unexplained difference" if not unexplained else f"{unexplained} unexplained differences")
     return 1 if unexplained else 0

@@ -2,7 +2,8 @@
 # pyzmq from PyPI, built from source against our header and library and against the stock ones: its own suite on
 # both, test by test. sh bindings/python/pypi.sh [DIR [NAME...]]
 #
-# DIR holds our libzmq.so (default: dist/lib); a NAME chooses test files. Says SKIPPED where PyPI cannot be reached.
+# DIR holds our libzmq.so (default: dist/lib); a NAME chooses test files; PYZMQ_BACKENDS=cython chooses one of the two
+# ways in which pyzmq calls the library. Says SKIPPED where PyPI cannot be reached.
 set -eu
 version=27.3.0
 directory=${1:-dist/lib}
@@ -53,25 +54,34 @@ fi
 # One prefix for each library, with its header: what pyzmq is told to build against.
 stock=$(PATH="$PATH:/sbin:/usr/sbin" ldconfig -p | sed -n 's/.*libzmq\.so\.5 .*=> \(.*\)/\1/p' | head -n 1)
 for which in stock ours; do
-    prefix=$place/$which
-    rm -rf "$prefix"
-    mkdir -p "$prefix/include" "$prefix/lib"
+    rm -rf "${place:?}/$which"
+    mkdir -p "$place/$which/include" "$place/$which/lib"
 done
 ln -s /usr/include/zmq.h /usr/include/zmq_utils.h "$place/stock/include"
 ln -s "$PWD/include/zmq.h" "$PWD/include/zmq_utils.h" "$place/ours/include"
 ln -s "$stock" "$place/stock/lib/libzmq.so.5"
 ln -s "$directory/libzmq.so.5" "$place/ours/lib/libzmq.so.5"
+ln -s libzmq.so.5 "$place/stock/lib/libzmq.so"
+ln -s libzmq.so.5 "$place/ours/lib/libzmq.so"
 
-for which in stock ours; do
-    prefix=$place/$which
-    ln -s libzmq.so.5 "$prefix/lib/libzmq.so"
-    # PYZMQ_NO_BUNDLE: never a libzmq of its own.
-    if ! quietly "$place/$which.log" env PATH="$tools/bin:$PATH" ZMQ_PREFIX="$prefix" PYZMQ_NO_BUNDLE=1 \
-        PYZMQ_LIBZMQ_RPATH=OFF "$tools/bin/pip" install -v --no-deps --no-build-isolation --no-cache-dir \
-        --target "$prefix/site" "$source"; then
-        tail -n 40 "$place/$which.log"
-        echo "FAILED: pyzmq does not build against the $which library"
+# build WHICH BACKEND. PYZMQ_NO_BUNDLE: never a libzmq of its own.
+build() {
+    prefix=$place/$1
+    log=$place/$1-$2.log
+    if ! quietly "$log" env PATH="$tools/bin:$PATH" ZMQ_PREFIX="$prefix" PYZMQ_NO_BUNDLE=1 PYZMQ_LIBZMQ_RPATH=OFF \
+        PYZMQ_BACKEND="$2" "$tools/bin/pip" install -v --no-deps --no-build-isolation --no-cache-dir \
+        --target "$prefix/$2" "$source"; then
+        tail -n 40 "$log"
+        echo "FAILED: pyzmq ($2) does not build against the $1 library"
         exit 1
     fi
+}
+
+status=0
+# The two ways in which pyzmq reaches the library: each reads the header in its own way.
+for backend in ${PYZMQ_BACKENDS:-cython cffi}; do
+    build stock "$backend"
+    build ours "$backend"
+    /usr/bin/python3 bindings/python/pypi.py "$place" "$source" "$backend" "$directory" "$@" || status=1
 done
-exec /usr/bin/python3 bindings/python/pypi.py "$place" "$source" "$directory" "$@"
+exit $status

@@ -170,6 +170,8 @@ void link_open (struct link *link, const char *where)
         say_text (link->endpoint);
     } else {
         hear_text (link->endpoint, sizeof link->endpoint);
+        if (*where)
+            snprintf (link->endpoint, sizeof link->endpoint, "%s", where);
         link_connect (link);
     }
 }

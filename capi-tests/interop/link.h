@@ -54,7 +54,8 @@ bool is_ours (void);
 
 /* Makes the context, the socket and its monitor. high_water -1 keeps the default. */
 void link_create (struct link *link, int high_water);
-/* bind (the endpoint may hold a wildcard) and tell the other side; or hear it and connect. */
+/* bind (the endpoint may hold a wildcard) and tell the other side; or hear it and connect, there or to `where` if
+   that is not empty. */
 void link_open (struct link *link, const char *where);
 void link_bind_again (struct link *link);
 void link_connect (struct link *link);

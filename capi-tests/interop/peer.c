@@ -1,5 +1,5 @@
 /* One side of a conversation between two libraries: peer binder|connecter SCENARIO ENDPOINT DESCRIPTOR; the
-   last is a socket to the other side, beside the libraries. `peer list` prints the scenarios. A scenario is TYPE-TYPE.NAME
+   connecter's endpoint may be empty: what the binder says. The last is a socket to the other side, beside the libraries. `peer list` prints the scenarios. A scenario is TYPE-TYPE.NAME
    (binder's type first) or a name of special.c. Prints what went wrong, or the counts of messages. */
 #include "link.h"
 

@@ -2,8 +2,10 @@
 """Two processes, each with its own library, and peers made of bytes.
 
     run.py --ours DIR            every scenario of peer.c: binder stock and connecter ours, binder ours and
-                                 connecter stock, both ours, each over tcp and ipc; then raw.py on ours
+                                 connecter stock, both ours, each over tcp and ipc; then raw.py on ours; then
+                                 the first two through relay.py
     run.py                       stock with stock: shows that the scenarios are right
+    run.py --old                 only what comes last otherwise: each takes the other for a peer of ZMTP 2.x or 1.0
     run.py --only PUB-SUB.flood  scenarios whose name contains this text (may be repeated; "raw" names raw.py)
     run.py --together N          pairs at the same time (default 2)
 """
@@ -23,6 +25,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 
+from relay import REVISIONS, Relay  # noqa: E402
 from run import Library  # noqa: E402
 
 # Seconds for one pair; the longest needs about one on an idle machine.
@@ -52,12 +55,14 @@ def start(peer, role, scenario, endpoint, library, folder, control):
 
 def run_pair(job):
     """One scenario between two processes; returns (what went wrong or None, messages received)."""
-    peer, scenario, transport, binder, connecter, build = job
+    peer, scenario, transport, binder, connecter, build, version = job
     folder = tempfile.mkdtemp(dir=build)
     endpoint = "tcp://127.0.0.1:*" if transport == "tcp" else f"ipc://{folder}/socket"
+    relay = Relay(folder, version) if version else None
     ends = socket.socketpair()
-    processes = [start(peer, role, scenario, endpoint, library, folder, end)
-                 for role, library, end in zip(("binder", "connecter"), (binder, connecter), ends)]
+    processes = [start(peer, role, scenario, where, library, folder, end)
+                 for role, where, library, end in zip(("binder", "connecter"), (endpoint, relay.endpoint if relay else ""),
+                                                      (binder, connecter), ends)]
     finish = time.monotonic() + PAIR_LIMIT
     wrong, received = [], 0
     for process, role, library in zip(processes, ("binder", "connecter"), (binder, connecter)):
@@ -75,32 +80,54 @@ def run_pair(job):
             wrong.append(f"{role} on {library.name}: {what} {text[-300:]}")
         else:
             received += int(counts.group(1))
+    if relay:
+        relay.close()
     shutil.rmtree(folder, ignore_errors=True)
     return "; ".join(wrong) or None, received
 
 
-def run_pairs(peer, stock, ours, build, wanted, together):
-    """Every scenario in every pairing; returns the number of failures."""
+def run_old_pair(job):
+    """As run_pair, again if libzmq failed an assertion, as it now and then does when an old peer's connection ends."""
+    for _ in range(4):
+        wrong, received = run_pair(job)
+        if not wrong or "on stock: exit -6" not in wrong:
+            break
+    return wrong, received
+
+
+def run_pairs(peer, stock, ours, build, wanted, together, version=None):
+    """Every scenario in every pairing; returns the number of failures. `version`: which the peers seem to have."""
     names = subprocess.run([peer, "list"], check=True, stdout=subprocess.PIPE, text=True,
                            env=stock.environment()).stdout.split()
     names = [name for name in names if not wanted or any(text in name for text in wanted)]
     pairs = [(stock, ours), (ours, stock), (ours, ours)] if ours else [(stock, stock)]
-    jobs = [(peer, name, transport, binder, connecter, build) for binder, connecter in pairs
-            for transport in ("tcp", "ipc") for name in names]
+    transports = ("tcp", "ipc")
+    if version:
+        names = [name for name in names if is_for(version, name)]
+        transports = ("ipc",)
+    jobs = [(peer, name, transport, binder, connecter, build, version) for binder, connecter in pairs
+            for transport in transports for name in names]
     failures = {pair: 0 for pair in pairs}
     messages = {pair: 0 for pair in pairs}
     with concurrent.futures.ThreadPoolExecutor(together) as pool:
-        for job, (wrong, received) in zip(jobs, pool.map(run_pair, jobs)):
+        for job, (wrong, received) in zip(jobs, pool.map(run_old_pair if version else run_pair, jobs)):
             pair = job[3], job[4]
             messages[pair] += received
             if wrong:
                 failures[pair] += 1
                 print(f"  {job[1]} over {job[2]}, binder {pair[0].name}, connecter {pair[1].name}: {wrong}", flush=True)
-    each = len(names) * 2
+    each = len(names) * len(transports)
     for pair, failed in failures.items():
-        print(f"binder {pair[0].name}, connecter {pair[1].name}: {each - failed} of {each} scenarios passed, "
+        print(f"binder {pair[0].name}, connecter {pair[1].name}{f', ZMTP {version}' if version else ''}: {each - failed} of {each} scenarios passed, "
               f"{messages[pair]} messages checked")
     return sum(failures.values())
+
+
+def is_for(version, scenario):
+    """Unversioned peers are in for everything: their publishers do not hear the same as others. At the relay there is
+    always somebody."""
+    pairing, _, name = scenario.partition(".")
+    return name not in ("", "late") and not (version == "1.0" and "XPUB" in pairing)
 
 
 def run_raw(library):
@@ -120,6 +147,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ours", metavar="DIR")
     parser.add_argument("--only", action="append", metavar="TEXT")
+    parser.add_argument("--old", action="store_true")
     parser.add_argument("--together", type=int, default=2, metavar="N")
     arguments = parser.parse_args()
     stock = Library("stock")
@@ -133,8 +161,11 @@ def main():
             stock.check(peer)
             if ours:
                 ours.check(peer)
-            failures += run_pairs(peer, stock, ours, build, arguments.only, arguments.together)
-        if not arguments.only or "raw" in arguments.only:
+            if not arguments.old:
+                failures += run_pairs(peer, stock, ours, build, arguments.only, arguments.together)
+            for version in REVISIONS:
+                failures += run_pairs(peer, stock, ours, build, arguments.only, arguments.together, version)
+        if not arguments.old and (not arguments.only or "raw" in arguments.only):
             failures += run_raw(ours or stock)
     finally:
         shutil.rmtree(build, ignore_errors=True)

@@ -171,7 +171,7 @@ static void room(void)
 
 static void stop(void)
 {
-    for (size_t i = 0; i < 11; i++) {
+    for (size_t i = 0; i < 12; i++) {
         void *ctx = context();
         void *socket = sock(ctx, classic_types[i]);
         const char *name = type_name(classic_types[i]);

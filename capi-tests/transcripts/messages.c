@@ -2,6 +2,7 @@
  * api.md section 5. */
 #include "transcript.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 
 static int freed;
@@ -562,6 +563,30 @@ static void received_storage(void)
     free(data);
 }
 
+/* A function that only draft builds have. */
+static void init_buffer(void)
+{
+    typedef int init_buffer_function(zmq_msg_t *msg, const void *buffer, size_t size);
+    init_buffer_function *make = (init_buffer_function *) dlsym(RTLD_DEFAULT, "zmq_msg_init_buffer");
+    static const size_t sizes[] = {0, 1, 33, 34, 1000};
+    char bytes[1000];
+    memset(bytes, 'b', sizeof bytes);
+    for (size_t i = 0; make && i < sizeof sizes / sizeof sizes[0]; i++) {
+        zmq_msg_t m;
+        const char *result = rc(make(&m, bytes, sizes[i]));
+        int is_copy = zmq_msg_data(&m) != bytes && memcmp(zmq_msg_data(&m), bytes, sizes[i]) == 0;
+        line(text("%zu bytes", sizes[i]), "%s, size %zu, copied %d, shared %d", result, zmq_msg_size(&m), is_copy,
+             zmq_msg_get(&m, ZMQ_SHARED));
+        say(text("%zu bytes, close", sizes[i]), rc(zmq_msg_close(&m)));
+    }
+    zmq_msg_t m;
+    if (make) {
+        say("NULL and 0", rc(make(&m, NULL, 0)));
+        say("NULL and 5", rc(make(&m, NULL, 5)));
+        say("too large", rc(make(&m, bytes, SIZE_MAX)));
+    }
+}
+
 static const struct rule rules[] = {
     RULE(init), RULE(init_size), RULE(init_data), RULE(copy), RULE(move), RULE(invalid),
     RULE(move_to_itself), RULE(copy_to_itself), RULE(size_of_invalid), RULE(data_of_invalid),
@@ -569,7 +594,7 @@ static const struct rule rules[] = {
     RULE(sent_over_ipc), RULE(free_functions), RULE(free_function_of_unsent),
     RULE(free_function_of_fan_out), RULE(more_flag), RULE(failed_send_keeps), RULE(metadata_tcp),
     RULE(metadata_ipc), RULE(metadata_inproc), RULE(metadata_of_subscription),
-    RULE(received_storage),
+    RULE(received_storage), RULE(init_buffer),
 };
 
 RUN(rules)

@@ -135,13 +135,24 @@ static void note_passed(const struct row *row, int type, int rule)
     passed[row - rows][type] |= (unsigned char) (1 << rule);
 }
 
+/* NULL if there is no such type. What was closed gives its slot back a little later on the stock library. */
+static void *open_socket(void *ctx, int type)
+{
+    long end = now_ms() + PATIENCE;
+    void *s;
+    do {
+        s = zmq_socket(ctx, type);
+    } while (!s && zmq_errno() == EMFILE && now_ms() < end);
+    return s;
+}
+
 /* A probe of one row on all these types, each time on a new socket. */
 static void probe_row(void *ctx, const struct row *row, probe *ask, int rule, int begin, int end)
 {
     static answer answers[TYPES];
     memset(answers, 0, sizeof answers);
     for (int type = begin; type < end; type++) {
-        void *s = zmq_socket(ctx, type);
+        void *s = open_socket(ctx, type);
         if (!s)
             continue;
         struct runs runs = {answers[type], 0, "", "", ""};
@@ -412,7 +423,7 @@ static void null_call(void *ctx, const struct row *row, struct null_calls *calls
 {
     int type = (int) (calls->next / COUNT(null_lengths));
     size_t at = calls->next % COUNT(null_lengths);
-    void *s = zmq_socket(ctx, type);
+    void *s = open_socket(ctx, type);
     if (s) {
         const char *before = value(s, row);
         int error = set(s, row, NULL, null_lengths[at]);
@@ -497,7 +508,7 @@ static void after_stop(int rule, int begin, int end, int is_noticed)
     memset(all, 0, sizeof all);
     for (int type = begin; type < end; type++) {
         void *ctx = context();
-        void *s = zmq_socket(ctx, type);
+        void *s = open_socket(ctx, type);
         if (!s)
             continue;
         zmq_ctx_shutdown(ctx);
@@ -531,7 +542,7 @@ static void unassigned(int begin, int end)
         static answer answers[TYPES];
         memset(answers, 0, sizeof answers);
         for (int type = begin; type < end; type++) {
-            void *s = zmq_socket(ctx, type);
+            void *s = open_socket(ctx, type);
             if (!s)
                 continue;
             struct runs runs = {answers[type], 0, "", "", ""};

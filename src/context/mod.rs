@@ -73,14 +73,15 @@ impl Context {
     }
 
     /// True in a child process that was forked from the one it belongs to.
-    fn is_of_parent(&self) -> bool {
+    pub(crate) fn is_of_parent(&self) -> bool {
         self.owner.is_of_parent()
     }
 
     /// A context that was forked before its first socket is as good as new: the child makes it its own.
     fn adopt(&self) -> Result<()> {
-        // Locked at the fork: a thread of the parent was about to start it.
+        // Locked at the fork: a thread of the parent was about to start it, or to set an option.
         let life = self.life.try_lock().ok_or(Error::Interrupted)?;
+        drop(self.options.try_lock().ok_or(Error::Interrupted)?);
         match life.state {
             State::Fresh => self.owner.renew(),
             State::Stopping => return Err(Error::Terminated),
@@ -89,9 +90,15 @@ impl Context {
         Ok(())
     }
 
-    /// zmq_ctx_set, zmq_ctx_get and their kin work on these.
-    pub(crate) fn with_options<R>(&self, work: impl FnOnce(&mut ContextOptions) -> R) -> R {
-        work(&mut self.options.lock())
+    /// zmq_ctx_set, zmq_ctx_get and their kin work on these. `Interrupted` in a child, if they were locked at
+    /// the fork.
+    pub(crate) fn with_options<R>(&self, work: impl FnOnce(&mut ContextOptions) -> R) -> Result<R> {
+        let mut options = if self.is_of_parent() {
+            self.options.try_lock().ok_or(Error::Interrupted)?
+        } else {
+            self.options.lock()
+        };
+        Ok(work(&mut options))
     }
 
     /// The first zmq_socket freezes thread and slot options and starts the I/O threads.
@@ -178,17 +185,36 @@ impl Context {
     }
 
     /// zmq_ctx_term: waits until every socket is closed and has finished lingering, then ends the
-    /// threads. `Interrupted` by a signal, or in a forked child; it can be called again.
+    /// threads. Not for a child.
+    ///
+    /// Errors: `Interrupted` by a signal; then it can be called again. `Os(EDEADLK)` on one of the threads that
+    /// it would wait for, where only a user's free function can call it.
     pub(crate) fn terminate(&self) -> Result<()> {
-        if self.is_of_parent() {
-            return Err(Error::Interrupted);
+        let own_thread = |join: &sys::thread::JoinHandle| join.is_current();
+        if self.life.lock().joins.iter().any(own_thread) {
+            return Err(Error::Os(libc::EDEADLK));
         }
         self.shutdown();
+        if !self.is_quiet() {
+            self.wait_until_quiet()?;
+        }
+        let joins = self.life.lock().stop_threads();
+        join_all(joins);
+        Ok(())
+    }
+
+    /// No socket is open, and nothing is left to be sent.
+    fn is_quiet(&self) -> bool {
+        self.life.lock().slots == 0 && self.lingering.is_empty()
+    }
+
+    /// Errors: `Interrupted`; those of the system without a descriptor to wait on.
+    fn wait_until_quiet(&self) -> Result<()> {
         let waiter = Waiter::current()?;
         self.life.lock().waiters.push(Arc::clone(&waiter));
         self.lingering.register(&waiter);
         let result = loop {
-            if self.life.lock().slots == 0 && self.lingering.is_empty() {
+            if self.is_quiet() {
                 break Ok(());
             }
             if let Err(error) = waiter.wait(None) {
@@ -202,10 +228,7 @@ impl Context {
             .waiters
             .retain(|other| !Arc::ptr_eq(other, &waiter));
         waiter.clear();
-        result?;
-        let joins = self.life.lock().stop_threads();
-        join_all(joins);
-        Ok(())
+        result
     }
 
     /// A socket leaves a connection, which may go on sending for `linger`. Counted before the socket

@@ -10,7 +10,7 @@ use std::ptr::null_mut;
 use std::sync::mpsc;
 
 use super::constants as c;
-use super::context::{zmq_ctx_new, zmq_ctx_term};
+use super::context::{self, zmq_ctx_get, zmq_ctx_new, zmq_ctx_term};
 use super::socket::{zmq_bind, zmq_close, zmq_connect, zmq_recv, zmq_send, zmq_socket};
 use super::{arguments, errno};
 
@@ -71,13 +71,37 @@ fn a_socket_that_was_locked_at_the_fork_answers() {
             let refused = send == -1 && errno::get() == libc::EINTR;
             let closed = zmq_close(socket) == 0;
             let twice = zmq_close(socket) == -1 && errno::get() == libc::ENOTSOCK;
-            let term = zmq_ctx_term(context) == -1 && errno::get() == libc::EINTR;
-            refused && closed && twice && term && exchange(zmq_ctx_new())
+            let term = zmq_ctx_term(context) == 0;
+            let term_twice = zmq_ctx_term(context) == -1 && errno::get() == libc::EFAULT;
+            refused && closed && twice && term && term_twice && exchange(zmq_ctx_new())
         });
         leave.send(()).unwrap();
         holder.join().unwrap();
         assert!(answers, "the child hung or got another answer");
         assert_eq!(zmq_close(socket), 0, "the parent's socket lives");
+        assert_eq!(zmq_ctx_term(context), 0);
+    }
+}
+
+/// Another thread is in zmq_ctx_get, or about to set an option, for the length of the fork.
+#[test]
+#[cfg_attr(miri, ignore = "miri cannot fork")]
+fn a_context_that_was_locked_at_the_fork_answers() {
+    // SAFETY: handles of this test.
+    unsafe {
+        let context = zmq_ctx_new();
+        let inside = context::of_handle(context).unwrap();
+        let answers = inside.with_options(|_| {
+            in_child(|| {
+                let get = zmq_ctx_get(context, c::ZMQ_IO_THREADS);
+                let refused = get == -1 && errno::get() == libc::EINTR;
+                let socket = zmq_socket(context, c::ZMQ_PAIR).is_null();
+                let no_socket = socket && errno::get() == libc::EINTR;
+                refused && no_socket && zmq_ctx_term(context) == 0
+            })
+        });
+        assert_eq!(answers, Ok(true), "the child hung or got another answer");
+        assert_eq!(zmq_ctx_get(context, c::ZMQ_IO_THREADS), 1);
         assert_eq!(zmq_ctx_term(context), 0);
     }
 }

@@ -15,7 +15,8 @@ pub unsafe extern "C" fn zmq_ctx_new() -> *mut c_void {
 }
 
 /// Ends a context: waits until every socket was closed and has lingered, then frees it. -1: EFAULT if it is none,
-/// EINTR if a signal came; then call again.
+/// EINTR if a signal came, EMFILE without a descriptor to wait on; then call again. EDEADLK from a free function that
+/// runs on a thread of this context. In a forked child it only gives up the parent's context.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_ctx_term(context: *mut c_void) -> c_int {
     // SAFETY: C passes NULL or a handle that it was given.
@@ -39,7 +40,7 @@ pub unsafe extern "C" fn zmq_ctx_set(context: *mut c_void, option: c_int, optval
     guard::done(|| {
         // SAFETY: C passes NULL or a handle that it was given.
         let context = unsafe { of_handle(context) }?;
-        context.with_options(|options| options.set(option, optval))
+        context.with_options(|options| options.set(option, optval))?
     })
 }
 
@@ -49,7 +50,7 @@ pub unsafe extern "C" fn zmq_ctx_get(context: *mut c_void, option: c_int) -> c_i
     guard::call(|| {
         // SAFETY: C passes NULL or a handle that it was given.
         let context = unsafe { of_handle(context) }?;
-        context.with_options(|options| options.get(option))
+        context.with_options(|options| options.get(option))?
     })
 }
 
@@ -58,7 +59,7 @@ pub unsafe extern "C" fn zmq_ctx_get(context: *mut c_void, option: c_int) -> c_i
 pub unsafe extern "C" fn zmq_init(io_threads: c_int) -> *mut c_void {
     guard::call(|| {
         let context = Context::new();
-        context.with_options(|options| options.set(c::ZMQ_IO_THREADS, io_threads))?;
+        context.with_options(|options| options.set(c::ZMQ_IO_THREADS, io_threads))??;
         Ok(new(context))
     })
 }
@@ -91,7 +92,7 @@ pub unsafe extern "C" fn zmq_ctx_set_ext(
         let context = unsafe { of_handle(context) }?;
         // SAFETY: C promises the bytes.
         let value = unsafe { arguments::bytes(optval, optvallen) }.map_err(|_| Error::Invalid)?;
-        context.with_options(|options| options.set_ext(option, Some(value)))
+        context.with_options(|options| options.set_ext(option, Some(value)))?
     })
 }
 
@@ -111,7 +112,7 @@ pub unsafe extern "C" fn zmq_ctx_get_ext(
         let length = *unsafe { optvallen.as_ref() }.ok_or(Error::Invalid)?;
         // SAFETY: C promises the space.
         let buffer = unsafe { arguments::buffer(optval, length) }?;
-        context.with_options(|options| options.get_ext(option, buffer))
+        context.with_options(|options| options.get_ext(option, buffer))?
     })
 }
 
@@ -138,13 +139,19 @@ pub(super) unsafe fn of_handle(handle: *mut c_void) -> Result<Arc<Context>> {
 
 unsafe fn terminate(handle: *mut c_void) -> Result<()> {
     // SAFETY: passed on from the caller.
-    let context = unsafe { of_handle(handle) }?;
+    let cell = unsafe { Cell::<Handle>::from_handle(handle) }.ok_or(Error::Fault)?;
+    let was_of_parent = cell.is_of_parent();
+    let context = match cell.enter()?.map(|inside| Arc::clone(&inside.0)) {
+        Some(context) if !context.is_of_parent() => context,
+        // Moved out.
+        None if !was_of_parent => return Err(Error::Fault),
+        // In a child, where there is nothing to wait for: what goes on goes on in the parent. Nothing of it is
+        // dropped either. EINTR, which libzmq gives, makes callers that try again do so for ever.
+        _ => return CONTEXTS.disown(cell).then_some(()).ok_or(Error::Fault),
+    };
     context.terminate()?;
-    // SAFETY: passed on from the caller.
-    if let Some(cell) = unsafe { Cell::<Handle>::from_handle(handle) } {
-        // Of two threads that ended it one is late, and may find the next context here.
-        CONTEXTS.remove_if(cell, |inside| Arc::ptr_eq(&inside.0, &context));
-    }
+    // Of two threads that ended it one is late, and may find the next context here.
+    CONTEXTS.remove_if(cell, |inside| Arc::ptr_eq(&inside.0, &context));
     Ok(())
 }
 

@@ -203,6 +203,12 @@ impl<T: Tenant> Cell<T> {
         Ok(Some(Entered { cell: self, tenant }))
     }
 
+    /// In a child: looks at the parent's tenant, which stays the parent's. `None` if it has moved out, or was
+    /// locked at the fork.
+    pub(crate) fn look<R>(&'static self, work: impl FnOnce(&mut T) -> R) -> Option<R> {
+        self.content.try_lock()?.as_deref_mut().map(work)
+    }
+
     /// True in a forked child of the process that the tenant belongs to.
     #[inline]
     pub(crate) fn is_of_parent(&self) -> bool {

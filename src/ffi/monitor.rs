@@ -35,15 +35,15 @@ pub unsafe extern "C" fn zmq_socket_monitor_versioned(
     guard::done(|| unsafe { start(socket, endpoint, events, event_version, r#type) })
 }
 
-/// Asks for a ZMQ_EVENT_PIPES_STATS per connection. -1: ENOTSOCK, EINVAL if it is not monitored, EAGAIN if there are no
-/// connections.
+/// Asks for a ZMQ_EVENT_PIPES_STATS per connection. -1: ENOTSOCK, EINVAL if the event is not monitored, EAGAIN if there
+/// are no connections.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_socket_monitor_pipes_stats(socket: *mut c_void) -> c_int {
     guard::done(|| {
         // SAFETY: NULL or a handle.
-        let _socket = unsafe { arguments::socket(socket) }?;
-        Err(crate::error::Error::NotSupported)
+        let socket = unsafe { arguments::socket(socket) }?;
+        api::report_pipes(socket)
     })
 }
 

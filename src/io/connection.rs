@@ -515,6 +515,23 @@ impl Connection {
         live_is_done && self.pipe.as_mut().is_none_or(PipeEnd::is_drained)
     }
 
+    /// Emits the lengths of the pipe's queues, as far as reads were reported: `outbound` is the socket's.
+    pub(crate) fn report_pipe(&self, outbound: u64) -> Outcome {
+        let Some(pipe) = self.pipe.as_ref().filter(|_| self.detached.is_none()) else {
+            return Outcome::Wait;
+        };
+        let values = [outbound, pipe.outbound_queue_length()];
+        let texts = match &self.live {
+            Some(live) => live.texts.clone(),
+            None => EndpointTexts {
+                local: String::new(),
+                remote: String::from_utf8_lossy(&self.session.endpoint).into_owned(),
+            },
+        };
+        self.session.emit_values(Event::PipesStats, &values, &texts);
+        Outcome::Wait
+    }
+
     /// Emits a monitor event, unless the socket has left.
     pub(crate) fn emit(&self, event: Event, value: u64, texts: &EndpointTexts) {
         if self.detached.is_none() {

@@ -88,6 +88,9 @@ pub(crate) enum IoCommand {
     Detach(ObjectId, Linger),
     /// From zmq_close: connections that were disconnected earlier may linger no longer than this.
     CapLinger(ObjectId, Linger),
+    /// From zmq_socket_monitor_pipes_stats: emit the event for this connection, whose socket has so many
+    /// messages in its outbound queue.
+    ReportPipe(ObjectId, u64),
     /// From zmq_unbind and zmq_close, which closed the descriptor: forget it.
     CloseListener(ObjectId),
     /// From a listener that closed: connections accepted there end when their socket has read what

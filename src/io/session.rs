@@ -47,7 +47,12 @@ pub(crate) struct EndpointTexts {
 impl Session {
     /// Emits a monitor event of this endpoint.
     pub(crate) fn emit(&self, event: Event, value: u64, texts: &EndpointTexts) {
-        self.monitor.emit(event, value, &self.endpoint, texts);
+        self.emit_values(event, &[value], texts);
+    }
+
+    /// As [`Self::emit`] for events with several values.
+    pub(crate) fn emit_values(&self, event: Event, values: &[u64], texts: &EndpointTexts) {
+        self.monitor.emit(event, values, &self.endpoint, texts);
     }
 
     /// The least loaded thread that may serve the endpoint, lowest index on ties.

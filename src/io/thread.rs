@@ -180,6 +180,9 @@ impl IoThread {
                     connection.cap_linger(linger, around)
                 });
             }
+            IoCommand::ReportPipe(id, outbound) => {
+                self.with_connection(id, |connection, _| connection.report_pipe(outbound));
+            }
             IoCommand::CloseListener(id) => self.with_listener(id, ListenerObject::closed),
             IoCommand::ListenerClosed(listener) => {
                 let accepted = |(id, object): (&ObjectId, &Object)| match &object.kind {

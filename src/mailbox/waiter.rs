@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use crate::sync::EventFd;
 use crate::sync::atomic::{AtomicBool, Ordering};
 #[cfg(not(loom))]
 use crate::sys::eventfd::EventFd;
-use crate::sys::fork;
+use crate::sys::{fork, thread_end};
 
 /// A descriptor with a mark that saves writing to it twice.
 ///
@@ -24,6 +25,19 @@ pub(crate) struct Waiter {
     event: EventFd,
     /// The descriptor is, or is about to become, readable. Only ever swapped.
     mark: AtomicBool,
+}
+
+thread_local! {
+    /// The calling thread's own waiter. Without a destructor: `thread_end` says why.
+    static CURRENT: ManuallyDrop<RefCell<Option<Own>>> =
+        const { ManuallyDrop::new(RefCell::new(None)) };
+}
+
+/// A thread's waiter.
+struct Own {
+    /// Not to be used in a child, which shares the descriptor with its parent.
+    made_in: fork::Generation,
+    waiter: Arc<Waiter>,
 }
 
 impl Waiter {
@@ -40,24 +54,25 @@ impl Waiter {
     ///
     /// Errors: those of opening a descriptor.
     pub(crate) fn current() -> Result<Arc<Self>> {
-        thread_local! {
-            static CURRENT: RefCell<Option<(fork::Generation, Arc<Waiter>)>> =
-                const { RefCell::new(None) };
-        }
         let generation = fork::generation();
-        let known = CURRENT.try_with(|current| match &*current.borrow() {
-            Some((made_in, waiter)) if *made_in == generation => Some(Arc::clone(waiter)),
+        let known = CURRENT.with(|current| match &*current.borrow() {
+            Some(own) if own.made_in == generation => Some(Arc::clone(&own.waiter)),
             _ => None,
         });
-        if let Ok(Some(waiter)) = known {
+        if let Some(waiter) = known {
             waiter.clear_if_woken();
             return Ok(waiter);
         }
         let fresh = Arc::new(Self::new()?);
-        // Without a thread-local the waiter lives for one call.
-        let _ = CURRENT.try_with(|current| {
-            current.replace(Some((generation, Arc::clone(&fresh))));
-        });
+        static FORGET: fn() = || drop(CURRENT.with(|current| current.take()));
+        // A waiter that nobody would close at the end of the thread lives for one call.
+        if thread_end::at_end(&FORGET) {
+            let own = Own {
+                made_in: generation,
+                waiter: Arc::clone(&fresh),
+            };
+            drop(CURRENT.with(|current| current.replace(Some(own))));
+        }
         Ok(fresh)
     }
 

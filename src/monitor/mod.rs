@@ -1,18 +1,25 @@
-//! The socket monitor: event frames for a consumer that connects over inproc.
+//! The socket monitor: event frames for consumers that connect over inproc.
 //!
-//! One per socket, a leaf. It never blocks whoever emits: events wait in the consumer's pipe, or in a
-//! backlog bounded by the default high-water mark while nobody is connected; beyond that they are
-//! dropped (design choice of api.md section 9). Called by `socket` (start, stop) and `io` (emit). Must not
-//! know the wire.
+//! One per socket, a leaf. It never blocks whoever emits: events wait in the consumers' pipes, or in a
+//! backlog bounded by the default high-water mark while nobody is there; beyond that they are dropped
+//! (design choice of api.md section 9). Called by `socket` (start, stop), `io` (emit) and the consumers'
+//! sockets through their pipes. Must not know the wire.
 
 #![forbid(unsafe_code)]
 
-use std::collections::VecDeque;
+mod consumers;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use consumers::Kind;
+
+use std::sync::{Arc, Weak};
 
 use crate::error::{Error, Result};
 use crate::ffi::constants as c;
 use crate::io::EndpointTexts;
-use crate::pipe::{Outgoing, PipeEnd};
+use crate::monitor::consumers::{Consumers, Frames};
+use crate::pipe::{Notice, PipeEnd, Wake};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
@@ -35,10 +42,10 @@ pub(crate) enum Event {
     HandshakeSucceeded = c::ZMQ_EVENT_HANDSHAKE_SUCCEEDED as u64,
     HandshakeFailedProtocol = c::ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL as u64,
     HandshakeFailedAuth = c::ZMQ_EVENT_HANDSHAKE_FAILED_AUTH as u64,
+    /// On request, two values: the lengths of the outbound and of the inbound queue.
+    PipesStats = c::ZMQ_EVENT_PIPES_STATS as u64,
 }
 
-/// Events kept for a consumer that has not connected yet, and at most waiting for one that has.
-const BACKLOG: i32 = 1000;
 /// Events of version 1 have 16 bits.
 const VERSION_1_EVENTS: u64 = 0xffff;
 
@@ -48,15 +55,6 @@ pub(crate) fn check(events: u64, version: i32) -> Result<()> {
     match version {
         1 if events & !VERSION_1_EVENTS == 0 => Ok(()),
         2 => Ok(()),
-        _ => Err(Error::Invalid),
-    }
-}
-
-/// The socket types a monitor can have. PUB and PUSH come with the issue of the whole classic surface.
-pub(crate) fn check_type(socket_type: i32) -> Result<()> {
-    match socket_type {
-        c::ZMQ_PAIR => Ok(()),
-        c::ZMQ_PUB | c::ZMQ_PUSH => Err(Error::NotSupported),
         _ => Err(Error::Invalid),
     }
 }
@@ -72,11 +70,20 @@ pub(crate) struct Monitor {
 #[derive(Debug)]
 struct Active {
     version: i32,
-    consumer: Option<PipeEnd>,
-    backlog: VecDeque<Frames>,
+    consumers: Consumers,
 }
 
-type Frames = Vec<Vec<u8>>;
+/// The monitor's side of a consumer's pipe: it looks at what the consumer has subscribed to.
+#[derive(Debug)]
+struct NotifyMonitor(Weak<Monitor>);
+
+impl Wake for NotifyMonitor {
+    fn wake(&self, _notice: Notice) {
+        if let Some(monitor) = self.0.upgrade() {
+            monitor.listen();
+        }
+    }
+}
 
 impl Monitor {
     pub(crate) fn new() -> Self {
@@ -87,116 +94,103 @@ impl Monitor {
     }
 
     /// Begins to collect `events`.
-    pub(crate) fn start(&self, events: u64, version: i32) {
+    pub(crate) fn start(&self, events: u64, version: i32, kind: Kind) {
         *self.active.lock() = Some(Active {
             version,
-            consumer: None,
-            backlog: VecDeque::new(),
+            consumers: Consumers::new(kind),
         });
         self.mask.store(events, Ordering::Release);
     }
 
     /// Ends, with a last event if it was asked for; false if there was no monitor.
     pub(crate) fn stop(&self) -> bool {
-        self.emit(Event::MonitorStopped, 0, b"", &EndpointTexts::default());
-        self.mask.store(0, Ordering::Release);
-        let Some(active) = self.active.lock().take() else {
+        let mask = self.mask.swap(0, Ordering::AcqRel);
+        // Whoever emits at this time was faster, or finds nothing.
+        let Some(mut active) = self.active.lock().take() else {
             return false;
         };
-        if let Some(mut consumer) = active.consumer {
-            consumer.leave();
+        let last = Event::MonitorStopped;
+        if mask & last as u64 != 0 {
+            let frames = active.frames(last, &[0], b"", &EndpointTexts::default());
+            active.consumers.send(frames);
         }
+        active.consumers.leave();
         true
     }
 
-    /// A consumer connected; what was collected is for it. A second one is refused, like by PAIR.
-    pub(crate) fn attach(&self, mut end: PipeEnd) {
-        end.join_limits(BACKLOG, BACKLOG);
-        let mut active = self.active.lock();
-        let Some(active) = active.as_mut() else {
-            drop(end);
-            return;
-        };
-        if active
-            .consumer
-            .as_ref()
-            .is_some_and(|consumer| !consumer.is_write_closed())
-        {
-            end.abort();
-            return;
+    /// A consumer connected; what was collected is for it.
+    pub(crate) fn attach(self: &Arc<Self>, end: PipeEnd) {
+        end.set_wake(Arc::new(NotifyMonitor(Arc::downgrade(self))));
+        match &mut *self.active.lock() {
+            Some(active) => active.consumers.add(end),
+            None => drop(end),
         }
-        for frames in active.backlog.drain(..) {
-            write(&mut end, &frames);
-        }
-        active.consumer = Some(end);
     }
 
-    /// Sends an event, if it was asked for.
-    pub(crate) fn emit(&self, event: Event, value: u64, endpoint: &[u8], texts: &EndpointTexts) {
-        let number = event as u64;
-        if self.mask.load(Ordering::Acquire) & number == 0 {
+    /// A consumer said something, or left.
+    fn listen(&self) {
+        if let Some(active) = &mut *self.active.lock() {
+            active.consumers.listen();
+        }
+    }
+
+    /// This event was asked for.
+    pub(crate) fn wants(&self, event: Event) -> bool {
+        self.mask.load(Ordering::Acquire) & event as u64 != 0
+    }
+
+    /// Sends an event, if it was asked for. Version 1 has room for the first value.
+    pub(crate) fn emit(
+        &self,
+        event: Event,
+        values: &[u64],
+        endpoint: &[u8],
+        texts: &EndpointTexts,
+    ) {
+        if !self.wants(event) {
             return;
         }
-        let mut active = self.active.lock();
-        let Some(active) = active.as_mut() else {
-            return;
-        };
-        let frames = match active.version {
-            1 => version_1(number, value, endpoint),
-            _ => version_2(number, value, texts),
-        };
-        if active
-            .consumer
-            .as_ref()
-            .is_some_and(PipeEnd::is_write_closed)
-        {
-            active.consumer = None;
+        if let Some(active) = &mut *self.active.lock() {
+            let frames = active.frames(event, values, endpoint, texts);
+            active.consumers.send(frames);
         }
-        match &mut active.consumer {
-            Some(consumer) => write(consumer, &frames),
-            None if active.backlog.len() < BACKLOG.unsigned_abs() as usize => {
-                active.backlog.push_back(frames);
-            }
-            None => {}
+    }
+}
+
+impl Active {
+    fn frames(
+        &self,
+        event: Event,
+        values: &[u64],
+        endpoint: &[u8],
+        texts: &EndpointTexts,
+    ) -> Frames {
+        match self.version {
+            1 => version_1(event as u64, values, endpoint),
+            _ => version_2(event as u64, values, texts),
         }
     }
 }
 
 /// Event and value packed, then the endpoint; host order.
-fn version_1(number: u64, value: u64, endpoint: &[u8]) -> Frames {
+fn version_1(number: u64, values: &[u64], endpoint: &[u8]) -> Frames {
     // Checked at start: the events of version 1 have 16 bits; its values have 32.
     let number = u16::try_from(number).unwrap_or(u16::MAX);
+    let value = values.first().copied().unwrap_or_default();
     let value = u32::try_from(value).unwrap_or(u32::MAX);
     let mut head = number.to_ne_bytes().to_vec();
     head.extend_from_slice(&value.to_ne_bytes());
     vec![head, endpoint.to_vec()]
 }
 
-/// Event, count of values, the value, local and remote endpoint.
-fn version_2(number: u64, value: u64, texts: &EndpointTexts) -> Frames {
-    vec![
-        number.to_ne_bytes().to_vec(),
-        1_u64.to_ne_bytes().to_vec(),
-        value.to_ne_bytes().to_vec(),
-        texts.local.as_bytes().to_vec(),
-        texts.remote.as_bytes().to_vec(),
-    ]
-}
-
-/// Writes an event, or drops it if the consumer is too slow.
-fn write(consumer: &mut PipeEnd, frames: &Frames) {
-    if !consumer.can_write() {
-        // Nobody tells this end that there is room again: look at the credit itself next time.
-        consumer.noticed_writable();
-        return;
-    }
-    let last = frames.len() - 1;
-    for (at, frame) in frames.iter().enumerate() {
-        let more = at < last;
-        let mut frame = Outgoing::from_bytes(frame, more, true);
-        if consumer.write(&mut frame, more).is_err() {
-            consumer.rollback();
-            return;
-        }
-    }
+/// Event, count of values, the values, local and remote endpoint; host order.
+fn version_2(number: u64, values: &[u64], texts: &EndpointTexts) -> Frames {
+    let count = values.len() as u64;
+    let numbers = [number, count].into_iter().chain(values.iter().copied());
+    let mut frames: Frames = numbers
+        .map(|number| number.to_ne_bytes().to_vec())
+        .collect();
+    frames.push(texts.local.as_bytes().to_vec());
+    frames.push(texts.remote.as_bytes().to_vec());
+    frames
 }

@@ -5,7 +5,7 @@
 use crate::error::{Error, Result};
 use crate::options::PatternOption;
 use crate::patterns::parts::FairQueue;
-use crate::patterns::{Origin, Pattern, probe};
+use crate::patterns::{Origin, POLLOUT, Pattern, probe};
 use crate::pipe::{Incoming, Outgoing, PipeKey, Pipes};
 
 /// Takes requests fair-queued. The return envelope is written to the requester's pipe at once, where it
@@ -91,6 +91,19 @@ impl Pattern for Rep {
 
     fn can_send(&mut self, _pipes: &mut Pipes) -> bool {
         self.turn == Turn::Reply
+    }
+
+    /// Finds the peers that announced an id; it has none to give to the others.
+    fn peer_state(&mut self, pipes: &mut Pipes, routing_id: &[u8]) -> Result<i32> {
+        for key in pipes.keys() {
+            // What the peer said of itself is taken in by a look at what comes.
+            pipes.has_frame(key);
+            let peer = pipes.peer(key);
+            if peer.is_some_and(|peer| !routing_id.is_empty() && *peer.routing_id == *routing_id) {
+                return Ok(if pipes.can_write(key) { POLLOUT } else { 0 });
+            }
+        }
+        Err(Error::HostUnreachable)
     }
 
     /// The options of ROUTER are accepted; only the probe means something without routing ids.

@@ -67,7 +67,7 @@ pub(crate) fn open(context: &Arc<Context>, socket_type: i32) -> Result<&'static 
     context.start()?;
     let slot = Slot::take(context)?;
     let row = TypeRow::find(socket_type).ok_or(Error::Invalid)?;
-    let options = context.with_options(|options| SocketOptions::new(row.socket_type, options));
+    let options = context.with_options(|options| SocketOptions::new(row.socket_type, options))?;
     let core = Core::new(slot, row, options);
     context.add_socket(&core.mailbox)?;
     Ok(SOCKETS.insert(core))
@@ -164,6 +164,10 @@ pub(crate) fn set_option(
     value: Option<&[u8]>,
     length: usize,
 ) -> Result<()> {
+    if cell.is_of_parent() {
+        let set = cell.look(|core| core.set_option_in_child(option, value, length));
+        return set.unwrap_or(Err(Error::NotSocket));
+    }
     enter(cell)?.core.set_option(option, value, length)
 }
 
@@ -173,6 +177,10 @@ pub(crate) fn get_option(
     option: i32,
     buffer: &mut [u8],
 ) -> Result<usize> {
+    if cell.is_of_parent() {
+        let got = cell.look(|core| core.get_option_in_child(option, buffer));
+        return got.unwrap_or(Err(Error::NotSocket));
+    }
     enter(cell)?.core.get_option(option, buffer)
 }
 
@@ -187,6 +195,11 @@ pub(crate) fn monitor(
     enter(cell)?
         .core
         .start_monitor(endpoint, events, version, socket_type)
+}
+
+/// zmq_socket_monitor_pipes_stats.
+pub(crate) fn report_pipes(cell: &'static SocketCell) -> Result<()> {
+    enter(cell)?.report_pipes()
 }
 
 /// ZMQ_EVENTS.

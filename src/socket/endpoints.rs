@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
+use crate::context::Lingering;
 use crate::context::inproc::{Binder, Owner};
-use crate::context::{Lingering, Slot};
 use crate::endpoint::{ConnectAddress, Endpoint, Use};
 use crate::error::{Error, Result};
 use crate::ffi::constants::ZMQ_RECONNECT_STOP_AFTER_DISCONNECT;
@@ -108,6 +108,13 @@ impl Endpoints {
                 close_listener(thread, *id, listener);
             }
         }
+    }
+
+    /// The text of the inproc connect that this pipe comes from.
+    pub(super) fn inproc_text(&self, key: PipeKey) -> Option<&[u8]> {
+        let own =
+            |entry: &&Entry| matches!(entry.kind, Kind::InprocPipe { pipe, .. } if pipe == key);
+        self.entries.iter().find(own).map(|entry| &*entry.text)
     }
 
     /// Connections that the socket has left and that may still linger.
@@ -340,8 +347,9 @@ impl Core {
     /// zmq_unbind and zmq_disconnect: whatever has this text. `Invalid`, `ProtocolNotSupported`,
     /// `NotFound`.
     pub(super) fn end_endpoint(&mut self, text: Option<&[u8]>) -> Result<()> {
-        self.notice()?;
+        self.refuse_if_stopped()?;
         let text = text.ok_or(Error::Invalid)?;
+        self.notice()?;
         Endpoint::check(text)?;
         let mut ended = self.endpoints.take(&[text.into()]);
         if ended.is_empty() {
@@ -423,57 +431,6 @@ impl Core {
         for key in self.pipes.keys() {
             if let Some(end) = self.pipes.get(key) {
                 end.set_limits(Some(self.options.send_hwm), Some(self.options.receive_hwm));
-            }
-        }
-    }
-
-    /// Checks a monitor endpoint: inproc only.
-    pub(super) fn monitor_name(text: &[u8]) -> Result<Box<[u8]>> {
-        match Endpoint::parse(text, Use::Bind)? {
-            Endpoint::Inproc(name) => Ok(name),
-            Endpoint::Ipc(_) | Endpoint::Tcp(_) => Err(Error::ProtocolNotSupported),
-        }
-    }
-
-    /// The stop of a monitor frees its slot.
-    pub(super) fn stop_monitor(&mut self) {
-        if self.monitor.stop() {
-            self.context.names.unbind_monitor(&self.monitor);
-        }
-        self.monitor_slot = None;
-    }
-
-    /// zmq_socket_monitor_versioned. Order of checks: functions.tsv.
-    pub(super) fn start_monitor(
-        &mut self,
-        endpoint: Option<&[u8]>,
-        events: u64,
-        version: i32,
-        socket_type: i32,
-    ) -> Result<()> {
-        self.notice()?;
-        crate::monitor::check(events, version)?;
-        let Some(endpoint) = endpoint else {
-            self.stop_monitor();
-            return Ok(());
-        };
-        let name = Self::monitor_name(endpoint)?;
-        self.stop_monitor();
-        crate::monitor::check_type(socket_type)?;
-        let slot = Slot::take(&self.context)?;
-        let owner = Owner::Monitor(Arc::clone(&self.monitor));
-        self.monitor.start(events, version);
-        match self.context.names.bind(&name, owner) {
-            Ok(parked) => {
-                for parked in parked {
-                    self.monitor.attach(parked.end);
-                }
-                self.monitor_slot = Some(slot);
-                Ok(())
-            }
-            Err(error) => {
-                self.monitor.stop();
-                Err(error)
             }
         }
     }

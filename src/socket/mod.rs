@@ -9,6 +9,7 @@
 pub(crate) mod api;
 mod close;
 mod endpoints;
+mod monitoring;
 mod options;
 pub(crate) mod poll;
 

@@ -59,6 +59,35 @@ impl Core {
         row.write_int(buffer, value)
     }
 
+    /// Programs set ZMQ_LINGER before they close what they inherited, and try again for ever on EINTR. So what is
+    /// only stored is stored, in the child's copy.
+    ///
+    /// Errors: those of [`Self::set_option`]; `Interrupted` for what acts on the parent's connections.
+    pub(super) fn set_option_in_child(
+        &mut self,
+        number: i32,
+        value: Option<&[u8]>,
+        length: usize,
+    ) -> Result<()> {
+        self.refuse_if_stopped()?;
+        let socket_type = self.row.socket_type;
+        match options::set(&mut self.options, socket_type, number, value, length)? {
+            Applied::Stored => Ok(()),
+            Applied::Pattern(_) => Err(Error::Interrupted),
+        }
+    }
+
+    /// Errors: those of [`Self::get_option`]; `Interrupted` for what is to be found out from the connections.
+    pub(super) fn get_option_in_child(&mut self, number: i32, buffer: &mut [u8]) -> Result<usize> {
+        self.refuse_if_stopped()?;
+        match options::get(&self.options, self.row.socket_type, number, buffer)? {
+            Answer::State(StateOption::Fd | StateOption::Events | StateOption::TopicsCount, _) => {
+                Err(Error::Interrupted)
+            }
+            _ => self.get_option(number, buffer),
+        }
+    }
+
     /// ZMQ_FD: readable means "look at ZMQ_EVENTS". What is there already signals it, and so does an
     /// endpoint: programs count on a first signal after connect or bind. Reading it notices nothing itself.
     fn export_descriptor(&mut self) -> Result<i32> {
@@ -75,7 +104,7 @@ impl Core {
     }
 
     /// These calls do not look for a stop themselves; they fail once another call has noticed it.
-    fn refuse_if_stopped(&self) -> Result<()> {
+    pub(super) fn refuse_if_stopped(&self) -> Result<()> {
         if self.stopped {
             Err(Error::Terminated)
         } else {

@@ -320,3 +320,112 @@ fn limits_change_over_tcp() {
 fn limits_change_over_ipc() {
     change_limits(b"ipc://*");
 }
+
+/// Opens a consumer of a monitor of version 2.
+fn monitored(
+    context: &Arc<Context>,
+    socket: &'static SocketCell,
+    events: i32,
+) -> &'static SocketCell {
+    let name = b"inproc://monitor";
+    let events = u64::from(events.unsigned_abs());
+    api::monitor(socket, Some(name), events, 2, c::ZMQ_PAIR).expect("monitor");
+    let consumer = open(context, c::ZMQ_PAIR);
+    api::connect(consumer, name).expect("connect");
+    consumer
+}
+
+/// Event, values and endpoints of the next event.
+fn next_event(consumer: &'static SocketCell) -> (u64, Vec<u64>, [String; 2]) {
+    let number = || {
+        let bytes = receive(consumer).try_into().expect("eight bytes");
+        u64::from_ne_bytes(bytes)
+    };
+    let text = || String::from_utf8(receive(consumer)).expect("text");
+    let event = number();
+    let values = (0..number()).map(|_| number()).collect();
+    (event, values, [text(), text()])
+}
+
+/// Who is told of a lost peer finds it gone.
+#[test]
+fn the_pipe_has_ended_when_its_event_comes() {
+    for _ in 0..100 {
+        let context = Arc::new(Context::new());
+        let (push, pull) = (open(&context, c::ZMQ_PUSH), open(&context, c::ZMQ_PULL));
+        let events = c::ZMQ_EVENT_HANDSHAKE_SUCCEEDED | c::ZMQ_EVENT_DISCONNECTED;
+        let consumer = monitored(&context, push, events);
+        api::bind(push, b"tcp://127.0.0.1:*").expect("bind");
+        api::connect(pull, &last_endpoint(push)).expect("connect");
+        next_event(consumer);
+        assert_eq!(api::events(push), Ok(c::ZMQ_POLLOUT));
+        api::close(pull).expect("close");
+        next_event(consumer);
+        assert_eq!(api::events(push), Ok(0));
+        api::close(push).expect("close");
+        api::close(consumer).expect("close");
+        assert_eq!(context.terminate(), Ok(()));
+    }
+}
+
+#[test]
+fn pipes_are_reported_on_request() {
+    let context = Arc::new(Context::new());
+    let (push, pull) = (open(&context, c::ZMQ_PUSH), open(&context, c::ZMQ_PULL));
+    assert_eq!(api::report_pipes(pull), Err(Error::Invalid));
+    let of_pull = monitored(&context, pull, c::ZMQ_EVENT_PIPES_STATS);
+    assert_eq!(api::report_pipes(pull), Err(Error::Again));
+    let stats = u64::from(c::ZMQ_EVENT_PIPES_STATS.unsigned_abs());
+    let mut endpoints = Vec::new();
+    for endpoint in [&b"tcp://127.0.0.1:*"[..], b"inproc://reported"] {
+        api::bind(pull, endpoint).expect("bind");
+        let endpoint = last_endpoint(pull);
+        api::connect(push, &endpoint).expect("connect");
+        endpoints.push(String::from_utf8(endpoint).expect("text"));
+    }
+    // One to each: over tcp first, which was connected first.
+    send(push, b"", false);
+    send(push, b"", false);
+    let mut reported = Vec::new();
+    while reported.len() < 2 {
+        assert!(api::events(pull).is_ok());
+        let asked = api::report_pipes(pull);
+        if asked == Err(Error::Again) {
+            std::thread::yield_now();
+            continue;
+        }
+        assert_eq!(asked, Ok(()));
+        // The pipe over inproc is there as soon as the pull socket looks; that over tcp when it arrives.
+        let pipes = pull_pipes(pull);
+        reported = (0..pipes).map(|_| next_event(of_pull)).collect();
+        reported.retain(|(_, values, _)| values[1] == 1);
+    }
+    reported.sort();
+    for (event, values, _) in &reported {
+        assert_eq!((*event, &values[..]), (stats, &[0, 1][..]));
+    }
+    assert_eq!(reported[0].2, [String::new(), String::new()]);
+    assert_eq!(reported[1].2[0], endpoints[0]);
+    assert!(reported[1].2[1].starts_with("tcp://127.0.0.1:"));
+    // The other side; the connection has sent its message, and nobody has reported that it was read.
+    api::monitor(pull, None, 0, 1, c::ZMQ_PAIR).expect("stop");
+    assert_eq!(api::report_pipes(pull), Err(Error::Invalid));
+    let of_push = monitored(&context, push, c::ZMQ_EVENT_PIPES_STATS);
+    assert_eq!(api::report_pipes(push), Ok(()));
+    let mut reported = [next_event(of_push), next_event(of_push)];
+    reported.sort();
+    for (_, values, _) in &reported {
+        assert_eq!(values, &[1, 0]);
+    }
+    assert_eq!(reported[0].2, [String::new(), endpoints[1].clone()]);
+    assert_eq!(reported[1].2[1], endpoints[0]);
+    for socket in [push, pull, of_push, of_pull] {
+        api::close(socket).expect("close");
+    }
+    assert_eq!(context.terminate(), Ok(()));
+}
+
+/// How many pipes a socket has.
+fn pull_pipes(pull: &'static SocketCell) -> usize {
+    api::enter(pull).expect("socket").pipes.keys().len()
+}

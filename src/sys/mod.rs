@@ -5,7 +5,8 @@
 //! - [`net`]: unsent bytes of a stream, peer credentials, group membership, interfaces;
 //! - [`poll`]: waiting for descriptors, interrupted by signal handlers;
 //! - [`random`]: the system's random source;
-//! - [`thread`]: threads with a name, blocked signals and scheduling.
+//! - [`thread`]: threads with a name, blocked signals and scheduling;
+//! - [`thread_end`]: a function that a thread calls when it ends.
 //!
 //! Called from everywhere above. Must not know anything of this library.
 
@@ -18,3 +19,4 @@ pub(crate) mod net;
 pub(crate) mod poll;
 pub(crate) mod random;
 pub(crate) mod thread;
+pub(crate) mod thread_end;

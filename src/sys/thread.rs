@@ -1,7 +1,12 @@
 //! Threads of the library: named, with all signals blocked, scheduled as the context says.
 
-use std::mem::MaybeUninit;
-use std::thread;
+//!
+//! Made without std, whose threads register destructors of thread-locals. That takes the lock which dlopen holds
+//! while it runs a constructor: an I/O thread would not begin before a constructor that waits for it has ended.
+
+use std::ffi::{CString, c_void};
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::{Error, Result};
 
@@ -16,17 +21,38 @@ pub(crate) struct Attributes {
     pub(crate) cpus: Vec<usize>,
 }
 
-/// A running thread.
+/// A running thread. Nobody waits for it if this is dropped.
 #[derive(Debug)]
-pub(crate) struct JoinHandle(thread::JoinHandle<()>);
+pub(crate) struct JoinHandle(libc::pthread_t);
 
 impl JoinHandle {
+    /// It is the calling thread, which cannot wait for itself.
+    pub(crate) fn is_current(&self) -> bool {
+        // SAFETY: no memory is involved.
+        let current = unsafe { libc::pthread_self() };
+        // SAFETY: compares two numbers.
+        unsafe { libc::pthread_equal(self.0, current) != 0 }
+    }
+
     /// Waits for its end, however it ends.
     pub(crate) fn join(self) {
-        // A panic was reported by the hook; there is nothing to add.
-        let _ = self.0.join();
+        let thread = ManuallyDrop::new(self);
+        // SAFETY: a thread that is neither joined nor detached elsewhere.
+        unsafe { libc::pthread_join(thread.0, std::ptr::null_mut()) };
     }
 }
+
+impl Drop for JoinHandle {
+    fn drop(&mut self) {
+        // SAFETY: a thread that is neither joined nor detached elsewhere.
+        unsafe { libc::pthread_detach(self.0) };
+    }
+}
+
+/// What std gives its threads: enough, and little to reserve.
+const STACK: usize = 2 * 1024 * 1024;
+
+type Work = Box<dyn FnOnce() + Send>;
 
 /// Starts a thread. Errors: those of the system.
 pub(crate) fn spawn(
@@ -34,18 +60,56 @@ pub(crate) fn spawn(
     work: impl FnOnce() + Send + 'static,
 ) -> Result<JoinHandle> {
     let attributes = attributes.clone();
-    let old = block_all_signals();
-    let name: String = attributes
-        .name
-        .chars()
-        .filter(|letter| *letter != '\0')
-        .collect();
-    let spawned = thread::Builder::new().name(name).spawn(move || {
+    let work: Work = Box::new(move || {
         apply(&attributes);
         work();
     });
+    let argument = Box::into_raw(Box::new(work));
+    let old = block_all_signals();
+    // SAFETY: `run` takes the argument over, if it runs.
+    let started = unsafe { start(run, argument.cast()) };
     restore_signals(&old);
-    Ok(JoinHandle(spawned.map_err(Error::from)?))
+    started.inspect_err(|_| {
+        // SAFETY: no thread took it over.
+        drop(unsafe { Box::from_raw(argument) });
+    })
+}
+
+/// # Safety
+/// `argument` is what `run` expects.
+unsafe fn start(
+    run: extern "C" fn(*mut c_void) -> *mut c_void,
+    argument: *mut c_void,
+) -> Result<JoinHandle> {
+    let mut how = MaybeUninit::uninit();
+    // SAFETY: fills the attributes.
+    let status = unsafe { libc::pthread_attr_init(how.as_mut_ptr()) };
+    if status != 0 {
+        return Err(Error::Os(status));
+    }
+    // Where it is too small the default stays.
+    // SAFETY: initialised above.
+    unsafe { libc::pthread_attr_setstacksize(how.as_mut_ptr(), STACK) };
+    let mut thread = MaybeUninit::uninit();
+    // SAFETY: writable, initialised, and passed on from the caller.
+    let status = unsafe { libc::pthread_create(thread.as_mut_ptr(), how.as_ptr(), run, argument) };
+    // SAFETY: initialised above, and not used any more.
+    unsafe { libc::pthread_attr_destroy(how.as_mut_ptr()) };
+    if status != 0 {
+        return Err(Error::Os(status));
+    }
+    // SAFETY: written, since a thread was made.
+    Ok(JoinHandle(unsafe { thread.assume_init() }))
+}
+
+extern "C" fn run(argument: *mut c_void) -> *mut c_void {
+    // SAFETY: the box that `spawn` gave to this thread.
+    let work = *unsafe { Box::from_raw(argument.cast::<Work>()) };
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(work)) {
+        // It was reported by the hook. Dropping an unknown payload could panic again.
+        std::mem::forget(payload);
+    }
+    std::ptr::null_mut()
 }
 
 /// Starts a thread that nobody waits for.
@@ -77,8 +141,9 @@ fn restore_signals(old: &libc::sigset_t) {
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, old, std::ptr::null_mut()) };
 }
 
-/// Applies scheduling to the calling thread, as far as the system lets it.
+/// Applies name and scheduling to the calling thread, as far as the system lets it.
 fn apply(attributes: &Attributes) {
+    set_name(&attributes.name);
     if !attributes.cpus.is_empty() {
         restrict_to(&attributes.cpus);
     }
@@ -109,6 +174,17 @@ fn apply(attributes: &Attributes) {
     }
     // SAFETY: the thread is the calling one, the parameters are live.
     let _ = unsafe { libc::pthread_setschedparam(this, policy, &parameters) };
+}
+
+fn set_name(name: &str) {
+    let letters = name.bytes().filter(|letter| *letter != 0).take(15);
+    let Ok(name) = CString::new(letters.collect::<Vec<_>>()) else {
+        return;
+    };
+    // SAFETY: no memory is involved.
+    let this = unsafe { libc::pthread_self() };
+    // SAFETY: the calling thread, and a text that is short enough.
+    unsafe { libc::pthread_setname_np(this, name.as_ptr()) };
 }
 
 fn restrict_to(cpus: &[usize]) {

@@ -39,19 +39,23 @@ impl Connection {
         };
         let handshaken = live.handshaken;
         live.stream.deregister(around.registry);
-        self.emit_loss(loss, handshaken, &live);
+        let connects = matches!(self.role, Role::Connecting(_));
+        let retried = connects && self.is_retried(loss, handshaken);
         if handshaken && !matches!(loss, Loss::Dismissed) {
             self.tell_of_loss();
         }
-        let retried = self.is_retried(loss, handshaken);
         self.tell_of_raw_loss(&live);
-        if matches!(self.role, Role::Accepted { .. }) || !retried {
-            drop(live);
+        if retried {
+            self.repair_pipe(&live);
+        } else {
             self.end_pipe();
+        }
+        // Who sees the events finds the pipe as it is now.
+        self.emit_loss(loss, handshaken, &live);
+        drop(live);
+        if !retried {
             return self.give_up();
         }
-        self.repair_pipe(&live);
-        drop(live);
         if self.detached.is_some() && self.has_sent_everything() {
             return self.give_up();
         }

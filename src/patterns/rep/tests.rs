@@ -2,6 +2,7 @@
 
 use super::Rep;
 use crate::error::Error;
+use crate::patterns::Pattern;
 use crate::patterns::testing::{Bench, frames};
 
 #[test]
@@ -129,4 +130,25 @@ fn requester_detached_in_mid_request() {
     rep.detach(gone);
     rep.arrive(stays, &[b"", b"q"]);
     assert_eq!(rep.recv(), Ok(frames(&[b"q"])));
+}
+
+/// functions.tsv: zmq_socket_get_peer_state is for ROUTER, and REP inherits it.
+#[test]
+fn the_state_of_a_peer_with_an_id() {
+    let mut rep = Bench::<Rep>::new();
+    let unnamed = rep.peer();
+    let key = rep.peer_named(b"x");
+    rep.arrive(key, &[b"", b"request"]);
+    let states = |rep: &mut Bench<Rep>| {
+        [&b"x"[..], b"y", b""].map(|id| rep.pattern.peer_state(&mut rep.wires.pipes, id))
+    };
+    let unknown = Err(Error::HostUnreachable);
+    assert_eq!(states(&mut rep), [Ok(2), unknown, unknown]);
+    assert_eq!(rep.recv(), Ok(frames(&[b"request"])));
+    assert_eq!(states(&mut rep), [Ok(2), unknown, unknown]);
+    rep.drain(key);
+    assert_eq!(states(&mut rep), [Ok(0), unknown, unknown]);
+    rep.detach(key);
+    rep.detach(unnamed);
+    assert_eq!(states(&mut rep), [unknown; 3]);
 }

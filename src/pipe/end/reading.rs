@@ -186,6 +186,14 @@ impl PipeEnd {
         true
     }
 
+    /// Messages that are there and were not read.
+    pub(crate) fn inbound_queue_length(&mut self) -> u64 {
+        match &self.inbound().slot {
+            Some(slot) => u64::from(slot.newest.lock().is_some()),
+            None => self.reader.count_messages(),
+        }
+    }
+
     /// The last frame read had MORE: the rest of its message is there.
     pub(crate) fn is_mid_read(&self) -> bool {
         self.mid_read

@@ -7,6 +7,8 @@
 
 mod framing;
 
+mod count;
+
 use crate::message::Storage;
 use crate::pipe::queue::Special;
 use crate::pipe::queue::chunk::{Chunk, Entry, Word};

@@ -752,3 +752,30 @@ fn queue_speed() {
         std::hint::black_box(buffer);
     }
 }
+
+/// Counted across chunks and past specials; what is not committed does not count.
+#[test]
+fn unread_messages_are_counted() {
+    let (mut writer, mut reader) = queue();
+    assert_eq!(reader.count_messages(), 0);
+    let large = Storage::copy_of(&[1; 5000]).unwrap();
+    let mut committed = 0;
+    for round in 0..500_u64 {
+        writer.append(true, &[2; 40]).unwrap();
+        writer.append_storage(false, large.clone()).unwrap();
+        writer.append_special(Special::Restart).unwrap();
+        if round % 3 == 0 {
+            writer.commit();
+            committed = round + 1;
+        }
+        assert_eq!(reader.count_messages(), committed);
+    }
+    for read in 0..committed {
+        assert_eq!(reader.count_messages(), committed - read);
+        reader.skip();
+        assert_eq!(reader.count_messages(), committed - read);
+        reader.skip();
+        assert_eq!(reader.count_messages(), committed - read - 1);
+        assert!(matches!(reader.take_special(), Some(Special::Restart)));
+    }
+}
