@@ -8,10 +8,11 @@
 
 /* ---- blocked calls ---- */
 
-enum { CALLS = 16 };
+enum { CALLS = 18 };
 static const char *const call_names[CALLS] = {
     "recv", "send", "msg_recv", "msg_send", "recvmsg", "sendmsg", "recviov", "sendiov", "send_const", "poll",
-    "poll for two", "ppoll", "proxy", "proxy between two", "steerable proxy", "device"};
+    "poll for two", "ppoll", "proxy", "proxy between two", "steerable proxy", "poller",
+    "poller for all", "device"};
 
 struct blocked {
     void *socket, *other;
@@ -28,6 +29,9 @@ static void *block(void *argument)
     size_t count = 1;
     struct iovec part = {&byte, 1};
     zmq_pollitem_t items[2] = {{s, 0, ZMQ_POLLIN, 0}, {it->other, 0, ZMQ_POLLIN, 0}};
+    zmq_poller_event_t event;
+    void *poller = zmq_poller_new();
+    zmq_poller_add(poller, s, NULL, ZMQ_POLLIN);
     zmq_msg_t m;
     sigset_t none;
     sigemptyset(&none);
@@ -50,9 +54,12 @@ static void *block(void *argument)
     case 12: result = zmq_proxy(s, s, NULL); break;
     case 13: result = zmq_proxy(s, it->other, NULL); break;
     case 14: result = zmq_proxy_steerable(s, it->other, NULL, s); break;
+    case 15: result = zmq_poller_wait(poller, &event, -1); break;
+    case 16: result = zmq_poller_wait_all(poller, &event, 1, 60000); break;
     default: result = zmq_device(ZMQ_STREAMER, s, it->other); break;
     }
     snprintf(it->result, sizeof it->result, "%s", rc(result));
+    zmq_poller_destroy(&poller);
     zmq_msg_close(&m);
     zmq_close(it->socket);
     zmq_close(it->other);
@@ -387,6 +394,33 @@ static void odd_states(void)
     expect("wrong", rc(wrong), "0");
 }
 
+/* Pollers of stopped sockets, whether they have waited before or not: the stock library aborts. */
+static void pollers(void)
+{
+    for (int waited = 0; waited < 2; waited++) {
+        void *ctx = zmq_ctx_new();
+        void *s = zmq_socket(ctx, ZMQ_PAIR);
+        void *poller = zmq_poller_new(), *late = zmq_poller_new();
+        zmq_poller_event_t event;
+        zmq_poller_add(poller, s, NULL, ZMQ_POLLIN);
+        if (waited)
+            zmq_poller_wait(poller, &event, 1);
+        zmq_ctx_shutdown(ctx);
+        expect("wait", rc(zmq_poller_wait(poller, &event, -1)), "ETERM");
+        expect("wait_all", rc(zmq_poller_wait_all(poller, &event, 1, -1)), "ETERM");
+        expect("modify", rc(zmq_poller_modify(poller, s, ZMQ_POLLOUT)), "0");
+        expect("wait after modify", rc(zmq_poller_wait(poller, &event, 0)), "ETERM");
+        expect("add", rc(zmq_poller_add(late, s, NULL, ZMQ_POLLIN)), "0");
+        expect("wait of another", rc(zmq_poller_wait(late, &event, -1)), "ETERM");
+        expect("remove", rc(zmq_poller_remove(poller, s)), "0");
+        expect("wait for nothing", rc(zmq_poller_wait(poller, &event, 1)), "EAGAIN");
+        zmq_close(s);
+        expect("term", rc(zmq_ctx_term(ctx)), "0");
+        expect("destroy", rc(zmq_poller_destroy(&poller)), "0");
+        expect("destroy with a closed socket", rc(zmq_poller_destroy(&late)), "0");
+    }
+}
+
 /* A context without sockets, with one that was closed, after failures of zmq_socket. */
 static void hardly_used(void)
 {
@@ -429,7 +463,7 @@ static void many_contexts(void)
 
 static const struct rule rules[] = {
     RULE(blocked_calls_wake), RULE_WITHIN(busy_context, 60000), RULE_WITHIN(several_terms, 60000),
-    RULE(idle_terms), RULE(interrupted_term), RULE(linger_values), RULE(linger_for_ever), RULE(odd_states),
+    RULE(idle_terms), RULE(interrupted_term), RULE(linger_values), RULE(linger_for_ever), RULE(odd_states), RULE(pollers),
     RULE(hardly_used), RULE_WITHIN(many_contexts, 60000),
 };
 

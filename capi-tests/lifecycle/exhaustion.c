@@ -134,6 +134,8 @@ static void descriptors_of_a_socket(void)
     const char *poll = rc(zmq_poll(&item, 1, 10));
     const char *poll_now = rc(zmq_poll(&item, 1, 0));
     const char *fd = show_int(s, ZMQ_FD);
+    const char *poller = made(zmq_poller_new());
+    const char *timers = made(zmq_timers_new());
     const char *events_now = events(s);
     const char *bind_inproc = rc(zmq_bind(s, "inproc://name"));
     const char *bind_tcp = rc(zmq_bind(s, "tcp://127.0.0.1:*"));
@@ -146,6 +148,8 @@ static void descriptors_of_a_socket(void)
     expect("poll", poll, "EMFILE");
     expect("poll, not waiting", poll_now, "0");
     expect("FD", fd, "EMFILE");
+    expect("poller", poller, "EMFILE");
+    expect("timers", timers, "made");
     expect("EVENTS", events_now, "-");
     expect("bind inproc", bind_inproc, "0");
     expect("bind tcp", bind_tcp, "EMFILE");
@@ -154,6 +158,7 @@ static void descriptors_of_a_socket(void)
     expect("connect", connect_name, "0");
     expect("recv afterwards", rc(zmq_recv(s, &byte, 1, 0)), "EAGAIN");
     expect("poll afterwards", rc(zmq_poll(&item, 1, 10)), "0");
+    expect("poller afterwards", made(zmq_poller_new()), "made");
     expect_true("FD afterwards", get_int(s, ZMQ_FD) >= 0);
 }
 

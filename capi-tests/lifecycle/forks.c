@@ -75,7 +75,8 @@ static int missing(const struct open_files *before)
     for (int i = 0; i < before->count; i++) {
         int found = 0;
         for (int k = 0; k < now.count; k++)
-            found += memcmp(&before->of[i], &now.of[k], sizeof now.of[k]) == 0;
+            found += before->of[i].fd == now.of[k].fd && before->of[i].device == now.of[k].device
+                     && before->of[i].inode == now.of[k].inode;
         gone += !found;
     }
     return gone;
@@ -162,6 +163,28 @@ static void note(int id, void *argument)
     *(int *) argument += id;
 }
 
+/* A poller of the parent's, and one of the child's own. The number of wrong answers. */
+static int refused_poller(void *p, void *s)
+{
+    int wrong = 0;
+    zmq_poller_event_t event;
+    zmq_fd_t fd;
+    REFUSED(zmq_poller_add_fd(p, 0, NULL, ZMQ_POLLIN));
+    REFUSED(zmq_poller_modify(p, s, ZMQ_POLLIN));
+    REFUSED(zmq_poller_remove(p, s));
+    REFUSED(zmq_poller_wait(p, &event, -1));
+    REFUSED(zmq_poller_wait_all(p, &event, 1, 0));
+    REFUSED(zmq_poller_fd(p, &fd));
+    void *kept = p;
+    wrong += differs("destroy", rc(zmq_poller_destroy(&p)), "0");
+    wrong += differs("destroy again", rc(zmq_poller_destroy(&kept)), "EFAULT");
+    p = zmq_poller_new();
+    REFUSED(zmq_poller_add(p, s, NULL, ZMQ_POLLIN));
+    wrong += differs("own poller", rc(zmq_poller_wait(p, &event, 1)), "EAGAIN");
+    wrong += differs("destroy the own", rc(zmq_poller_destroy(&p)), "0");
+    return wrong;
+}
+
 static void every_call(void)
 {
     struct open_files before;
@@ -180,6 +203,8 @@ static void every_call(void)
             sockets[count++] = s;
         }
     }
+    void *poller = zmq_poller_new();
+    zmq_poller_add(poller, a, NULL, ZMQ_POLLIN);
     void *timers = zmq_timers_new(), *counter = zmq_atomic_counter_new();
     int ran = 0;
     zmq_timers_add(timers, 0, note, &ran);
@@ -189,7 +214,7 @@ static void every_call(void)
     look_at_files(&before);
     pid_t child = begin_child(20);
     if (child == 0) {
-        int wrong = 0;
+        int wrong = refused_poller(poller, a);
         for (int i = 0; i < count; i++)
             wrong += refused(sockets[i]);
         wrong += refused(a) + refused(b);
@@ -222,6 +247,10 @@ static void every_call(void)
     expect("parent's descriptors gone", rc(missing(&before)), "0");
     expect("parent's LINGER", show_int(a, ZMQ_LINGER), "0");
     expect("parent sends", tx(a, "there"), "5");
+    zmq_poller_event_t event;
+    zmq_poller_modify(poller, a, ZMQ_POLLOUT);
+    expect("parent's poller", rc(zmq_poller_wait(poller, &event, PATIENCE)), "0");
+    expect("parent destroys it", rc(zmq_poller_destroy(&poller)), "0");
     expect("parent receives", rx(b), "[there]");
     expect("parent's timers", rc(zmq_timers_execute(timers)), "0");
     expect("parent's unused context", rc(zmq_ctx_term(unused)), "0");

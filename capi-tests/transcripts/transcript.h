@@ -46,6 +46,10 @@ int run_rules(int argc, char **argv, const struct rule *rules, size_t count);
 void line(const char *key, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same for a result that is already text. */
 void say(const char *key, const char *result);
+/* The results of one scenario as one line: begin_line("key"), in_line("what", result)..., end_line(). */
+void begin_line(const char *key);
+void in_line(const char *what, const char *result);
+void end_line(void);
 /* A short-lived formatted text, for keys and results put together from parts. */
 const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Name of an error number, e.g. "EAGAIN". */

@@ -2,6 +2,9 @@
  * patterns.md section 8. */
 #include "transcript.h"
 
+/* Numbers of the draft part of zmq.h; every build accepts the first two. */
+enum { MANUAL_LAST_VALUE = 98, ONLY_FIRST_SUBSCRIBE = 108, XSUB_VERBOSE_UNSUBSCRIBE = 115, TOPICS_COUNT = 116 };
+
 /* What follows until the upstream message "#", as one text. */
 static const char *until_mark(void *xpub)
 {
@@ -301,8 +304,7 @@ static void manual_last_value(void)
 {
     void *ctx = context();
     void *xpub = sock(ctx, ZMQ_XPUB);
-    /* ZMQ_XPUB_MANUAL_LAST_VALUE; every build accepts the number. */
-    set_int(xpub, 98, 1);
+    set_int(xpub, MANUAL_LAST_VALUE, 1);
     const char *endpoint = bind_any(xpub, INPROC);
     void *a = sock(ctx, ZMQ_SUB);
     void *b = sock(ctx, ZMQ_SUB);
@@ -322,6 +324,160 @@ static void manual_last_value(void)
     tx(xpub, "t3");
     say("both a", rx(a));
     say("and b", rx(b));
+}
+
+/* Whoever asked last has no grant that matches, or is gone: the first message is for nobody, or for all. */
+static void last_value_without_receiver(void)
+{
+    for (int t = INPROC; t <= IPC; t++) {
+        const char *name = transport_names[t];
+        void *ctx = context();
+        void *xpub = sock(ctx, ZMQ_XPUB);
+        set_int(xpub, MANUAL_LAST_VALUE, 1);
+        const char *endpoint = bind_any(xpub, t);
+        void *a = sock(ctx, ZMQ_XSUB);
+        void *b = sock(ctx, ZMQ_XSUB);
+        attach_to(xpub, a, endpoint);
+        attach_to(xpub, b, endpoint);
+        ask(a, 1, "t");
+        say(text("%s a asks", name), rx(xpub));
+        set_bytes(xpub, ZMQ_SUBSCRIBE, "t", 1);
+        tx(xpub, "t1");
+        say(text("%s a gets", name), rx(a));
+        ask(b, 1, "t");
+        say(text("%s b asks", name), rx(xpub));
+        tx(xpub, "t2");
+        say(text("%s not granted, b", name), rx_quiet(b));
+        say(text("%s not granted, a", name), rx_now(a));
+        tx(xpub, "t3");
+        say(text("%s next, a", name), rx(a));
+        ask(b, 1, "u");
+        say(text("%s b asks again", name), rx(xpub));
+        set_bytes(xpub, ZMQ_SUBSCRIBE, "t", 1);
+        shut(b);
+        say(text("%s b leaves", name), rx(xpub));
+        say(text("%s and", name), rx(xpub));
+        tx(xpub, "t4");
+        say(text("%s gone, a", name), rx(a));
+        set_int(xpub, MANUAL_LAST_VALUE, 0);
+        say(text("%s off", name), rc(zmq_setsockopt(xpub, ZMQ_SUBSCRIBE, "t", 1)));
+    }
+}
+
+/* Which frames of a message from upstream are taken as subscriptions. */
+static void only_first_subscribe(void)
+{
+    for (int t = INPROC; t <= IPC; t++) {
+        for (int sides = 0; sides < 4; sides++) {
+            static const char *const who[] = {"nobody", "XPUB", "XSUB", "both"};
+            const char *name = text("%s %s", transport_names[t], who[sides]);
+            void *ctx = context();
+            void *xpub = sock(ctx, ZMQ_XPUB);
+            void *xsub = sock(ctx, ZMQ_XSUB);
+            set_int(xpub, ONLY_FIRST_SUBSCRIBE, sides & 1);
+            set_int(xsub, ONLY_FIRST_SUBSCRIBE, sides >> 1);
+            attach(xpub, xsub, t);
+            tx(xsub, "user|\001B|user");
+            say(text("%s user frame first", name), delivered(xpub, xsub));
+            tx(xsub, "\001C|\001D|user");
+            say(text("%s subscription first", name), delivered(xpub, xsub));
+            tx(xsub, "\001E");
+            say(text("%s subscription alone", name), delivered(xpub, xsub));
+            for (const char *topic = "BCDE"; *topic; topic++)
+                tx(xpub, text("%c", *topic));
+            tx(xpub, "E end");
+            char got[64] = "";
+            const char *message;
+            while (strcmp(message = rx(xsub), "[E\\x20end]") != 0 && message[0] == '[')
+                strcat(got, message);
+            say(text("%s in force", name), got);
+        }
+    }
+}
+
+/* Also right after peers left, and with topics that several ask for. */
+static void topics_count(void)
+{
+    void *probe = sock(context(), ZMQ_SUB);
+    say("option", show_int(probe, TOPICS_COUNT));
+    if (strcmp(show_int(probe, TOPICS_COUNT), "0") != 0)
+        return;
+    static const int types[] = {ZMQ_PUB, ZMQ_XPUB};
+    for (int t = INPROC; t <= IPC; t++) {
+        for (int k = 0; k < 2; k++) {
+            begin_line(text("%s %s", transport_names[t], type_name(types[k])));
+            void *ctx = context();
+            void *pub = sock(ctx, types[k]);
+            void *sub = sock(ctx, ZMQ_SUB);
+            void *xsub = sock(ctx, ZMQ_XSUB);
+            subscribe(sub, "a");
+            subscribe(sub, "ab");
+            subscribe(sub, "a");
+            in_line("SUB", show_int(sub, TOPICS_COUNT));
+            const char *endpoint = bind_any(pub, t);
+            attach_to(pub, sub, endpoint);
+            attach_to(pub, xsub, endpoint);
+            ask(xsub, 1, "ab");
+            ask(xsub, 1, "c");
+            sync_subscriptions(pub, sub);
+            sync_subscriptions(pub, xsub);
+            /* Two of them are for synchronisation. */
+            in_line("publisher", show_int(pub, TOPICS_COUNT));
+            in_line("XSUB", show_int(xsub, TOPICS_COUNT));
+            set_bytes(sub, ZMQ_UNSUBSCRIBE, "a", 1);
+            in_line("SUB, one of two", show_int(sub, TOPICS_COUNT));
+            set_bytes(sub, ZMQ_UNSUBSCRIBE, "a", 1);
+            in_line("SUB, both", show_int(sub, TOPICS_COUNT));
+            sync_subscriptions(pub, sub);
+            in_line("publisher then", show_int(pub, TOPICS_COUNT));
+            shut(sub);
+            for (long end = now_ms() + PATIENCE; get_int(pub, TOPICS_COUNT) > 3 && now_ms() < end;)
+                get_int(pub, ZMQ_EVENTS);
+            in_line("a peer left", show_int(pub, TOPICS_COUNT));
+            shut(xsub);
+            for (long end = now_ms() + PATIENCE; get_int(pub, TOPICS_COUNT) > 0 && now_ms() < end;)
+                get_int(pub, ZMQ_EVENTS);
+            in_line("both left", show_int(pub, TOPICS_COUNT));
+            end_line();
+        }
+    }
+    void *ctx = context();
+    for (int k = 0; k < 11; k++) {
+        void *s = sock(ctx, classic_types[k]);
+        begin_line(type_name(classic_types[k]));
+        in_line("reads", show_int(s, TOPICS_COUNT));
+        in_line("set", try_set_int(s, TOPICS_COUNT, 1));
+        end_line();
+    }
+}
+
+static void verbose_unsubscribe(void)
+{
+    for (int t = INPROC; t <= IPC; t++) {
+        const char *name = transport_names[t];
+        void *ctx = context();
+        void *xpub = sock(ctx, ZMQ_XPUB);
+        void *xsub = sock(ctx, ZMQ_XSUB);
+        set_int(xpub, ZMQ_XPUB_VERBOSER, 1);
+        const char *set = try_set_int(xsub, XSUB_VERBOSE_UNSUBSCRIBE, 1);
+        say(text("%s option", name), set);
+        if (strcmp(set, "0") != 0)
+            return;
+        attach(xpub, xsub, t);
+        ask(xsub, 1, "a");
+        ask(xsub, 1, "a");
+        ask(xsub, 0, "a");
+        ask(xsub, 0, "a");
+        ask(xsub, 0, "a");
+        ask(xsub, 0, "never");
+        say(text("%s all of them", name), delivered(xpub, xsub));
+        set_int(xsub, XSUB_VERBOSE_UNSUBSCRIBE, 0);
+        ask(xsub, 1, "a");
+        ask(xsub, 1, "a");
+        ask(xsub, 0, "a");
+        ask(xsub, 0, "never");
+        say(text("%s off", name), delivered(xpub, xsub));
+    }
 }
 
 static void no_drop(void)
@@ -429,7 +585,8 @@ static void chain(void)
 static const struct rule rules[] = {
     RULE(modes_inproc), RULE(modes_tcp), RULE(modes_ipc), RULE(leaving_order), RULE(to_new_peers),
     RULE(forwarding), RULE(upstream), RULE(no_filter), RULE(full_upstream), RULE(manual),
-    RULE(manual_last_value), RULE(no_drop), RULE(directions), RULE(subscription_frame), RULE(chain),
+    RULE(manual_last_value), RULE(last_value_without_receiver), RULE(only_first_subscribe),
+    RULE(topics_count), RULE(verbose_unsubscribe), RULE(no_drop), RULE(directions), RULE(subscription_frame), RULE(chain),
 };
 
 RUN(rules)

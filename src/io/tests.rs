@@ -2,6 +2,8 @@
 //!
 //! Contract: transports.md sections 5, 6 and 14, zmtp.md section 8.1.
 
+mod notices;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::IntoRawFd;
