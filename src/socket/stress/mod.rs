@@ -7,6 +7,7 @@
 mod churn;
 mod ending;
 mod monitoring;
+mod raw;
 mod sharing;
 mod waiting;
 
