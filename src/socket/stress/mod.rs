@@ -6,6 +6,7 @@
 
 mod churn;
 mod ending;
+mod raw;
 mod sharing;
 mod waiting;
 
