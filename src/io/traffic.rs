@@ -1,6 +1,7 @@
 //! Writing: pipe -> stream, and what both directions share.
 //!
-//! Runs of committed records go out as they lie in the queue, up to [`WRITE_BUDGET`] in one system call: no work per message.
+//! Runs of committed records go out as they lie in the queue, up to [`WRITE_BUDGET`] in one system call: no work per
+//! message. Peers that frame otherwise (ZMTP 1.0, plain bytes) get the same runs with other headers.
 
 #![forbid(unsafe_code)]
 
