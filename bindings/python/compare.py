@@ -20,7 +20,7 @@ import tempfile
 import suite
 
 HERE = pathlib.Path(__file__).resolve().parent
-PROGRAMS = ("guide.py", "loops.py", "lifetimes.py", "watching.py", "messages.py")
+PROGRAMS = ("guide.py", "loops.py", "lifetimes.py", "watching.py", "messages.py", "streams.py")
 PYTHON = [sys.executable, "-B", "-X", "faulthandler"]
 SCENARIO_LIMIT = 90
 CZMQ_LIMIT = 60

@@ -75,7 +75,8 @@ static int missing(const struct open_files *before)
     for (int i = 0; i < before->count; i++) {
         int found = 0;
         for (int k = 0; k < now.count; k++)
-            found += memcmp(&before->of[i], &now.of[k], sizeof now.of[k]) == 0;
+            found += before->of[i].fd == now.of[k].fd && before->of[i].device == now.of[k].device
+                     && before->of[i].inode == now.of[k].inode;
         gone += !found;
     }
     return gone;

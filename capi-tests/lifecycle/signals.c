@@ -233,7 +233,8 @@ static void nothing_lost(const char *name, enum transport transport)
     pthread_join(sending, NULL);
     storm(0);
     expect(text("%s, wrong", name), rc(it.wrong), "0");
-    expect_true(text("%s, many signals", name), handled > 20);
+    /* Few messages are soon over. */
+    expect_true(text("%s, many signals", name), handled > 20 || getenv("SLOW"));
     expect(text("%s, handled by library threads", name), rc(handled_elsewhere), "0");
 }
 

@@ -6,11 +6,13 @@
 )]
 
 use std::ffi::{CString, c_int, c_void};
+use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 use std::sync::mpsc;
 
 use super::constants as c;
 use super::context::{self, zmq_ctx_get, zmq_ctx_new, zmq_ctx_term};
+use super::poller::*;
 use super::socket::{zmq_bind, zmq_close, zmq_connect, zmq_recv, zmq_send, zmq_socket};
 use super::{arguments, errno};
 
@@ -113,6 +115,37 @@ fn a_context_without_sockets_serves_the_child() {
     unsafe {
         let context = zmq_ctx_new();
         assert!(in_child(|| exchange(context)));
+        assert_eq!(zmq_ctx_term(context), 0);
+    }
+}
+
+/// The parent's wake-ups are not the child's to take.
+#[test]
+#[cfg_attr(miri, ignore = "miri cannot fork")]
+fn a_poller_stays_with_the_parent() {
+    // SAFETY: handles of this test.
+    unsafe {
+        let context = zmq_ctx_new();
+        let socket = zmq_socket(context, c::ZMQ_PUB);
+        let mut poller = zmq_poller_new();
+        assert_eq!(zmq_poller_add(poller, socket, null_mut(), 2), 0);
+        let mut place = poller;
+        assert!(in_child(|| {
+            let mut event = MaybeUninit::uninit();
+            let waited = zmq_poller_wait(place, event.as_mut_ptr(), 0);
+            waited == -1
+                && errno::get() == libc::EINTR
+                && zmq_poller_size(place) == -1
+                && zmq_poller_destroy(&raw mut place) == 0
+                && place.is_null()
+                && zmq_poller_destroy(&raw mut poller) == -1
+                && errno::get() == libc::EFAULT
+        }));
+        let mut event = MaybeUninit::uninit();
+        assert_eq!(zmq_poller_wait(poller, event.as_mut_ptr(), -1), 0);
+        assert_eq!(event.assume_init().socket, socket);
+        assert_eq!(zmq_poller_destroy(&raw mut poller), 0);
+        assert_eq!(zmq_close(socket), 0);
         assert_eq!(zmq_ctx_term(context), 0);
     }
 }

@@ -247,9 +247,10 @@ impl Connection {
         }
         let output = match self.pump_out(around) {
             Ok(pumped) => pumped,
-            // A failed send does not end reading: what has arrived is still delivered, and the read
-            // side sees the end.
-            Err(_) => Pumped::Blocked,
+            Err(_) => {
+                self.stop_sending();
+                Pumped::Blocked
+            }
         };
         if self.detached.is_some() && self.has_sent_everything() {
             return self.begin_closing(around);

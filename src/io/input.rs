@@ -359,14 +359,7 @@ impl Large {
     fn room(&mut self) -> Result<&mut [u8], Loss> {
         if self.received == self.storage.len() {
             let capacity = self.length.min(self.storage.len().saturating_mul(2));
-            let mut grown = Storage::allocate(capacity).map_err(|_| out_of_memory())?;
-            if let Some(front) = grown
-                .bytes_mut()
-                .and_then(|bytes| bytes.get_mut(..self.received))
-            {
-                front.copy_from_slice(self.storage.bytes());
-            }
-            self.storage = grown;
+            self.storage.grow(capacity).map_err(|_| out_of_memory())?;
         }
         let received = self.received;
         self.storage

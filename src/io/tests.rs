@@ -3,6 +3,7 @@
 //! Contract: transports.md sections 5, 6 and 14, zmtp.md section 8.1.
 
 mod notices;
+mod raw;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,6 +1,7 @@
 //! Writing: pipe -> stream, and what both directions share.
 //!
-//! Runs of committed records go out as they lie in the queue, up to [`WRITE_BUDGET`] in one system call: no work per message.
+//! Runs of committed records go out as they lie in the queue, up to [`WRITE_BUDGET`] in one system call: no work per
+//! message. Peers that frame otherwise (ZMTP 1.0, plain bytes) get the same runs with other headers.
 
 #![forbid(unsafe_code)]
 
@@ -170,13 +171,23 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
     }
 }
 
-/// One system call for everything that is ready.
+/// One system call for everything that is ready, up to the limit.
 fn write_once(live: &Live, run: Run<'_>) -> io::Result<usize> {
+    let pending = [live.output.head(), live.output.body().unwrap_or_default()];
+    let limit = live.output.limit.unwrap_or(usize::MAX);
+    let (slices, count) = slices_up_to(limit, pending.into_iter().chain(run.slices()));
+    live.stream.send_vectored(&slices[..count])
+}
+
+/// The first `limit` bytes; how many slices that are.
+fn slices_up_to<'a>(
+    limit: usize,
+    pieces: impl Iterator<Item = &'a [u8]>,
+) -> ([IoSlice<'a>; 2 + Gather::SLICES], usize) {
     let mut slices = [IoSlice::new(&[]); 2 + Gather::SLICES];
     let mut count = 0;
-    let mut room = live.output.limit.unwrap_or(usize::MAX);
-    let pending = [live.output.head(), live.output.body().unwrap_or_default()];
-    for bytes in pending.into_iter().chain(run.slices()) {
+    let mut room = limit;
+    for bytes in pieces {
         let bytes = bytes.get(..room).unwrap_or(bytes);
         if !bytes.is_empty() {
             slices[count] = IoSlice::new(bytes);
@@ -184,5 +195,25 @@ fn write_once(live: &Live, run: Run<'_>) -> io::Result<usize> {
             room -= bytes.len();
         }
     }
-    live.stream.send_vectored(&slices[..count])
+    (slices, count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::slices_up_to;
+
+    /// ZMQ_OUT_BATCH_SIZE bounds a write.
+    #[test]
+    fn a_write_ends_at_the_limit() {
+        let pieces: [&[u8]; 5] = [b"ab", b"", b"cde", b"f", b"g"];
+        for limit in 0..10 {
+            let (slices, count) = slices_up_to(limit, pieces.into_iter());
+            let bytes: Vec<u8> = slices[..count]
+                .iter()
+                .flat_map(|slice| slice.to_vec())
+                .collect();
+            assert_eq!(bytes, b"abcdefg"[..limit.min(7)]);
+            assert!(slices[..count].iter().all(|slice| !slice.is_empty()));
+        }
+    }
 }

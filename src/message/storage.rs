@@ -85,6 +85,37 @@ impl Storage {
         Ok(storage)
     }
 
+    /// Makes it `size` bytes long, if it is shorter; what comes in addition is of unspecified content. The
+    /// system moves large blocks without copying them. Only for the one reference to the library's own
+    /// memory.
+    ///
+    /// Errors: `NoMemory` if there is no memory, or the storage is somebody else's too; it stays as it is.
+    pub(crate) fn grow(&mut self, size: usize) -> Result<()> {
+        if size <= self.length {
+            return Ok(());
+        }
+        if self.is_user_owned() || !self.is_unique() {
+            return Err(Error::NoMemory);
+        }
+        let owner = untagged(self.owner);
+        // SAFETY: a block of the library's own, as it is not the user's.
+        let capacity = unsafe { capacity_of(owner) };
+        if size > capacity {
+            let block = NonNull::new(owner).ok_or(Error::NoMemory)?;
+            // SAFETY: as above, and nobody else knows the block.
+            let grown = unsafe { grow_block(block, capacity, size)? };
+            let mark = self.owner.addr() & COPIED;
+            self.owner = grown.as_ptr().map_addr(|address| address | mark);
+            self.data = body_of(grown.as_ptr());
+        }
+        // SAFETY: the block has `size` bytes behind the header.
+        let added = unsafe { self.data.add(self.length) };
+        // SAFETY: as above.
+        unsafe { settle(added, size - self.length) }
+        self.length = size;
+        Ok(())
+    }
+
     /// A copy of `bytes`. Errors: `NoMemory`.
     pub(crate) fn copy_of(bytes: &[u8]) -> Result<Self> {
         let storage = Self::allocate(bytes.len())?;
@@ -373,6 +404,27 @@ fn allocate_block(size: usize) -> Result<NonNull<Header>> {
     // SAFETY: the layout has a header in it, so its size is not zero.
     let memory = unsafe { alloc::alloc(layout) };
     NonNull::new(memory.cast::<Header>()).ok_or(Error::NoMemory)
+}
+
+/// Where the block is now, with room for `size` bytes. Errors: `NoMemory`; the block stays as it is.
+///
+/// # Safety
+/// `block` is a live block of the library's own with `capacity` bytes, which nobody else knows; `size` is
+/// larger.
+unsafe fn grow_block(
+    block: NonNull<Header>,
+    capacity: usize,
+    size: usize,
+) -> Result<NonNull<Header>> {
+    let old = block_layout(capacity).ok_or(Error::NoMemory)?;
+    let new = block_layout(size).ok_or(Error::NoMemory)?;
+    // SAFETY: the block was allocated with the layout of its capacity; the new size is not zero, and no
+    // layout is larger than memory can be.
+    let memory = unsafe { alloc::realloc(block.as_ptr().cast(), old, new.size()) };
+    let grown = NonNull::new(memory.cast::<Header>()).ok_or(Error::NoMemory)?;
+    // SAFETY: the header moved along with the block.
+    unsafe { (*grown.as_ptr()).capacity = size }
+    Ok(grown)
 }
 
 /// # Safety

@@ -248,6 +248,32 @@ fn short_storage_of_ours_is_copied_out() {
 }
 
 #[test]
+fn storage_grows_where_nobody_else_has_it() {
+    let mut storage = Storage::copy_of(b"front").unwrap();
+    // Through the sizes whose freed blocks are kept, and beyond them.
+    for size in [6, 100, 20_000, 40_000, 300_000, 3_000_000] {
+        storage.grow(size).unwrap();
+        assert_eq!(storage.len(), size);
+        assert_eq!(&storage.bytes()[..5], b"front");
+        let bytes = storage.bytes_mut().unwrap();
+        bytes[5..].fill(7);
+    }
+    storage.grow(10).unwrap();
+    assert_eq!(storage.len(), 3_000_000, "it never shrinks");
+    assert!(storage.bytes()[5..].iter().all(|byte| *byte == 7));
+    assert_eq!(storage.grow(usize::MAX).unwrap_err(), Error::NoMemory);
+    assert_eq!(storage.len(), 3_000_000);
+
+    let other = storage.clone();
+    assert_eq!(storage.grow(4_000_000).unwrap_err(), Error::NoMemory);
+    assert_eq!(other.bytes(), storage.bytes());
+    drop(other);
+    storage.grow(4_000_000).unwrap();
+    let mut constant = Storage::constant(b"a user's");
+    assert_eq!(constant.grow(100).unwrap_err(), Error::NoMemory);
+}
+
+#[test]
 fn storage_is_written_to_only_while_unique() {
     let mut storage = Storage::allocate(4).unwrap();
     storage.bytes_mut().unwrap().copy_from_slice(b"abcd");

@@ -56,6 +56,34 @@ fn exchange(endpoint: &[u8]) {
     assert_eq!(context.terminate(), Ok(()));
 }
 
+/// ZMQ_IN_BATCH_SIZE and ZMQ_OUT_BATCH_SIZE: frames arrive whole however reads and writes cut them.
+#[test]
+fn batches_of_any_size() {
+    for size in [1, 2, 9, 100, 8192] {
+        let context = Arc::new(Context::new());
+        let (push, pull) = (open(&context, c::ZMQ_PUSH), open(&context, c::ZMQ_PULL));
+        for (socket, option) in [
+            (push, c::ZMQ_OUT_BATCH_SIZE),
+            (push, c::ZMQ_IN_BATCH_SIZE),
+            (pull, c::ZMQ_IN_BATCH_SIZE),
+        ] {
+            api::set_option(socket, option, Some(&i32::to_ne_bytes(size)), 4).expect("size");
+        }
+        api::bind(pull, b"tcp://127.0.0.1:*").expect("bind");
+        api::connect(push, &last_endpoint(pull)).expect("connect");
+        let sizes = [0, 1, 33, 255, 256, 1024, 1025, 8000, 20_000];
+        for size in sizes {
+            let body: Vec<u8> = (0..size).map(|at: u32| at.to_le_bytes()[0]).collect();
+            send(push, &body, true);
+            send(push, b"end", false);
+            assert_eq!((receive(pull), receive(pull)), (body, b"end".to_vec()));
+        }
+        api::close(push).expect("close");
+        api::close(pull).expect("close");
+        assert_eq!(context.terminate(), Ok(()));
+    }
+}
+
 /// The endpoint is free when zmq_unbind or zmq_close returns, not some time later.
 #[test]
 fn names_are_free_at_once() {

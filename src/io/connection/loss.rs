@@ -68,6 +68,17 @@ impl Connection {
         self.retry(around)
     }
 
+    /// The stream takes nothing any more. That does not end reading: what has arrived is still delivered, and the
+    /// read side sees the end. But what waits for room to send to an accepted peer hears of it now: the pipe may be
+    /// full in the other direction, too, and then nothing is read until the one who waits does it.
+    pub(super) fn stop_sending(&mut self) {
+        if let (Role::Accepted { .. }, None, Some(pipe)) =
+            (&self.role, &self.detached, &mut self.pipe)
+        {
+            pipe.stop_reading();
+        }
+    }
+
     fn emit_loss(&self, loss: Loss, handshaken: bool, live: &Live) {
         match loss {
             Loss::Stream(errno) if !handshaken => {

@@ -6,6 +6,8 @@
 
 mod churn;
 mod ending;
+mod monitoring;
+mod raw;
 mod sharing;
 mod waiting;
 
