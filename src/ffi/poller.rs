@@ -264,10 +264,8 @@ unsafe fn wait(
         // SAFETY: as above; it need not have been written before.
         unsafe { place.write(event) };
     };
-    let mut found = 0;
-    let result = poller.wait(room, arguments::timeout(timeout), &mut |event| {
-        write(found, event_for_c(event));
-        found += 1;
+    let result = poller.wait(room, arguments::timeout(timeout), &mut |at, event| {
+        write(at, event_for_c(event));
     });
     let used = result.unwrap_or(0);
     (used..room).for_each(|at| write(at, NOTHING));

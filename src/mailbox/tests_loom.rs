@@ -242,6 +242,22 @@ fn loom_clear_loses_no_wake() {
     });
 }
 
+/// Threads that share a lasting waiter, and look before they clear, never leave it readable for ever.
+#[test]
+fn loom_clear_if_woken_clears() {
+    check(3, || {
+        let waiter = waiter();
+        let own = Arc::clone(&waiter);
+        let second = Arc::clone(&own);
+        let clearing = thread::spawn(move || second.clear_if_woken());
+        let last = Arc::clone(&own);
+        race(move || waiter.wake(), move || own.clear_if_woken());
+        clearing.join().unwrap();
+        last.clear_if_woken();
+        assert!(!last.is_raised());
+    });
+}
+
 /// An event loop on ZMQ_FD: export, look; then for ever wait for the descriptor, clear, drain. It gets
 /// all commands, whether they came before, during or after the export.
 #[test]

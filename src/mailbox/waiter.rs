@@ -87,9 +87,12 @@ impl Waiter {
     ///
     /// The order matters: a wake between the two steps leaves the descriptor readable, while the other
     /// way round its write would be read away and the mark left standing, and nobody could wake any more.
+    /// Where there was nothing to read, whoever set the mark is about to write, and the mark stays: a
+    /// descriptor that is readable without it would never be cleared by [`Self::clear_if_woken`].
     pub(crate) fn clear(&self) {
-        self.event.read();
-        self.mark.swap(false, Ordering::AcqRel);
+        if self.event.read() {
+            self.mark.swap(false, Ordering::AcqRel);
+        }
     }
 
     /// As [`Self::clear`]; costs next to nothing if nobody woke it.

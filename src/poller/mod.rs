@@ -115,10 +115,8 @@ impl<U: Copy> Poller<U> {
         let watched = Watched::new(cell);
         let thread_safe = watched.is_thread_safe()?;
         let mailbox = watched.mailbox()?;
-        if !self.state.lock().is_watched(Key::Socket(cell)) {
-            // Nor is one that was closed and had this handle before.
-            let _ = self.remove_socket(cell.handle());
-        }
+        // One that was closed and had this handle before is not watched any more.
+        let _ = self.take(|entry| entry.is_gone_from(cell));
         mailbox.register(&self.waiter);
         let subject = Subject::Socket {
             watched,
@@ -214,9 +212,9 @@ impl<U: Copy> Poller<U> {
         }
     }
 
-    /// Threads that wait have to look at the entries again.
+    /// Threads that wait, and who watches the descriptor, have to look at the entries again.
     fn changed(&self) {
-        if self.waiting.load(Ordering::SeqCst) > 0 {
+        if self.waiting.load(Ordering::SeqCst) > 0 || self.exported.load(Ordering::Relaxed) {
             self.waiter.wake();
         }
     }
@@ -237,8 +235,9 @@ impl<U: Copy> Poller<U> {
         self.waiter.descriptor()
     }
 
-    /// Waits until there are events and reports up to `room` of them, in the order of registration: how
-    /// many, at least one. `None` = for ever. On an error, what was reported is void.
+    /// Waits until there are events and reports up to `room` of them with their numbers from 0, in the order
+    /// of registration: how many, at least one. `None` = for ever. A number that comes again replaces what
+    /// was reported with it; on an error, all is void.
     ///
     /// Errors: `Again` when the time is over; `Fault` if nothing is watched and there is no timeout, and
     /// when the poller is destroyed; `Terminated`; `NotSocket` if a socket was closed; `NoMemory`; those of
@@ -247,7 +246,7 @@ impl<U: Copy> Poller<U> {
         &self,
         room: usize,
         timeout: Option<Duration>,
-        report: &mut dyn FnMut(Found<U>),
+        report: &mut dyn FnMut(usize, Found<U>),
     ) -> Result<usize> {
         // Before the first look at the entries: who changes them afterwards sees it.
         self.waiting.fetch_add(1, Ordering::SeqCst);
@@ -266,7 +265,7 @@ impl<U: Copy> Poller<U> {
         &self,
         room: usize,
         timeout: Option<Duration>,
-        report: &mut dyn FnMut(Found<U>),
+        report: &mut dyn FnMut(usize, Found<U>),
     ) -> Result<usize> {
         let deadline = timeout.and_then(|timeout| clock::now().checked_add(timeout));
         // The first look does not wait.
@@ -281,13 +280,23 @@ impl<U: Copy> Poller<U> {
                     return Err(Error::Again);
                 }
             }
-            let found = self.look(&entries, room, pause, report)?;
-            if found > 0 {
-                return Ok(found);
+            let mut descriptors = self.pause(&entries, pause)?;
+            // What was taken out meanwhile is reported no more: its owner may have freed the user data.
+            let latest = self.entries()?;
+            if !Arc::ptr_eq(&entries, &latest) {
+                entries = latest;
+                descriptors = self.pause(&entries, Some(Duration::ZERO))?;
             }
+            let found = look(&entries, &descriptors, room, report);
             let latest = self.entries()?;
             let is_same = Arc::ptr_eq(&entries, &latest);
             entries = latest;
+            match found {
+                Ok(0) => {}
+                // It was taken out and closed at this very moment, and is nobody's concern.
+                Err(Error::NotSocket) if !is_same => {}
+                other => return other,
+            }
             let left = left(deadline);
             if left == Some(Duration::ZERO) {
                 return Err(Error::Again);
@@ -303,45 +312,6 @@ impl<U: Copy> Poller<U> {
             return Err(Error::Fault);
         }
         Ok(Arc::clone(&state.entries))
-    }
-
-    /// Waits for descriptors and for a wake-up, at most for `pause`; then looks at all entries.
-    fn look(
-        &self,
-        entries: &[Entry<U>],
-        room: usize,
-        pause: Option<Duration>,
-        report: &mut dyn FnMut(Found<U>),
-    ) -> Result<usize> {
-        let descriptors = self.pause(entries, pause)?;
-        let mut returned = descriptors.iter().map(Descriptor::returned);
-        let mut found = 0;
-        for entry in entries.iter().filter(|entry| !entry.is_disabled()) {
-            if found == room {
-                break;
-            }
-            let (key, events) = match &entry.subject {
-                Subject::Socket { watched, .. } => {
-                    let events = watched.events()? & entry.events;
-                    let events = events & (c::ZMQ_POLLIN | c::ZMQ_POLLOUT);
-                    (Key::Socket(watched.cell()), events)
-                }
-                Subject::Descriptor(fd) => {
-                    let events = events_from_system(returned.next().unwrap_or_default());
-                    (Key::Descriptor(*fd), events)
-                }
-            };
-            if events != 0 {
-                let user_data = entry.user_data;
-                report(Found {
-                    key,
-                    user_data,
-                    events,
-                });
-                found += 1;
-            }
-        }
-        Ok(found)
     }
 
     /// Sleeps; what became of the descriptors, in the order of their entries. A wake-up is taken before
@@ -368,6 +338,44 @@ impl<U: Copy> Poller<U> {
         self.waiter.clear_if_woken();
         Ok(descriptors)
     }
+}
+
+/// Looks at all entries, once; `descriptors` says what became of theirs.
+fn look<U: Copy>(
+    entries: &[Entry<U>],
+    descriptors: &[Descriptor],
+    room: usize,
+    report: &mut dyn FnMut(usize, Found<U>),
+) -> Result<usize> {
+    let mut returned = descriptors.iter().map(Descriptor::returned);
+    let mut found = 0;
+    for entry in entries.iter().filter(|entry| !entry.is_disabled()) {
+        if found == room {
+            break;
+        }
+        let (key, events) = match &entry.subject {
+            Subject::Socket { watched, .. } => {
+                let events = watched.events()? & entry.events;
+                let events = events & (c::ZMQ_POLLIN | c::ZMQ_POLLOUT);
+                (Key::Socket(watched.cell()), events)
+            }
+            Subject::Descriptor(fd) => {
+                let events = events_from_system(returned.next().unwrap_or_default());
+                (Key::Descriptor(*fd), events)
+            }
+        };
+        if events != 0 {
+            let user_data = entry.user_data;
+            let event = Found {
+                key,
+                user_data,
+                events,
+            };
+            report(found, event);
+            found += 1;
+        }
+    }
+    Ok(found)
 }
 
 impl<U: Copy> State<U> {
@@ -399,6 +407,12 @@ impl<U> Entry<U> {
             (Subject::Descriptor(own), Key::Descriptor(fd)) => *own == fd,
             _ => false,
         }
+    }
+
+    /// It watches a socket that was closed, and whose cell this is.
+    fn is_gone_from(&self, cell: &SocketCell) -> bool {
+        matches!(&self.subject, Subject::Socket { watched, .. }
+            if std::ptr::eq(watched.cell(), cell) && !watched.is_there())
     }
 
     fn is_disabled(&self) -> bool {

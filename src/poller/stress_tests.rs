@@ -45,7 +45,8 @@ fn try_receive(socket: Socket) -> bool {
 fn turn(poller: &Poller<usize>, room: usize) -> Result<Vec<usize>> {
     let mut found = Vec::new();
     let begin = clock::now();
-    let result = poller.wait(room, Some(TIMEOUT), &mut |event| {
+    let result = poller.wait(room, Some(TIMEOUT), &mut |at, event| {
+        found.truncate(at);
         found.push(event.user_data);
     });
     assert!(
@@ -188,4 +189,57 @@ fn stress_ends_wake() {
         poller.destroy();
         assert_eq!(context.terminate(), Ok(()));
     }
+}
+
+/// Sockets are taken out and then closed, as it should be: no thread that waits hears of it.
+#[test]
+fn stress_what_was_taken_out_is_nobodys_concern() {
+    let context = Arc::new(Context::new());
+    let poller = Poller::new().expect("poller");
+    let idle = api::open(&context, c::ZMQ_PULL).expect("socket");
+    poller.add_socket(idle, 0, c::ZMQ_POLLIN).expect("add");
+    thread::scope(|scope| {
+        let waiting = [(); 2].map(|()| scope.spawn(|| turn(&poller, 1)));
+        for _ in 0..COUNT {
+            let socket = api::open(&context, c::ZMQ_PULL).expect("socket");
+            poller.add_socket(socket, 1, c::ZMQ_POLLIN).expect("add");
+            thread::yield_now();
+            poller.remove_socket(socket.handle()).expect("remove");
+            api::close(socket).expect("close");
+        }
+        poller.destroy();
+        for waiting in waiting {
+            assert_eq!(waiting.join().expect("thread"), Err(Error::Fault));
+        }
+    });
+    api::close(idle).expect("close");
+    assert_eq!(context.terminate(), Ok(()));
+}
+
+/// Two threads add the same socket: one of them may.
+#[test]
+fn stress_a_socket_is_added_once() {
+    let context = Arc::new(Context::new());
+    let poller = Poller::new().expect("poller");
+    let socket = api::open(&context, c::ZMQ_PULL).expect("socket");
+    let starts = AtomicUsize::new(0);
+    let add_at = |start: usize| {
+        starts.fetch_add(1, Ordering::SeqCst);
+        while starts.load(Ordering::SeqCst) < start {
+            std::hint::spin_loop();
+        }
+        poller.add_socket(socket, 0, c::ZMQ_POLLIN)
+    };
+    for round in 1..=300 {
+        let results = thread::scope(|scope| {
+            let other = scope.spawn(|| add_at(2 * round));
+            [add_at(2 * round), other.join().expect("thread")]
+        });
+        let refused = [(Ok(()), Err(Error::Invalid)), (Err(Error::Invalid), Ok(()))];
+        assert!(refused.contains(&results.into()), "{results:?}");
+        poller.remove_socket(socket.handle()).expect("remove");
+    }
+    api::close(socket).expect("close");
+    poller.destroy();
+    assert_eq!(context.terminate(), Ok(()));
 }

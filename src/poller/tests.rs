@@ -44,7 +44,8 @@ fn wait_all(
     timeout: Option<Duration>,
 ) -> Result<Vec<(u32, i32)>> {
     let mut all = Vec::new();
-    let count = poller.wait(room, timeout, &mut |found| {
+    let count = poller.wait(room, timeout, &mut |at, found| {
+        all.truncate(at);
         all.push((found.user_data, found.events));
     })?;
     assert_eq!(count, all.len());

@@ -59,8 +59,8 @@ impl EventFd {
         self.raised.notify_all();
     }
 
-    pub(crate) fn read(&self) {
-        *self.count.lock().unwrap() = 0;
+    pub(crate) fn read(&self) -> bool {
+        std::mem::take(&mut *self.count.lock().unwrap()) > 0
     }
 
     /// Sleeps until it is written to. A model has no time: the timeout is ignored.

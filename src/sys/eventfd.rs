@@ -39,11 +39,13 @@ impl EventFd {
         unsafe { libc::write(self.as_raw_fd(), (&raw const one).cast(), size_of::<u64>()) };
     }
 
-    /// Makes it unreadable. Harmless if it is.
-    pub(crate) fn read(&self) {
+    /// Makes it unreadable; false if it was already.
+    pub(crate) fn read(&self) -> bool {
         let mut count: u64 = 0;
         // SAFETY: the kernel writes eight bytes to `count`.
-        unsafe { libc::read(self.as_raw_fd(), (&raw mut count).cast(), size_of::<u64>()) };
+        let read =
+            unsafe { libc::read(self.as_raw_fd(), (&raw mut count).cast(), size_of::<u64>()) };
+        read > 0
     }
 
     /// Sleeps until it is readable (true) or `timeout` is over (false); `None` = for ever.
@@ -99,12 +101,12 @@ mod tests {
     fn is_readable_between_write_and_read() {
         let event = EventFd::new().unwrap();
         assert_eq!(event.wait(Some(Duration::ZERO)), Ok(false));
-        event.read();
+        assert!(!event.read());
         event.write();
         event.write();
         assert_eq!(event.wait(None), Ok(true));
         assert_eq!(event.wait(None), Ok(true), "waiting does not consume");
-        event.read();
+        assert!(event.read());
         assert_eq!(event.wait(Some(Duration::ZERO)), Ok(false));
     }
 
