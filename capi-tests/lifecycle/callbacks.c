@@ -395,6 +395,54 @@ static void close_inside(void)
     expect("term", rc(zmq_ctx_term(ctx)), "0");
 }
 
+/* Answers as the REQ expects, and waits for what does not come: that must take no wake-up of the wait in which
+ * it is called. */
+static void answer_and_wait(void *router)
+{
+    zmq_send(router, "R", 1, ZMQ_SNDMORE);
+    zmq_send(router, "", 0, ZMQ_SNDMORE);
+    zmq_send(router, "answer", 6, 0);
+    zmq_pollitem_t item = {other_socket, 0, ZMQ_POLLIN, 0};
+    zmq_poll(&item, 1, 1);
+    done_inside++;
+}
+
+/* Once the REQ waits: a message that is no answer, which it drops in the middle of its wait. */
+static void *send_no_answer(void *router)
+{
+    usleep(50000);
+    zmq_send(router, "R", 1, ZMQ_SNDMORE);
+    send_one(router, 1000, 0);
+    return NULL;
+}
+
+static void wait_inside(void)
+{
+    void *ctx = context();
+    void *req = sock(ctx, ZMQ_REQ), *router = sock(ctx, ZMQ_ROUTER);
+    other_socket = sock(ctx, ZMQ_PULL);
+    zmq_setsockopt(req, ZMQ_ROUTING_ID, "R", 1);
+    attach(router, req, INPROC);
+    zmq_send(req, "question", 8, 0);
+    for (int i = 0; i < 3; i++)
+        rx(router);
+    on_free = answer_and_wait;
+    on_free_hint = router;
+    done_inside = 0;
+    pthread_t thread;
+    pthread_create(&thread, NULL, send_no_answer, router);
+    expect("the wait outside", rx(req), "[answer]");
+    pthread_join(thread, NULL);
+    expect("inside", text("%d", done_inside), "1");
+    expect_freed("dropped", 1);
+    on_free = NULL;
+    on_free_hint = NULL;
+    shut(req);
+    shut(router);
+    shut(other_socket);
+    term(ctx);
+}
+
 /* Many threads drop copies of the same messages. */
 struct dropper {
     zmq_msg_t *copies;
@@ -436,7 +484,8 @@ static void racing_copies(void)
 
 static const struct rule rules[] = {
     RULE(by_hand), RULE(arrivals), RULE(departures), RULE(shared), RULE(in_flight), RULE(library_inside),
-    RULE(same_socket_inside), RULE(term_inside), RULE(close_inside), RULE(racing_copies),
+    RULE(same_socket_inside), RULE(term_inside), RULE(close_inside), RULE(wait_inside),
+    RULE(racing_copies),
 };
 
 RUN(rules)

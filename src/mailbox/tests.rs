@@ -129,13 +129,26 @@ fn a_waiter_wakes_until_it_is_cleared() {
 
 #[test]
 fn a_thread_has_its_own_waiter() {
-    let first = Waiter::current().unwrap();
+    let own = || Arc::clone(&*Waiter::current().unwrap());
+    let first = own();
     first.wake();
-    let again = Waiter::current().unwrap();
+    let again = own();
     assert!(Arc::ptr_eq(&first, &again));
     assert!(!is_awake(&again), "given out cleared");
-    let other = thread::spawn(|| Waiter::current().unwrap()).join().unwrap();
+    let other = thread::spawn(own).join().unwrap();
     assert!(!Arc::ptr_eq(&first, &other));
+}
+
+#[test]
+fn a_wait_within_a_wait_takes_none_of_its_wake_ups() {
+    let outer = Waiter::current().unwrap();
+    outer.wake();
+    for _ in 0..3 {
+        let inner = Waiter::current().unwrap();
+        assert!(!is_awake(&inner));
+        inner.clear();
+    }
+    assert!(is_awake(&outer));
 }
 
 /// Static destructors run when this thread-local's neighbours may be gone already.

@@ -28,16 +28,47 @@ pub(crate) struct Waiter {
 }
 
 thread_local! {
-    /// The calling thread's own waiter. Without a destructor: `thread_end` says why.
-    static CURRENT: ManuallyDrop<RefCell<Option<Own>>> =
+    /// The calling thread's own waiter while no wait uses it. Without a destructor: `thread_end` says why.
+    static IDLE: ManuallyDrop<RefCell<Option<Own>>> =
         const { ManuallyDrop::new(RefCell::new(None)) };
 }
 
 /// A thread's waiter.
+#[derive(Debug)]
 struct Own {
     /// Not to be used in a child, which shares the descriptor with its parent.
     made_in: fork::Generation,
     waiter: Arc<Waiter>,
+}
+
+/// The calling thread's waiter, in use by one wait.
+#[derive(Debug)]
+pub(crate) struct Current {
+    made_in: fork::Generation,
+    waiter: Arc<Waiter>,
+    /// It is kept for the next wait.
+    lasts: bool,
+}
+
+impl std::ops::Deref for Current {
+    type Target = Arc<Waiter>;
+
+    fn deref(&self) -> &Arc<Waiter> {
+        &self.waiter
+    }
+}
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        if !self.lasts {
+            return;
+        }
+        let own = Own {
+            made_in: self.made_in,
+            waiter: Arc::clone(&self.waiter),
+        };
+        drop(IDLE.with(|idle| idle.replace(Some(own))));
+    }
 }
 
 impl Waiter {
@@ -49,31 +80,31 @@ impl Waiter {
         })
     }
 
-    /// The calling thread's own waiter, cleared. The same one each time, but for a forked child and a
-    /// thread that is ending (static destructors).
+    /// The calling thread's own waiter, cleared. The same one for each wait, but for a forked child, a thread
+    /// that is ending (static destructors), and a wait within a wait (by a free function): that would take
+    /// the wake-ups of the outer one.
     ///
     /// Errors: those of opening a descriptor.
-    pub(crate) fn current() -> Result<Arc<Self>> {
+    pub(crate) fn current() -> Result<Current> {
         let generation = fork::generation();
-        let known = CURRENT.with(|current| match &*current.borrow() {
-            Some(own) if own.made_in == generation => Some(Arc::clone(&own.waiter)),
-            _ => None,
-        });
-        if let Some(waiter) = known {
-            waiter.clear_if_woken();
-            return Ok(waiter);
-        }
-        let fresh = Arc::new(Self::new()?);
-        static FORGET: fn() = || drop(CURRENT.with(|current| current.take()));
-        // A waiter that nobody would close at the end of the thread lives for one call.
-        if thread_end::at_end(&FORGET) {
-            let own = Own {
+        if let Some(own) = IDLE.with(|idle| idle.take())
+            && own.made_in == generation
+        {
+            own.waiter.clear_if_woken();
+            return Ok(Current {
                 made_in: generation,
-                waiter: Arc::clone(&fresh),
-            };
-            drop(CURRENT.with(|current| current.replace(Some(own))));
+                waiter: own.waiter,
+                lasts: true,
+            });
         }
-        Ok(fresh)
+        let waiter = Arc::new(Self::new()?);
+        static FORGET: fn() = || drop(IDLE.with(|idle| idle.take()));
+        Ok(Current {
+            made_in: generation,
+            waiter,
+            // A waiter that nobody would close at the end of the thread lives for one call.
+            lasts: thread_end::at_end(&FORGET),
+        })
     }
 
     /// Wakes whoever waits now or next, once.

@@ -69,6 +69,8 @@ pub(crate) struct Monitor {
 
 #[derive(Debug)]
 struct Active {
+    /// Those asked for. Whoever emits may have looked at the mask of the monitor before.
+    events: u64,
     version: i32,
     consumers: Consumers,
 }
@@ -96,6 +98,7 @@ impl Monitor {
     /// Begins to collect `events`.
     pub(crate) fn start(&self, events: u64, version: i32, kind: Kind) {
         *self.active.lock() = Some(Active {
+            events,
             version,
             consumers: Consumers::new(kind),
         });
@@ -150,7 +153,9 @@ impl Monitor {
         if !self.wants(event) {
             return;
         }
-        if let Some(active) = &mut *self.active.lock() {
+        if let Some(active) = &mut *self.active.lock()
+            && active.events & event as u64 != 0
+        {
             let frames = active.frames(event, values, endpoint, texts);
             active.consumers.send(frames);
         }
