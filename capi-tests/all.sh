@@ -55,7 +55,6 @@ c_tests() {
     [ -e /usr/include/uv.h ] || install_packages libuv1-dev || true
     step "C programs, stock and ours" 900 /usr/bin/python3 capi-tests/run.py --ours "$library"
     step "wire interoperation, stock and ours" 900 /usr/bin/python3 capi-tests/interop/run.py --ours "$library"
-    step "interop with libzmq 4.1.6" 600 sh capi-tests/interop/old.sh "$library"
     step "lives and endings" 900 /usr/bin/python3 capi-tests/lifecycle/run.py --ours "$library" --static
     step "Python demo" 180 env ZEROXIDE_DIR="$library" sh bindings/demo.sh --quick
     step "Python programs, stock and ours" 1200 sh bindings/python/run.sh "$library"

@@ -31,6 +31,8 @@ ABSENT = "(absent)"
 # Seconds for one program; the longest needs about five on an idle machine.
 PROGRAM_LIMIT = 90
 TOGETHER = 2
+# What every program is compiled with, those in lifecycle/ too.
+SHARED = [os.path.join(HERE, "transcripts", name) for name in ("transcript.c", "waiting.c")]
 # What some programs need besides: a header, and what to link.
 NEEDS = {"libuv": ("uv.h", "-luv")}
 
@@ -102,10 +104,9 @@ def compile_all(build):
     if os.path.exists(os.path.join(include, "zmq.h")):
         flags.append("-I" + include)
     folder = os.path.join(HERE, "transcripts")
-    shared = os.path.join(folder, "transcript.c")
-    sources = {name[:-2]: [os.path.join(folder, name), shared]
+    sources = {name[:-2]: [os.path.join(folder, name), *SHARED]
                for name in sorted(os.listdir(folder))
-               if name.endswith(".c") and name != "transcript.c"}
+               if name.endswith(".c") and os.path.join(folder, name) not in SHARED}
 
     for name, (header, library) in NEEDS.items():
         if not has_header(header):

@@ -1,5 +1,6 @@
 # Sourced by the scripts that need tools: finds them, and on Debian as root installs what is missing.
-# Defines need_build_tools, need_python_zmq and lay_out. Runs in the top directory of the source tree.
+# Defines install_packages, need_build_tools, need_stock, need_python_zmq, stock_library and lay_out. Runs in the top
+# directory of the source tree.
 
 # The oldest Rust that compiles the crate: rust-version in Cargo.toml.
 rust_minor=$(sed -n 's/^rust-version = "1\.\([0-9]*\)".*/\1/p' Cargo.toml)
@@ -52,7 +53,12 @@ need_stock() {
 }
 
 stock_is_there() {
-    PATH="$PATH:/sbin:/usr/sbin" ldconfig -p | grep -q 'libzmq\.so\.5 '
+    [ -n "$(stock_library)" ]
+}
+
+# The path of the stock libzmq.so.5; nothing if there is none.
+stock_library() {
+    PATH="$PATH:/sbin:/usr/sbin" ldconfig -p | sed -n 's/.*libzmq\.so\.5 .*=> \(.*\)/\1/p' | head -n 1
 }
 
 # lay_out DIR: builds the library and puts it, alone and under its usual names, into DIR.

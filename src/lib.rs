@@ -38,7 +38,8 @@
 //! 3. `pipe`: append a record (wire bytes, or a header and a reference); commit at the last frame; if the
 //!    reader slept, post `IoCommand::Drive`.
 //! 4. `io/traffic::pump_out`: gather committed records, one vectored write. Kernel full: wait for
-//!    writability; the pipe fills; back-pressure.
+//!    writability; the pipe fills; back-pressure. Peers that frame otherwise (ZMTP 1.0, plain bytes) get the
+//!    same runs with other headers (`pipe/queue/reader/framing`).
 //! 5. The peer's `io/input::pump_in`: read into the thread's slab, `protocol` finds frames, records into
 //!    the inbound pipe, one commit a read. No credit: stop reading the stream.
 //! 6. Commit for a sleeping reader: `SocketCommand::Pipe(key, Readable)` into the mailbox, wake.
@@ -56,17 +57,18 @@
 //!
 //! # A lost connection, until it is back
 //!
-//! `io/traffic` sees EOF or an error -> `io/connection::lose`: monitor event, pipe repaired (inbound tail
-//! rolled back, the rest of a cut outbound message skipped; types that subscribe are asked for a restart
-//! marker and all their topics) -> `io/connecter::wait` -> timer -> attempt -> handshake -> the peer's
-//! information goes into the pipe, then traffic.
+//! `io/traffic` sees EOF or an error -> `io/connection::lose`: what the application wants to hear of it goes
+//! into the pipe (`io/connection/notices`), the pipe is repaired (inbound tail rolled back, the rest of a cut
+//! outbound message skipped; types that subscribe are asked for a restart marker and all their topics), then
+//! the monitor event -> `io/connecter::wait` -> timer -> attempt -> handshake -> the peer's information goes
+//! into the pipe, then traffic.
 //!
 //! # zmq_close, until zmq_ctx_term returns
 //!
 //! `socket/close` takes the core out of its cell (the handle is refused from now on), removes inproc names,
-//! leaves every pipe, posts `Detach` with the linger time for every connection, frees the slot. Each
-//! connection drains its queue, then ends its stream in order (`io/closing`). `Context::terminate` waits for
-//! slots = 0 and lingering = 0, then stops the threads.
+//! leaves every pipe, posts `Detach` with the linger time for every connection, closes its listeners, ends its
+//! monitor, frees the slot. Each connection drains its queue, then ends its stream in order (`io/closing`).
+//! `Context::terminate` waits for slots = 0 and lingering = 0, then stops the threads.
 //!
 //! # State machines
 //!

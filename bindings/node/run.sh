@@ -33,7 +33,7 @@ fetch() { # NAME VERSION: its package, without compiled parts, in $place/NAME
 }
 fetch zeromq $zeromq && fetch node-addon-api $node_addon_api || skip "it cannot be downloaded"
 
-stock=$(PATH="$PATH:/sbin:/usr/sbin" ldconfig -p | sed -n 's/.*libzmq\.so\.5 .*=> \(.*\)/\1/p' | head -n 1)
+stock=$(stock_library)
 # build WHICH LIBRARY INCLUDE
 build() {
     modules=$place/$1/node_modules

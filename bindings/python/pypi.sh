@@ -52,7 +52,7 @@ if [ ! -d "$source" ]; then
 fi
 
 # One prefix for each library, with its header: what pyzmq is told to build against.
-stock=$(PATH="$PATH:/sbin:/usr/sbin" ldconfig -p | sed -n 's/.*libzmq\.so\.5 .*=> \(.*\)/\1/p' | head -n 1)
+stock=$(stock_library)
 for which in stock ours; do
     rm -rf "${place:?}/$which"
     mkdir -p "$place/$which/include" "$place/$which/lib"

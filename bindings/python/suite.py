@@ -145,12 +145,15 @@ def run_files(library, files, known):
             outcomes.update(run(library, file))
         for name, (outcome, _) in list(outcomes.items()):
             if name.startswith(f"{file.stem}::") and outcome not in SOUND:
-                outcomes[name] = try_again(library, file, name, outcomes[name], known)
+                outcomes[name] = try_again(library, name, outcomes[name], known, lambda last, name=name: run(
+                    library, file, only=[name]).get(name, last))
         print(f"{library.label}: {file.stem}: {time.monotonic() - began:.0f} s", flush=True)
     return outcomes
 
 
-def try_again(library, file, name, outcome, known):
+def try_again(library, name, outcome, known, run_once):
+    """The outcome of a test that did not pass, after as many further tries as it is allowed. `run_once` takes the
+    last outcome and returns the next."""
     row = known.find(name, "unsteady")
     if row:
         allowed, reason = UNSTEADY_TRIES, row.reason
@@ -161,7 +164,7 @@ def try_again(library, file, name, outcome, known):
     tries = 1
     while outcome[0] != "passed" and tries < allowed:
         tries += 1
-        outcome = run(library, file, only=[name]).get(name, outcome)
+        outcome = run_once(outcome)
     print(f"{library.label}: {name}: {outcome[0]} at try {tries}: {reason}", flush=True)
     return outcome
 

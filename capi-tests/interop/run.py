@@ -6,7 +6,6 @@
                                  the first two through relay.py
     run.py                       stock with stock: shows that the scenarios are right
     run.py --old                 only what comes last otherwise: each takes the other for a peer of ZMTP 2.x or 1.0
-    run.py --ours DIR --theirs DIR   only pairs with libzmq 4.1.6 (old.sh gets it), over ipc
     run.py --only PUB-SUB.flood  scenarios whose name contains this text (may be repeated; "raw" names raw.py)
     run.py --together N          pairs at the same time (default 2)
 """
@@ -96,12 +95,6 @@ def run_old_pair(job):
     return wrong, received
 
 
-def suits_4_1(scenario):
-    """It has no heartbeats and no event for the end of a handshake, and its ROUTER says always that it can send."""
-    pairing, _, name = scenario.partition(".")
-    return pairing not in ("heartbeats", "limit-of-binder") and not (name == "disconnect" and "ROUTER" in pairing)
-
-
 def run_pairs(peer, stock, ours, build, wanted, together, version=None):
     """Every scenario in every pairing; returns the number of failures. `version`: which the peers seem to have."""
     names = subprocess.run([peer, "list"], check=True, stdout=subprocess.PIPE, text=True,
@@ -111,10 +104,6 @@ def run_pairs(peer, stock, ours, build, wanted, together, version=None):
     transports = ("tcp", "ipc")
     if version:
         names = [name for name in names if is_for(version, name)]
-        transports = ("ipc",)
-    if stock.name == "4.1.6":
-        names = [name for name in names if suits_4_1(name)]
-        pairs = pairs[:2]
         transports = ("ipc",)
     jobs = [(peer, name, transport, binder, connecter, build, version) for binder, connecter in pairs
             for transport in transports for name in names]
@@ -157,7 +146,6 @@ def run_raw(library):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ours", metavar="DIR")
-    parser.add_argument("--theirs", metavar="DIR")
     parser.add_argument("--only", action="append", metavar="TEXT")
     parser.add_argument("--old", action="store_true")
     parser.add_argument("--together", type=int, default=2, metavar="N")
@@ -168,13 +156,7 @@ def main():
     began = time.monotonic()
     failures = 0
     try:
-        if arguments.theirs:
-            peer = compile_peer(build)
-            theirs = Library("4.1.6", arguments.theirs)
-            for library in (theirs, ours):
-                library.check(peer)
-            failures += run_pairs(peer, theirs, ours, build, arguments.only, arguments.together)
-        elif arguments.only != ["raw"]:
+        if arguments.only != ["raw"]:
             peer = compile_peer(build)
             stock.check(peer)
             if ours:
@@ -183,7 +165,7 @@ def main():
                 failures += run_pairs(peer, stock, ours, build, arguments.only, arguments.together)
             for version in REVISIONS:
                 failures += run_pairs(peer, stock, ours, build, arguments.only, arguments.together, version)
-        if not arguments.old and not arguments.theirs and (not arguments.only or "raw" in arguments.only):
+        if not arguments.old and (not arguments.only or "raw" in arguments.only):
             failures += run_raw(ours or stock)
     finally:
         shutil.rmtree(build, ignore_errors=True)

@@ -24,7 +24,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 CAPI_TESTS = os.path.dirname(HERE)
 sys.path.insert(0, CAPI_TESTS)
 
-from run import Library, run_limited  # noqa: E402
+from run import SHARED, Library, run_limited  # noqa: E402
 
 # Debian's, which python3-zmq belongs to.
 PYTHON = "/usr/bin/python3"
@@ -59,7 +59,7 @@ class Program:
         if self.loads_itself:
             libraries = ["-ldl", "-lpthread"]
         else:
-            sources.append(os.path.join(CAPI_TESTS, "transcripts", "transcript.c"))
+            sources += SHARED
             libraries = [static_library, *STATIC_EXTRAS] if static_library else [
                 "-L" + library.directory, "-lzmq", "-lpthread", "-ldl"]
         subprocess.run(["cc", *FLAGS, "-o", path, *sources, *libraries], check=True)

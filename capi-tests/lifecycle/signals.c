@@ -261,10 +261,10 @@ static unsigned long long blocked(const char *task)
     return mask;
 }
 
-static void handler(void *unused)
+static void stay(void *leave)
 {
-    (void) unused;
-    usleep(300000);
+    while (!*(atomic_int *) leave)
+        usleep(1000);
 }
 
 static void library_threads(void)
@@ -276,8 +276,8 @@ static void library_threads(void)
     void *ctx = zmq_ctx_new();
     zmq_ctx_set(ctx, ZMQ_IO_THREADS, 3);
     void *s = zmq_socket(ctx, ZMQ_PAIR);
-    void *thread = zmq_threadstart(handler, NULL);
-    usleep(20000);
+    atomic_int leave = 0;
+    void *thread = zmq_threadstart(stay, &leave);
     DIR *tasks = opendir("/proc/self/task");
     struct dirent *task;
     int others = 0, open = 0;
@@ -295,6 +295,7 @@ static void library_threads(void)
     expect("threads besides this one", rc(others), "4");
     expect("with signals open", rc(open), "0");
     expect("this one has none blocked", text("%llx", blocked(text("%d", getpid()))), "0");
+    leave = 1;
     zmq_threadclose(thread);
     zmq_close(s);
     zmq_ctx_term(ctx);
@@ -362,7 +363,8 @@ static void nothing_changed(void)
     connect_to(b, "tcp://localhost:9");
     tx(b, "x");
     rx(a);
-    void *thread = zmq_threadstart(handler, NULL);
+    atomic_int leave = 1;
+    void *thread = zmq_threadstart(stay, &leave);
     zmq_threadclose(thread);
     shut(a);
     shut(b);

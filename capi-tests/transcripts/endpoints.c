@@ -222,9 +222,7 @@ static void in_use(void)
     say("inproc unbind", rc(zmq_unbind(a, "inproc://taken")));
     say("inproc free", rc(zmq_bind(b, "inproc://taken")));
     shut(b);
-    long end = now_ms() + PATIENCE;
-    while (zmq_bind(a, "inproc://taken") != 0 && now_ms() < end)
-        poll(NULL, 0, 1);
+    bind_again(a, "inproc://taken");
     say("inproc free after close", last_endpoint(a));
 }
 
@@ -492,9 +490,7 @@ static void connect_before_bind(void)
     /* After the binder is gone the name can be waited for again. */
     void *c = sock(ctx, ZMQ_PUSH);
     void *next = sock(ctx, ZMQ_PULL);
-    long end = now_ms() + PATIENCE;
-    while (zmq_bind(next, "inproc://later") != 0 && now_ms() < end)
-        poll(NULL, 0, 1);
+    bind_again(next, "inproc://later");
     connect_to(c, "inproc://later");
     tx(c, "third");
     say("next binder", rx(next));

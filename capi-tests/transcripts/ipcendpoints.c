@@ -282,14 +282,6 @@ static int own_listener(const char *path)
     return fd;
 }
 
-static const char *becomes_closed(int fd)
-{
-    long end = now_ms() + PATIENCE;
-    while (fcntl(fd, F_GETFD) != -1 && now_ms() < end)
-        poll(NULL, 0, 1);
-    return fcntl(fd, F_GETFD) == -1 ? "closed" : "open";
-}
-
 static void use_fd(void)
 {
     static const char *const endpoints[] = {"ipc://given", "ipc://another-name", "ipc://file", "ipc://*"};

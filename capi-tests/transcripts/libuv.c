@@ -52,7 +52,7 @@ static void woken(uv_poll_t *poll, int status, int events)
     look(poll->data);
 }
 
-static void give_up(uv_timer_t *timer)
+static void too_late(uv_timer_t *timer)
 {
     (void) timer;
     if (loop.progress == loop.progress_before)
@@ -67,7 +67,7 @@ static void begin(int messages)
     loop.progress_before = -1;
     uv_loop_init(&loop.uv);
     uv_timer_init(&loop.uv, &loop.timer);
-    uv_timer_start(&loop.timer, give_up, LOOP_PATIENCE, LOOP_PATIENCE);
+    uv_timer_start(&loop.timer, too_late, LOOP_PATIENCE, LOOP_PATIENCE);
 }
 
 static struct watched *watch_socket(void *socket, int wanted, void (*act)(struct watched *))

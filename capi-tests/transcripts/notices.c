@@ -44,15 +44,6 @@ static const char *bind_fixed(void *socket, enum transport transport)
     return "ipc://notices.sock";
 }
 
-/* Binds to an endpoint that another socket has just left. */
-static const char *bind_again(void *socket, const char *endpoint)
-{
-    int bound = -1;
-    for (long end = now_ms() + PATIENCE; bound != 0 && now_ms() < end;)
-        bound = zmq_bind(socket, endpoint);
-    return rc(bound);
-}
-
 /* A TCP connection without ZMTP. */
 static int raw_connect(const char *endpoint)
 {

@@ -267,20 +267,6 @@ static void timeouts(void)
     poller_destroy(&p);
 }
 
-static void *send_later(void *socket)
-{
-    zmq_poll(NULL, 0, 20);
-    tx(socket, "wakes");
-    return NULL;
-}
-
-static void *stop_later(void *ctx)
-{
-    zmq_poll(NULL, 0, 20);
-    zmq_ctx_shutdown(ctx);
-    return NULL;
-}
-
 static void wakes(void)
 {
     for (int t = INPROC; t <= IPC; t++) {
@@ -317,15 +303,6 @@ static void wakes(void)
 static void nothing(int sig)
 {
     (void) sig;
-}
-
-static void *interrupt_later(void *target)
-{
-    for (int i = 0; i < 20; i++) {
-        zmq_poll(NULL, 0, 20);
-        pthread_kill(*(pthread_t *) target, SIGUSR1);
-    }
-    return NULL;
 }
 
 static void interrupted(void)

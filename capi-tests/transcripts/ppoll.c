@@ -127,7 +127,7 @@ static void pending(void)
     line("handled", "%d, at once %d", (int) handled, now_ms() - start < 2000);
 }
 
-static void *interrupt_later(void *target)
+static void *interrupt_once(void *target)
 {
     zmq_poll(NULL, 0, 50);
     pthread_kill(*(pthread_t *) target, SIGUSR1);
@@ -140,21 +140,14 @@ static void interrupted(void)
     zmq_pollitem_t item = {sock(ctx, ZMQ_PULL), 0, ZMQ_POLLIN, 0};
     sigset_t mask = block();
     pthread_t self = pthread_self(), thread;
-    pthread_create(&thread, NULL, interrupt_later, &self);
+    pthread_create(&thread, NULL, interrupt_once, &self);
     say("while it waits", rc(ppoll_(&item, 1, -1, &mask)));
     line("handled", "%d, blocked again %d", (int) handled, is_blocked());
     pthread_join(thread, NULL);
-    pthread_create(&thread, NULL, interrupt_later, &self);
+    pthread_create(&thread, NULL, interrupt_once, &self);
     say("kept out while it waits", rc(ppoll_(&item, 1, 200, NULL)));
     line("handled then", "%d", (int) handled);
     pthread_join(thread, NULL);
-}
-
-static void *send_later(void *socket)
-{
-    zmq_poll(NULL, 0, 20);
-    tx(socket, "wakes");
-    return NULL;
 }
 
 static void wakes(void)

@@ -432,9 +432,8 @@ static void publisher_restarts(void)
         shut(pub);
         say(text("%s gone", name), event_name(next_event(monitor, NULL, NULL, 0)));
         pub = sock(ctx, ZMQ_PUB);
+        bind_again(pub, endpoint);
         long end = now_ms() + PATIENCE;
-        while (zmq_bind(pub, endpoint) != 0 && now_ms() < end)
-            zmq_poll(NULL, 0, 1);
         say(text("%s back", name), event_name(next_event(monitor, NULL, NULL, 0)));
         get_int(sub, ZMQ_EVENTS);
         zmq_pollitem_t item = {sub, 0, ZMQ_POLLIN, 0};

@@ -236,14 +236,6 @@ static void timeouts(void)
     }
 }
 
-static void *send_later(void *socket)
-{
-    /* Until the receiver is likely to sleep; it is right in any case. */
-    zmq_poll(NULL, 0, 20);
-    tx(socket, "wakes");
-    return NULL;
-}
-
 static void wakes_the_blocked(void)
 {
     for (int t = INPROC; t <= IPC; t++) {

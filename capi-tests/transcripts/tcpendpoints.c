@@ -6,7 +6,6 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -257,14 +256,6 @@ static const char *const key_hosts[] = {"127.0.0.1", "localhost", "127.1", "[127
                                         "[::1]", "::1", "[0::1]", "[::1%lo]", "[::]", "[::ffff:127.0.0.1]",
                                         "::ffff:127.0.0.1", "[::ffff:7f00:1]", "[::ffff:0.0.0.0]"};
 
-/* The stock library frees the port a little later. */
-static void bind_again(void *s, const char *endpoint)
-{
-    long end = now_ms() + PATIENCE;
-    while (zmq_bind(s, endpoint) != 0 && now_ms() < end)
-        poll(NULL, 0, 1);
-}
-
 /* Whether zmq_unbind with each host finds what was bound by one of them. */
 static void keys_of_binds(int ipv6)
 {
@@ -357,14 +348,6 @@ static int own_listener(int family, int listens)
     if (listens)
         listen(fd, 10);
     return fd;
-}
-
-static const char *becomes_closed(int fd)
-{
-    long end = now_ms() + PATIENCE;
-    while (fcntl(fd, F_GETFD) != -1 && now_ms() < end)
-        poll(NULL, 0, 1);
-    return fcntl(fd, F_GETFD) == -1 ? "closed" : "open";
 }
 
 static void use_fd(void)

@@ -1,4 +1,4 @@
-/* See transcript.h. */
+/* See transcript.h: rules, lines, sockets, messages. */
 #include "transcript.h"
 
 #include <arpa/inet.h>
@@ -43,8 +43,7 @@ static void forget(void **list, void *entry)
     }
 }
 
-/* A rule that cannot even be set up says where it stopped. */
-static void give_up(const char *what)
+void give_up(const char *what)
 {
     line("setup", "%s: %s", what, error_name(errno));
     fflush(stdout);
@@ -133,11 +132,11 @@ int run_rules(int argc, char **argv, const struct rule *rules, size_t count)
     return 0;
 }
 
-/* Texts live long enough for one line and everything that builds it. */
+/* Texts live long enough for one line and everything that builds it. Each thread has its own. */
 static char *scratch(size_t size)
 {
-    static char *ring[1024];
-    static size_t at;
+    static __thread char *ring[1024];
+    static __thread size_t at;
     at = (at + 1) % 1024;
     free(ring[at]);
     ring[at] = calloc(1, size);
@@ -405,8 +404,6 @@ void connect_to(void *socket, const char *endpoint)
         give_up(text("connect %s", masked(endpoint)));
 }
 
-static void *context_of(void *socket);
-
 void attach_to(void *binder, void *connecter, const char *endpoint)
 {
     if (strncmp(endpoint, "inproc", 6) == 0) {
@@ -436,7 +433,7 @@ const char *attach(void *binder, void *connecter, enum transport transport)
     return endpoint;
 }
 
-static void *context_of(void *socket)
+void *context_of(void *socket)
 {
     for (size_t i = 0; i < MANY; i++) {
         if (open_sockets[i] == socket)
@@ -571,130 +568,6 @@ const char *events(void *socket)
         return "in out";
     default:
         return text("%d", value);
-    }
-}
-
-const char *await(void *socket, int event)
-{
-    zmq_pollitem_t item = {socket, 0, (short) event, 0};
-    int ready = zmq_poll(&item, 1, PATIENCE);
-    if (ready == -1)
-        return error_name(zmq_errno());
-    return ready ? "yes" : "never";
-}
-
-const char *await_not(void *socket, int event)
-{
-    int fd = get_int(socket, ZMQ_FD);
-    long end = now_ms() + PATIENCE;
-    while (get_int(socket, ZMQ_EVENTS) & event) {
-        if (now_ms() > end)
-            return "never";
-        /* The socket's descriptor says when there is something new to look at. */
-        struct pollfd item = {fd, POLLIN, 0};
-        poll(&item, 1, 50);
-    }
-    return "yes";
-}
-
-const char *skip_to(void *socket, const char *frame)
-{
-    size_t size = strlen(frame);
-    for (;;) {
-        const char *got = rx(socket);
-        if (strlen(got) == size + 2 && memcmp(got + 1, frame, size) == 0)
-            return "yes";
-        if (got[0] != '[')
-            return got;
-    }
-}
-
-void sync_subscriptions(void *pub, void *sub)
-{
-    static int number;
-    char topic[32];
-    size_t size = (size_t) sprintf(topic, "\001~sync-%d", ++number);
-    if (get_int(sub, ZMQ_TYPE) == ZMQ_XSUB)
-        zmq_send(sub, topic, size, 0);
-    else
-        subscribe(sub, topic + 1);
-    long end = now_ms() + PATIENCE;
-    zmq_pollitem_t item = {sub, 0, ZMQ_POLLIN, 0};
-    do {
-        get_int(pub, ZMQ_EVENTS);
-        zmq_send(pub, topic + 1, size - 1, 0);
-        if (now_ms() > end) {
-            errno = ETIMEDOUT;
-            give_up("no subscription");
-        }
-    } while (zmq_poll(&item, 1, 5) == 0);
-    char last[48];
-    sprintf(last, "%s last", topic + 1);
-    zmq_send(pub, last, strlen(last), 0);
-    skip_to(sub, shown(last, strlen(last)));
-}
-
-void *watch(void *socket, int mask)
-{
-    static int number;
-    char name[48];
-    snprintf(name, sizeof name, "inproc://monitor-%d", ++number);
-    if (zmq_socket_monitor(socket, name, mask) != 0)
-        give_up("zmq_socket_monitor");
-    void *monitor = sock(context_of(socket), ZMQ_PAIR);
-    connect_to(monitor, name);
-    return monitor;
-}
-
-void unwatch(void *socket, void *monitor)
-{
-    zmq_socket_monitor(socket, NULL, 0);
-    shut(monitor);
-}
-
-int next_event(void *monitor, int *value, char *address, size_t size)
-{
-    unsigned char head[6];
-    uint16_t event;
-    uint32_t number;
-    if (zmq_recv(monitor, head, sizeof head, 0) != (int) sizeof head)
-        return 0;
-    memcpy(&event, head, sizeof event);
-    memcpy(&number, head + sizeof event, sizeof number);
-    char rest[512];
-    int got = zmq_recv(monitor, rest, sizeof rest - 1, 0);
-    rest[got < 0 ? 0 : got >= (int) sizeof rest ? (int) sizeof rest - 1 : got] = 0;
-    if (value)
-        *value = (int) number;
-    if (address)
-        snprintf(address, size, "%s", rest);
-    return event;
-}
-
-const char *event_name(int event)
-{
-    static const char *const names[] = {
-        "CONNECTED", "CONNECT_DELAYED", "CONNECT_RETRIED", "LISTENING", "BIND_FAILED", "ACCEPTED",
-        "ACCEPT_FAILED", "CLOSED", "CLOSE_FAILED", "DISCONNECTED", "MONITOR_STOPPED",
-        "HANDSHAKE_FAILED_NO_DETAIL", "HANDSHAKE_SUCCEEDED", "HANDSHAKE_FAILED_PROTOCOL",
-        "HANDSHAKE_FAILED_AUTH"};
-    if (event == 0)
-        return "nothing";
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (event == 1 << i)
-            return names[i];
-    }
-    return text("event %d", event);
-}
-
-const char *await_event(void *monitor, int event)
-{
-    for (;;) {
-        int got = next_event(monitor, NULL, NULL, 0);
-        if (got == event)
-            return "yes";
-        if (got == 0)
-            return "never";
     }
 }
 

@@ -50,6 +50,8 @@ void say(const char *key, const char *result);
 void begin_line(const char *key);
 void in_line(const char *what, const char *result);
 void end_line(void);
+/* For a rule that cannot even be set up: says where it stopped, with errno, and ends it. */
+void give_up(const char *what);
 /* A short-lived formatted text, for keys and results put together from parts. */
 const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Name of an error number, e.g. "EAGAIN". */
@@ -73,6 +75,8 @@ void *context(void);
 void *sock(void *ctx, int type);
 /* A socket as the library makes it. */
 void *plain_sock(void *ctx, int type);
+/* What the socket was made in. */
+void *context_of(void *socket);
 /* Closes now; the end of the rule would do it too. */
 const char *shut(void *socket);
 /* Terminates now; the end of the rule would do it too. */
@@ -139,6 +143,19 @@ int next_event(void *monitor, int *value, char *address, size_t size);
 const char *event_name(int event);
 /* Reads events up to this one; "yes", or "never". */
 const char *await_event(void *monitor, int event);
+
+/* Binds to an endpoint that another socket has just left (the stock library frees it a little later); the result
+ * of the last try within PATIENCE. */
+const char *bind_again(void *socket, const char *endpoint);
+/* "closed", or "open" after PATIENCE. */
+const char *becomes_closed(int fd);
+
+/* For pthread_create: what another thread does when this one is likely to wait. The rule is right if it does not,
+ * too. Sends "wakes"; shuts a context down; sends the pthread_t SIGUSR1, again and again in case one comes before the
+ * call. */
+void *send_later(void *socket);
+void *stop_later(void *ctx);
+void *interrupt_later(void *thread);
 
 /* Milliseconds on a monotonic clock. */
 long now_ms(void);

@@ -455,7 +455,7 @@ impl Connection {
     fn deliver_peer(&mut self, peer: PeerInfo, around: &Surroundings<'_>) -> Result<(), Loss> {
         let new_end = self.open_pipe(around);
         if let Some(pipe) = &mut self.pipe {
-            pipe.append_special(Special::Peer(Arc::new(peer)))
+            pipe.introduce(Arc::new(peer))
                 .map_err(|_| Loss::Dismissed)?;
             if self.session.notifies(ZMQ_NOTIFY_CONNECT) {
                 pipe.append_special(Special::Notify)

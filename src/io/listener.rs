@@ -107,7 +107,7 @@ impl ListenerObject {
 
     /// The socket closed it. The connections that were accepted here hear of it behind their start, on
     /// whichever thread they are.
-    pub(crate) fn closed(&mut self, _around: &mut Surroundings<'_>) -> Outcome {
+    pub(crate) fn closed(&self) -> Outcome {
         match self.listener.close() {
             Ok(()) => {
                 let fd = fd_value(self.listener.as_raw_fd());

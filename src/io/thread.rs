@@ -183,7 +183,7 @@ impl IoThread {
             IoCommand::ReportPipe(id, outbound) => {
                 self.with_connection(id, |connection, _| connection.report_pipe(outbound));
             }
-            IoCommand::CloseListener(id) => self.with_listener(id, ListenerObject::closed),
+            IoCommand::CloseListener(id) => self.with_listener(id, |listener, _| listener.closed()),
             IoCommand::ListenerClosed(listener) => {
                 let accepted = |(id, object): (&ObjectId, &Object)| match &object.kind {
                     Kind::Connection(connection)

@@ -131,9 +131,7 @@ impl SocketOptions {
         }
         options
     }
-}
 
-impl SocketOptions {
     /// The most bytes of a message that a raw connection receives.
     pub(crate) fn raw_message_size(&self) -> usize {
         let size = self.in_batch_size.unwrap_or(BATCH_SIZE);

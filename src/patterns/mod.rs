@@ -105,30 +105,28 @@ impl TypeRow {
 
     /// ZMQ_HELLO_MSG for a new peer, as it goes out. `NoMemory`.
     pub(crate) fn hello(&self, options: &SocketOptions) -> Result<Option<Prepared>> {
-        let message: &[u8] = match self.says_hello {
-            true => &options.hello_message,
-            false => b"",
-        };
-        Prepared::new(message, false)
+        prepare(self.says_hello, &options.hello_message, false)
     }
 
     /// ZMQ_DISCONNECT_MSG, as the socket receives it. `NoMemory`.
     pub(crate) fn disconnect_message(&self, options: &SocketOptions) -> Result<Option<Prepared>> {
-        let message: &[u8] = match self.hears_of_disconnects {
-            true => &options.disconnect_message,
-            false => b"",
-        };
-        Prepared::new(message, self.takes_envelopes)
+        let message = &options.disconnect_message;
+        prepare(self.hears_of_disconnects, message, self.takes_envelopes)
     }
 
     /// ZMQ_HICCUP_MSG, as the socket receives it. `NoMemory`.
     pub(crate) fn hiccup_message(&self, options: &SocketOptions) -> Result<Option<Prepared>> {
-        let message: &[u8] = match self.hears_of_hiccups {
-            true => &options.hiccup_message,
-            false => b"",
-        };
-        Prepared::new(message, self.takes_envelopes)
+        let message = &options.hiccup_message;
+        prepare(self.hears_of_hiccups, message, self.takes_envelopes)
     }
+}
+
+/// `None` if the message is empty, or means nothing to the type.
+fn prepare(is_effective: bool, message: &[u8], delimited: bool) -> Result<Option<Prepared>> {
+    if !is_effective {
+        return Ok(None);
+    }
+    Prepared::new(message, delimited)
 }
 
 /// What most types are; a row names what differs.

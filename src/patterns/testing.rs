@@ -100,7 +100,9 @@ impl Wires {
     /// The peer says who it is.
     pub(crate) fn introduce(&mut self, key: PipeKey, routing_id: &[u8]) {
         let peer = PeerInfo::new(routing_id.into(), None, -1, &[]);
-        self.arrive_special(key, Special::Peer(Arc::new(peer)));
+        let far = self.far(key);
+        far.introduce(Arc::new(peer)).unwrap();
+        far.flush();
     }
 
     pub(crate) fn arrive_special(&mut self, key: PipeKey, special: Special) {

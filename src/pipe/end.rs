@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::message::{Message, PeerInfo};
 use crate::pipe::credit::{Credit, low_water_step};
 use crate::pipe::frame::{Outgoing, Stored};
+use crate::pipe::introduction::LastIntroduction;
 use crate::pipe::queue::{self, Reader, Special, Writer};
 use crate::pipe::{Notice, Prepared, Wake};
 use crate::sync::Mutex;
@@ -134,7 +135,7 @@ pub(crate) struct PipeEnd {
     writer: Writer,
     reader: Reader,
     /// Whole messages written.
-    written: u64,
+    pub(super) written: u64,
     /// `reported` of the outbound credit, as last looked at.
     reported: u64,
     /// Found full; stays so until the reader's next report is noticed.
@@ -150,6 +151,8 @@ pub(crate) struct PipeEnd {
     step: u64,
     /// The last frame read had MORE.
     mid_read: bool,
+    /// What this side said last of a peer behind it.
+    pub(super) introduction: Option<LastIntroduction>,
     /// What the peer's last handshake said; in force for the messages that follow.
     peer: Option<Arc<PeerInfo>>,
     /// `peer` has metadata for messages to carry; over inproc it has none.
@@ -178,6 +181,7 @@ impl PipeEnd {
             next_report: u64::MAX,
             step: 0,
             mid_read: false,
+            introduction: None,
             peer: None,
             stamps: false,
             exhausted: false,

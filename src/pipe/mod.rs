@@ -11,6 +11,7 @@
 mod credit;
 mod end;
 mod frame;
+mod introduction;
 mod pipes;
 mod prepared;
 pub(crate) mod queue;

@@ -301,8 +301,7 @@ fn a_reader_that_is_gone_stops_the_writer() {
     let (mut from, mut to) = unlimited();
     let owner = Owner::of(&from);
     let peer = Arc::new(PeerInfo::new([].into(), None, -1, &[]));
-    from.append_special(Special::Peer(Arc::clone(&peer)))
-        .unwrap();
+    from.introduce(Arc::clone(&peer)).unwrap();
     from.flush();
     to.stop_reading();
     assert_eq!(owner.told(), [Notice::Ended]);
@@ -370,7 +369,7 @@ fn the_peer_changes_in_its_place() {
     let (mut from, mut to) = unlimited();
     for id in [b"one", b"two"] {
         let peer = PeerInfo::new(id.as_slice().into(), None, 7, &[]);
-        from.append_special(Special::Peer(Arc::new(peer))).unwrap();
+        from.introduce(Arc::new(peer)).unwrap();
         write_frame(&mut from, id, false);
     }
     let mut seen = Vec::new();

@@ -7,7 +7,8 @@ use crate::protocol::transcript::Transcript;
 use crate::protocol::{Command, Config, Properties, append_property};
 
 /// A whole connection. The first byte chooses the configuration and what precedes the input: nothing, a
-/// greeting or a handshake, or the same of an older peer. The second one says how the input is cut. However it is cut, the same must come of it.
+/// greeting or a handshake, or the same of an older peer. The second one says how the input is cut. However it is
+/// cut, the same must come of it.
 ///
 /// # Panics
 /// If it does not.

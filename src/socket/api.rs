@@ -119,7 +119,7 @@ fn send<'a>(
     frame: impl FnOnce(bool) -> Outgoing<'a>,
 ) -> Result<usize> {
     let inside = enter(cell)?;
-    let timeout = timeout(inside.core.options.send_timeout, dont_wait);
+    let timeout = timeout(inside.options.send_timeout, dont_wait);
     let mut frame = frame(timeout == Some(Duration::ZERO));
     block(cell, inside, timeout, |core| core.send_once(&mut frame))
 }
@@ -131,30 +131,30 @@ pub(crate) fn receive(
     dont_wait: bool,
 ) -> Result<usize> {
     let inside = enter(cell)?;
-    let timeout = timeout(inside.core.options.receive_timeout, dont_wait);
+    let timeout = timeout(inside.options.receive_timeout, dont_wait);
     block(cell, inside, timeout, |core| core.receive_once(into))
 }
 
 /// zmq_bind.
 pub(crate) fn bind(cell: &'static SocketCell, endpoint: &[u8]) -> Result<()> {
     let mut inside = enter(cell)?;
-    inside.core.bind(endpoint)?;
-    inside.core.mailbox.signal();
+    inside.bind(endpoint)?;
+    inside.mailbox.signal();
     Ok(())
 }
 
 /// zmq_connect.
 pub(crate) fn connect(cell: &'static SocketCell, endpoint: &[u8]) -> Result<()> {
     let mut inside = enter(cell)?;
-    inside.core.connect(endpoint)?;
+    inside.connect(endpoint)?;
     // A thread that waits for a peer to send to has one now; ZMQ_FD tells as well.
-    inside.core.mailbox.signal();
+    inside.mailbox.signal();
     Ok(())
 }
 
 /// zmq_unbind and zmq_disconnect.
 pub(crate) fn end_endpoint(cell: &'static SocketCell, endpoint: Option<&[u8]>) -> Result<()> {
-    enter(cell)?.core.end_endpoint(endpoint)
+    enter(cell)?.end_endpoint(endpoint)
 }
 
 /// zmq_setsockopt; `value` `None` = NULL.
@@ -168,7 +168,7 @@ pub(crate) fn set_option(
         let set = cell.look(|core| core.set_option_in_child(option, value, length));
         return set.unwrap_or(Err(Error::NotSocket));
     }
-    enter(cell)?.core.set_option(option, value, length)
+    enter(cell)?.set_option(option, value, length)
 }
 
 /// zmq_getsockopt: fills `buffer`; the length that the caller is told.
@@ -181,7 +181,7 @@ pub(crate) fn get_option(
         let got = cell.look(|core| core.get_option_in_child(option, buffer));
         return got.unwrap_or(Err(Error::NotSocket));
     }
-    enter(cell)?.core.get_option(option, buffer)
+    enter(cell)?.get_option(option, buffer)
 }
 
 /// zmq_socket_monitor_versioned.
@@ -204,12 +204,12 @@ pub(crate) fn report_pipes(cell: &'static SocketCell) -> Result<()> {
 
 /// ZMQ_EVENTS.
 pub(crate) fn events(cell: &'static SocketCell) -> Result<i32> {
-    enter(cell)?.core.polled_events()
+    enter(cell)?.polled_events()
 }
 
 /// ZMQ_TYPE.
 pub(crate) fn socket_type(cell: &'static SocketCell) -> Result<i32> {
-    Ok(enter(cell)?.core.row.socket_type as i32)
+    Ok(enter(cell)?.row.socket_type as i32)
 }
 
 /// zmq_socket_get_peer_state.
@@ -240,7 +240,7 @@ fn block<R>(
         Err(Error::Again) if timeout != Some(Duration::ZERO) => {}
         Err(Error::Again) => {
             // About to say so: what signalled ZMQ_FD is consumed.
-            inside.core.mailbox.clear_exported();
+            inside.mailbox.clear_exported();
             return attempt(&mut inside.core);
         }
         other => return other,
@@ -249,7 +249,7 @@ fn block<R>(
     let deadline = timeout.and_then(|timeout| clock::now().checked_add(timeout));
     let generation = cell.generation();
     loop {
-        let mailbox = Arc::clone(&inside.core.mailbox);
+        let mailbox = Arc::clone(&inside.mailbox);
         mailbox.register(&waiter);
         let result = attempt(&mut inside.core);
         if !matches!(result, Err(Error::Again)) {

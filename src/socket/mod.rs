@@ -331,7 +331,7 @@ impl Core {
 fn introduce(end: &mut PipeEnd, routing_id: &[u8]) {
     let peer = PeerInfo::new(routing_id.into(), None, -1, &[]);
     // Without memory the peer generates an id.
-    if end.append_special(Special::Peer(Arc::new(peer))).is_ok() {
+    if end.introduce(Arc::new(peer)).is_ok() {
         end.flush();
     }
 }

@@ -71,8 +71,4 @@ impl EventFd {
         }
         Ok(true)
     }
-
-    pub(crate) fn is_raised(&self) -> bool {
-        *self.count.lock().unwrap() != 0
-    }
 }

@@ -1,5 +1,4 @@
 //! Threads of the library: named, with all signals blocked, scheduled as the context says.
-
 //!
 //! Made without std, whose threads register destructors of thread-locals. That takes the lock which dlopen holds
 //! while it runs a constructor: an I/O thread would not begin before a constructor that waits for it has ended.

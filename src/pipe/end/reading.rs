@@ -23,7 +23,9 @@ impl PipeEnd {
             match self.reader.peek() {
                 Some(queue::Item::Frame { .. }) => return Head::Frame,
                 Some(queue::Item::Special(Special::Peer(_))) => {
-                    if let Some(Special::Peer(peer)) = self.reader.take_special() {
+                    if let Some(Special::Peer(introduction)) = self.reader.take_special()
+                        && let Some(peer) = introduction.take()
+                    {
                         self.stamps = peer.fd().is_some();
                         self.peer = Some(peer);
                     }

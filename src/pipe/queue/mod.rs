@@ -37,9 +37,8 @@ pub(crate) use gather::{Gather, Run};
 pub(crate) use reader::{Advanced, BodyRef, Cut, Item, Reader};
 pub(crate) use writer::Writer;
 
-use std::sync::Arc;
-
-use crate::message::{PeerInfo, Storage};
+use crate::message::Storage;
+use crate::pipe::introduction::Introduction;
 use shared::Shared;
 
 /// What travels in a queue besides bytes. Counts as no message, except that the frame of a body may.
@@ -48,7 +47,7 @@ pub(crate) enum Special {
     /// The body, by reference, of the frame whose header precedes it.
     Body(Storage),
     /// What the peer said of itself in the handshake; before the messages that it concerns.
-    Peer(Arc<PeerInfo>),
+    Peer(Introduction),
     /// A subscription or its end.
     Subscription {
         /// False to cancel it.

@@ -1,8 +1,11 @@
 //! Models of the queue. Chunks are so small that each has room for one frame or two.
 
+use std::sync::Arc;
+
 use loom::model::Builder;
 
 use super::*;
+use crate::message::PeerInfo;
 use crate::sync::{EventFd, thread};
 
 /// 64 bytes of records.
@@ -205,7 +208,9 @@ fn loom_rollback_is_invisible() {
                 commit(writer, bell);
                 append(writer, true, 2, 10);
                 append(writer, true, 3, HALF);
-                writer.append_special(Special::Peer(sent)).unwrap();
+                writer
+                    .append_special(Special::Peer(Introduction::new(sent)))
+                    .unwrap();
                 writer.rollback();
                 append(writer, true, 3, 1);
                 writer.rollback();
@@ -277,7 +282,7 @@ fn loom_last_side_drops_the_rest() {
         let sent = Arc::clone(&peer);
         run(
             move |writer, _| {
-                let special = || Special::Peer(Arc::clone(&sent));
+                let special = || Special::Peer(Introduction::new(Arc::clone(&sent)));
                 writer.append_special(special()).unwrap();
                 writer.commit();
                 append(writer, true, 1, HALF);

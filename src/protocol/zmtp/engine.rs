@@ -33,7 +33,7 @@ pub(crate) struct Zmtp {
     large: bool,
     receives_subscriptions: bool,
     receives_groups: bool,
-    /// What the peer turned out to speak; the latest until then.
+    /// What the peer turned out to speak; the default until then.
     version: Version,
     /// A peer that cannot subscribe is in for everything, which is still to be said.
     subscribes_to_all: bool,
@@ -111,7 +111,7 @@ impl Zmtp {
             large: false,
             receives_subscriptions: config.receives_subscriptions,
             receives_groups: config.receives_groups,
-            version: Version::V3_1,
+            version: Version::default(),
             subscribes_to_all: false,
             limit: config
                 .max_message_size

@@ -50,7 +50,7 @@ pub(crate) struct Config {
 }
 
 /// What the peer said of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Handshake {
     /// The last Identity property, or the first message of an old peer; empty = none.
     pub(crate) routing_id: Vec<u8>,
@@ -111,11 +111,7 @@ impl Opening {
         );
         Self {
             stage: Stage::Greeting(greeting),
-            peer: Handshake {
-                routing_id: Vec::new(),
-                properties: Vec::new(),
-                version: Version::V3_1,
-            },
+            peer: Handshake::default(),
             limit,
             config,
         }
@@ -189,7 +185,8 @@ impl Opening {
             return Ok((consumed, None));
         }
         self.peer.routing_id = copy_of(body)?;
-        Ok((consumed, Some(Progress::Ready(self.take_peer()))))
+        let peer = std::mem::take(&mut self.peer);
+        Ok((consumed, Some(Progress::Ready(peer))))
     }
 
     /// The frame at the front of `input`, if it is complete.
@@ -239,15 +236,7 @@ impl Opening {
         }
         Ok(security
             .is_complete()
-            .then(|| Progress::Ready(self.take_peer())))
-    }
-
-    fn take_peer(&mut self) -> Handshake {
-        Handshake {
-            routing_id: std::mem::take(&mut self.peer.routing_id),
-            properties: std::mem::take(&mut self.peer.properties),
-            version: self.peer.version,
-        }
+            .then(|| Progress::Ready(std::mem::take(&mut self.peer))))
     }
 
     fn accepts(&self, socket_type: &[u8]) -> bool {

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::protocol::ProtocolError;
 
 /// Whose rules a peer follows (contract: zmtp.md section 2.3). Later ones are greater.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Version {
     /// ZMTP 1.0 without a signature (libzmq 2.x). It forwards no subscriptions.
     Unversioned,
@@ -17,10 +17,13 @@ pub(crate) enum Version {
     /// libzmq 3.x.
     V2_0,
     V3_0,
+    /// Also what stands where the peer has not shown its version yet.
+    #[default]
     V3_1,
 }
 
-/// The header of a frame with MORE or not, and with a body of so many bytes: so much of the array.
+/// The header of a frame with MORE or not, and with a body of so many bytes: so much of the array. The same as
+/// `pipe::queue::HeaderOf`: neither module knows the other, `io` hands it on.
 pub(crate) type HeaderOf = fn(bool, usize) -> ([u8; 10], usize);
 
 impl Version {

@@ -1,0 +1,124 @@
+//! What a peer said of itself, on its way to the reader.
+
+#![forbid(unsafe_code)]
+
+use std::sync::{Arc, Weak};
+
+use crate::error::Result;
+use crate::message::PeerInfo;
+use crate::pipe::PipeEnd;
+use crate::pipe::queue::Special;
+use crate::sync::Mutex;
+
+/// The place of a peer's information in a queue. As long as the reader has not come by, the writer may put
+/// what a later handshake said there: a peer that comes and goes takes no more room than one that stays.
+#[derive(Debug)]
+pub(crate) struct Introduction(Arc<Place>);
+
+type Place = Mutex<Option<Arc<PeerInfo>>>;
+
+/// The writer's last introduction.
+#[derive(Debug)]
+pub(super) struct LastIntroduction {
+    place: Weak<Place>,
+    /// Whole messages that the writer had written before it.
+    written: u64,
+}
+
+impl Introduction {
+    pub(crate) fn new(peer: Arc<PeerInfo>) -> Self {
+        Self(Arc::new(Mutex::new(Some(peer))))
+    }
+
+    /// For the reader: what is in force from here on.
+    pub(super) fn take(&self) -> Option<Arc<PeerInfo>> {
+        self.0.lock().take()
+    }
+}
+
+impl LastIntroduction {
+    /// False if the reader was there.
+    fn replace(&self, peer: &Arc<PeerInfo>) -> bool {
+        let Some(place) = self.place.upgrade() else {
+            return false;
+        };
+        let mut unread = place.lock();
+        let old = match unread.as_mut() {
+            Some(old) => std::mem::replace(old, Arc::clone(peer)),
+            None => return false,
+        };
+        drop(unread);
+        drop(old);
+        true
+    }
+}
+
+impl PipeEnd {
+    /// Appends what the peer behind this end says of itself, in force for the messages that follow. Visible
+    /// after [`PipeEnd::flush`].
+    pub(crate) fn introduce(&mut self, peer: Arc<PeerInfo>) -> Result<()> {
+        if let Some(last) = &self.introduction
+            && last.written == self.written
+            && last.replace(&peer)
+        {
+            return Ok(());
+        }
+        let introduction = Introduction::new(peer);
+        let place = Arc::downgrade(&introduction.0);
+        self.append_special(Special::Peer(introduction))?;
+        let written = self.written;
+        self.introduction = Some(LastIntroduction { place, written });
+        Ok(())
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::message::PeerInfo;
+    use crate::pipe::{Conflate, Head, Limits, PipeEnd, pipe};
+
+    fn introduce(end: &mut PipeEnd, id: &[u8]) -> Arc<PeerInfo> {
+        let peer = Arc::new(PeerInfo::new(id.into(), None, 7, &[]));
+        end.introduce(Arc::clone(&peer)).unwrap();
+        end.flush();
+        peer
+    }
+
+    fn id(end: &PipeEnd) -> Vec<u8> {
+        end.peer().unwrap().routing_id.to_vec()
+    }
+
+    #[test]
+    fn nobody_reads_of_those_who_went() {
+        let (mut from, mut to) = pipe(Limits::NONE, Limits::NONE, Conflate::default());
+        let gone: Vec<_> = (0..100).map(|_| introduce(&mut from, b"gone")).collect();
+        let there = introduce(&mut from, b"there");
+        assert!(gone.iter().all(|peer| Arc::strong_count(peer) == 1));
+        assert_eq!(Arc::strong_count(&there), 2);
+        assert_eq!(to.head(), Head::Empty);
+        assert_eq!(id(&to), b"there");
+        // The reader was there: the next one is another record.
+        introduce(&mut from, b"back");
+        assert_eq!(id(&to), b"there");
+        assert_eq!(to.head(), Head::Empty);
+        assert_eq!(id(&to), b"back");
+    }
+
+    #[test]
+    fn messages_keep_their_peer() {
+        let (mut from, mut to) = pipe(Limits::NONE, Limits::NONE, Conflate::default());
+        for name in [b"one".as_slice(), b"two"] {
+            introduce(&mut from, b"gone");
+            introduce(&mut from, name);
+            from.append_bytes(name, false).unwrap();
+            from.flush();
+        }
+        for name in [b"one".as_slice(), b"two"] {
+            assert_eq!(to.head(), Head::Frame);
+            assert_eq!(id(&to), name);
+            to.skip();
+        }
+    }
+}
