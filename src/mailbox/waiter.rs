@@ -150,4 +150,9 @@ impl Waiter {
     pub(crate) fn descriptor(&self) -> RawFd {
         -1
     }
+
+    #[cfg(all(test, loom))]
+    pub(crate) fn is_raised(&self) -> bool {
+        self.event.is_raised()
+    }
 }

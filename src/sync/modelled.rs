@@ -71,4 +71,8 @@ impl EventFd {
         }
         Ok(true)
     }
+
+    pub(crate) fn is_raised(&self) -> bool {
+        *self.count.lock().unwrap() != 0
+    }
 }
