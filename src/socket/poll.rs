@@ -84,7 +84,7 @@ impl Watched {
 
 /// Waits until an item is ready: how many are. `None` = for ever.
 ///
-/// Errors: `Terminated`, `NotSocket`, `Interrupted`.
+/// Errors: `Terminated`, `NotSocket`, `Interrupted`, `NoMemory`.
 pub(crate) fn poll(
     items: &mut [PollItem],
     timeout: Option<Duration>,
@@ -126,15 +126,18 @@ fn look(
     waiter: Option<&Arc<Waiter>>,
     mask: Option<&Mask>,
 ) -> Result<usize> {
+    let watched = items.iter().filter_map(|item| match item.target {
+        Target::Descriptor(fd) => Some(Descriptor::new(fd, events_to_system(item.events))),
+        Target::Socket(_) => None,
+    });
+    let waiter = waiter.map(|waiter| Descriptor::new(waiter.descriptor(), poll::IN));
     let mut descriptors = Vec::new();
-    for item in items.iter() {
-        if let Target::Descriptor(fd) = item.target {
-            descriptors.push(Descriptor::new(fd, events_to_system(item.events)));
-        }
-    }
-    if let Some(waiter) = waiter {
-        descriptors.push(Descriptor::new(waiter.descriptor(), poll::IN));
-    }
+    // The caller chooses how many there are.
+    let count = watched.clone().count() + usize::from(waiter.is_some());
+    descriptors
+        .try_reserve_exact(count)
+        .map_err(|_| Error::NoMemory)?;
+    descriptors.extend(watched.chain(waiter));
     if !descriptors.is_empty() || timeout != Some(Duration::ZERO) {
         poll::poll(&mut descriptors, timeout, mask)?;
     }
@@ -197,6 +200,10 @@ impl<'a> Registered<'a> {
             if let Target::Socket(socket) = item.target {
                 // The same socket may stand there twice: it is registered, and taken out, twice.
                 let mailbox = socket.mailbox()?;
+                registered
+                    .mailboxes
+                    .try_reserve(1)
+                    .map_err(|_| Error::NoMemory)?;
                 mailbox.register(waiter);
                 registered.mailboxes.push(mailbox);
             }
