@@ -65,6 +65,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "error",
             "ffi",
             "mailbox",
+            "mechanism",
             "message",
             "monitor",
             "options",

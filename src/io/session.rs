@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::context::Lingering;
 use crate::io::{IoHandle, ObjectId};
 use crate::mailbox::Mailbox;
+use crate::mechanism::Mechanism;
 use crate::monitor::{Event, Monitor};
 use crate::options::{AcceptFilter, Bytes, SocketOptions};
 use crate::patterns::{Origin, TypeRow};
@@ -138,6 +139,8 @@ impl Session {
                 .unwrap_or(value.len());
             (name.to_vec(), value.iter().take(length).copied().collect())
         };
+        // Every field by name: one that is added has to be thought of here.
+        let mechanism = Mechanism::Null;
         Config {
             socket_type: self.row.wire_name,
             socket_type_number: self.row.socket_type as u8,
@@ -151,7 +154,9 @@ impl Session {
             heartbeat_timeout,
             heartbeat_ttl: options.heartbeat_ttl,
             receives_subscriptions: self.row.takes_subscriptions,
-            ..Config::default()
+            receives_groups: false,
+            requires_security: !matches!(mechanism, Mechanism::Null),
+            mechanism,
         }
     }
 
