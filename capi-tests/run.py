@@ -2,14 +2,15 @@
 """Compares our library with the stock libzmq over the C ABI.
 
 Each program in transcripts/ is compiled once and run on the stock library and on ours; the lines it
-prints are compared. A difference is accepted only if differences.tsv lists it, and a row there that
-does not differ (any more) is a failure.
+prints are compared. A difference is accepted only if differences/ lists it, and a row there that does not
+differ (any more) is a failure. A run of all programs on ours also holds the rules of the contract in rules/
+against what was printed.
 
     run.py                   stock against stock: shows that the transcripts are deterministic
     run.py --ours DIR        stock against the libzmq.so.5 in DIR
     run.py --only messages   just that program (may be repeated)
     run.py --show messages   prints the transcript of the first library and ends
-    run.py --suggest FILE    writes the unexpected differences as rows of differences.tsv
+    run.py --suggest FILE    writes the unexpected differences as rows of differences/, each behind its program
 """
 
 import argparse
@@ -23,9 +24,11 @@ import sys
 import tempfile
 import time
 
+import rules
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 LISTS = ("design-choice", "draft", "4.3.5+")
-# What a later issue brings. A row of this list says * for both results.
+# What is not built yet.
 PENDING = "pending"
 ABSENT = "(absent)"
 # Seconds for one program; the longest needs about five on an idle machine.
@@ -190,35 +193,38 @@ def pattern(cell):
 
 
 class Differences:
-    """The rows of differences.tsv. A row whose key contains * stands for all lines that its key and its
-    two results, as patterns, match; one for exactly its key comes before it."""
+    """Where our library answers otherwise than stock libzmq 4.3.4: differences/PROGRAM.tsv, each row a line of that
+    program, what stock prints, what ours prints, the list it stands on, and the reason.
 
-    def __init__(self, path):
+    Lists: design-choice (the contract says what is better), draft, 4.3.5+ (the contract describes 4.3.6), and
+    pending for what is not built yet, where both results are *. A row whose line contains * stands for all lines
+    that the line and the two results, as patterns, match; one for exactly that line comes before it."""
+
+    def __init__(self, folder):
         self.rows = {}
         self.patterns = []
         self.pending = []
         self.problems = []
-        if not os.path.exists(path):
+        for name in sorted(os.listdir(folder)):
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                for number, line in enumerate(file.read().splitlines(), 1):
+                    self.add(name.removesuffix(".tsv"), line.split("\t"), f"differences/{name}:{number}")
+
+    def add(self, program, cells, place):
+        if len(cells) != 5 or cells[3] not in (*LISTS, PENDING) or not cells[4]:
+            self.problems.append(f"{place}: not a row of five cells")
             return
-        with open(path, encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                line = line.rstrip("\n")
-                if not line or line.startswith("#"):
-                    continue
-                cells = line.split("\t")
-                if len(cells) == 6 and cells[4] == PENDING and cells[2:4] == ["*", "*"]:
-                    self.pending.append((cells[0], cells[1]))
-                    continue
-                if len(cells) != 6 or cells[4] not in LISTS or not cells[5]:
-                    self.problems.append(f"differences.tsv:{number}: not a row of six cells")
-                    continue
-                program, key, stock, ours = cells[:4]
-                if "*" in key:
-                    self.patterns.append((program, key, stock, ours))
-                    continue
-                if (program, key) in self.rows:
-                    self.problems.append(f"differences.tsv:{number}: {key} is listed twice")
-                self.rows[program, key] = (stock, ours)
+        key, stock, ours, kind = cells[:4]
+        if kind == PENDING:
+            if (stock, ours) != ("*", "*"):
+                self.problems.append(f"{place}: a pending row says * for both results")
+            self.pending.append((program, key))
+        elif "*" in key:
+            self.patterns.append((program, key, stock, ours))
+        elif (program, key) in self.rows:
+            self.problems.append(f"{place}: {key} is listed twice")
+        else:
+            self.rows[program, key] = (stock, ours)
 
     def of(self, program):
         return {key: row for (name, key), row in self.rows.items() if name == program}
@@ -263,7 +269,7 @@ def compare(program, stock, ours, differences, same_library):
         row = listed.get(key)
         if row and not same_library:
             if a == b:
-                complaints.append(f"  {key}: listed in differences.tsv, but both say: {a}")
+                complaints.append(f"  {key}: listed in differences/, but both say: {a}")
                 tally.unexpected += 1
             elif (a, b) == row:
                 tally.listed += 1
@@ -271,7 +277,7 @@ def compare(program, stock, ours, differences, same_library):
                 complaints.append(f"  {key}: stock {a} | ours {b} | listed {row[0]} | {row[1]}")
                 tally.unexpected += 1
         elif row and a != row[0]:
-            complaints.append(f"  {key}: stock {a}, but differences.tsv says {row[0]}")
+            complaints.append(f"  {key}: stock {a}, but differences/ says {row[0]}")
             tally.unexpected += 1
         elif a == b:
             tally.equal += 1
@@ -288,12 +294,12 @@ def compare(program, stock, ours, differences, same_library):
             tally.unexpected += 1
     for name in [*pending, *patterns] if not same_library else ():
         if name not in used:
-            complaints.append(f"  {name}: in differences.tsv, but nothing differs like this")
+            complaints.append(f"  {name}: in differences/, but nothing differs like this")
             tally.unexpected += 1
     for key, row in listed.items():
         # A line that the stock library never prints can only be checked with ours.
         if key not in stock and key not in ours and not (same_library and row[0] == ABSENT):
-            complaints.append(f"  {key}: listed in differences.tsv, but never printed")
+            complaints.append(f"  {key}: listed in differences/, but never printed")
             tally.unexpected += 1
     return tally, complaints, rows
 
@@ -312,8 +318,8 @@ def run_transcript(job):
 
 
 def run_transcripts(programs, libraries, differences, build):
-    """Runs all programs on both libraries; returns (tally, rows to suggest)."""
-    total, suggested = Tally(), []
+    """Runs all programs on both libraries; returns (tally, rows to suggest, lines of the second library)."""
+    total, suggested, printed = Tally(), [], {}
     jobs = [(path, library, build) for path in programs.values() for library in libraries]
     spent = [0.0, 0.0]
     with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
@@ -334,10 +340,11 @@ def run_transcripts(programs, libraries, differences, build):
             print(f"{name}: {tally}", *counts, *complaints, sep="\n", flush=True)
             total.add(tally)
             suggested += rows
+            printed[name] = pair[1][0]
     print(f"transcripts: {total}")
     for library, seconds in zip(libraries, spent):
         print(f"transcripts: {seconds:.1f} s of programs on {library.name}")
-    return total, suggested
+    return total, suggested, printed
 
 
 def main():
@@ -364,12 +371,14 @@ def main():
             sys.exit(f"no such program: {', '.join(sorted(unknown))}")
         if wanted:
             programs = {name: path for name, path in programs.items() if name in wanted}
-        differences = Differences(os.path.join(HERE, "differences.tsv"))
+        differences = Differences(os.path.join(HERE, "differences"))
         bad = len(differences.problems) + check_functions(every)
         print(*differences.problems, sep="\n", end="\n" if differences.problems else "")
         if programs:
-            total, suggested = run_transcripts(programs, (stock, ours), differences, build)
+            total, suggested, printed = run_transcripts(programs, (stock, ours), differences, build)
             bad += total.unexpected
+            if arguments.ours and programs == every:
+                bad += rules.check(printed)
             if arguments.suggest:
                 with open(arguments.suggest, "w", encoding="utf-8") as file:
                     for row in suggested:
