@@ -10,19 +10,6 @@ static const char *arrived(void *socket)
     return events(socket);
 }
 
-/* Closes a socket, and waits until its peer has noticed. */
-static void shut_seen(void *socket, void *peer, enum transport transport)
-{
-    void *monitor = transport == INPROC ? NULL : watch(peer, ZMQ_EVENT_DISCONNECTED);
-    shut(socket);
-    if (monitor) {
-        await_event(monitor, ZMQ_EVENT_DISCONNECTED);
-        unwatch(peer, monitor);
-    }
-    settle(context_of(peer));
-    get_int(peer, ZMQ_EVENTS);
-}
-
 static void alone(void)
 {
     void *ctx = context();
@@ -179,7 +166,7 @@ static void requester_goes(void)
                 in_line("reply", tx_frame(rep, "r", ZMQ_SNDMORE));
             if (point >= 4)
                 in_line("end", tx_frame(rep, "s", 0));
-            shut_seen(req, rep, t);
+            leave(req, rep, t);
             in_line("events", events(rep));
             if (point == 0)
                 in_line("unread", rx(rep));

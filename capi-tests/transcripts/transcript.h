@@ -144,6 +144,12 @@ const char *event_name(int event);
 /* Reads events up to this one; "yes", or "never". */
 const char *await_event(void *monitor, int event);
 
+/* Lets two sockets tell each other that a pipe between them ends, and agree on it. */
+void exchange_notices(void *one, void *other);
+/* Ends the connection of a socket that has connected, and waits until its peer has noticed. The socket is closed, but
+ * over inproc only disconnected: what is left to say there takes both, and a closed socket its time. */
+void leave(void *socket, void *peer, enum transport transport);
+
 /* Binds to an endpoint that another socket has just left (the stock library frees it a little later); the result
  * of the last try within PATIENCE. */
 const char *bind_again(void *socket, const char *endpoint);
