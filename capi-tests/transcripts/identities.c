@@ -29,15 +29,6 @@ static const char *connect_as(void *router, const char *id, const char *endpoint
     return rc(zmq_connect(router, endpoint));
 }
 
-/* As bind_any, but the endpoint can be bound anew. */
-static const char *bind_fixed(void *socket, enum transport transport)
-{
-    if (transport != IPC)
-        return bind_any(socket, transport);
-    zmq_bind(socket, "ipc://identities.sock");
-    return "ipc://identities.sock";
-}
-
 /* Generated ids begin anywhere. */
 static void random_starts(void)
 {
@@ -138,7 +129,8 @@ static void another_peer(void)
             begin_line(text("%s%s", transport_names[t], chosen ? " chosen" : ""));
             void *router = strict(ctx);
             void *one = named(ctx, ZMQ_DEALER, "one");
-            const char *endpoint = bind_fixed(one, t);
+            const char *endpoint = vacant(t);
+        zmq_bind(one, endpoint);
             if (chosen)
                 connect_as(router, "name", endpoint);
             else
@@ -146,6 +138,8 @@ static void another_peer(void)
             in_line("send", await(one, ZMQ_POLLOUT));
             tx(one, "1");
             in_line("first", rx(router));
+            zmq_unbind(one, endpoint);
+            settle(ctx);
             leave(one, router, t);
             void *two = named(ctx, ZMQ_DEALER, "two");
             in_line("bind", bind_again(two, endpoint));

@@ -18,15 +18,6 @@ static const char *arrived(void *socket)
     return events(socket);
 }
 
-/* As bind_any, but the endpoint can be bound anew. */
-static const char *bind_fixed(void *socket, enum transport transport)
-{
-    if (transport != IPC)
-        return bind_any(socket, transport);
-    zmq_bind(socket, "ipc://requests.sock");
-    return "ipc://requests.sock";
-}
-
 /* The counter of the requests starts anywhere. */
 static void first_ids(void)
 {
@@ -169,10 +160,13 @@ static void server_restarts(void)
         begin_line(transport_names[t]);
         void *req = named(ctx, ZMQ_REQ, "me");
         void *router = sock(ctx, ZMQ_ROUTER);
-        const char *endpoint = bind_fixed(router, t);
+        const char *endpoint = vacant(t);
+        zmq_bind(router, endpoint);
         attach_to(router, req, endpoint);
         tx(req, "q");
         in_line("request", rx(router));
+        zmq_unbind(router, endpoint);
+        settle(ctx);
         leave(router, req, t);
         in_line("events", events(req));
         void *monitor = watch(req, ZMQ_EVENT_HANDSHAKE_SUCCEEDED);

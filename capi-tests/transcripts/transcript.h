@@ -95,6 +95,8 @@ int free_port(void);
 int port_of(const char *endpoint);
 /* Binds to a fresh endpoint of that transport and returns what to connect to. */
 const char *bind_any(void *socket, enum transport transport);
+/* An endpoint at which nobody is, and to which one can bind again and again. */
+const char *vacant(enum transport transport);
 /* ZMQ_LAST_ENDPOINT. */
 const char *last_endpoint(void *socket);
 /* An endpoint with the port and the temporary directory replaced by fixed words. */
