@@ -302,9 +302,33 @@ static void name_in_use(void)
     say("just one", readable(listener, QUIET) ? "another" : "one");
 }
 
+/* ROUTER_RAW that comes too late: the endpoint goes on speaking ZMTP. */
+static void raw_too_late(void)
+{
+    for (int t = TCP; t <= IPC; t++) {
+        void *ctx = context();
+        begin_line(transport_names[t]);
+        memset(ids, 0, sizeof ids);
+        void *router = sock(ctx, ZMQ_ROUTER);
+        const char *endpoint = bind_any(router, t);
+        in_line("set", try_set_int(router, ZMQ_ROUTER_RAW, 1));
+        int peer = plain_connect(endpoint);
+        in_line("greets", plain_recv(peer, 10));
+        in_line("no notice", get_quiet(router));
+        close(peer);
+        void *dealer = sock(ctx, ZMQ_DEALER);
+        set_bytes(dealer, ZMQ_ROUTING_ID, "announced", 9);
+        connect_to(dealer, endpoint);
+        tx(dealer, "x");
+        in_line("message", get(router));
+        line("id", "%zu bytes, first %d", ids[0].size, ids[0].bytes[0]);
+        end_line();
+    }
+}
+
 static const struct rule rules[] = {
     RULE(connecting), RULE(late_listener), RULE(newest_id), RULE(addresses), RULE(reset), RULE(lost_in_between),
-    RULE(both_ways), RULE(sent_sizes), RULE(names), RULE(name_in_use),
+    RULE(both_ways), RULE(sent_sizes), RULE(names), RULE(name_in_use), RULE(raw_too_late),
 };
 
 RUN(rules)
