@@ -48,7 +48,8 @@ class Evidence:
         self.lifecycle = texts(os.path.join(HERE, "lifecycle"), ".c", ".py")
         self.interop = "\n".join(texts(os.path.join(HERE, "interop"), ".c", ".py").values())
         self.storms = "\n".join(texts(os.path.join(HERE, "storms"), ".c").values())
-        self.header = "\n".join(texts(os.path.join(HERE, "header"), ".rs").values())
+        with open(os.path.join(HERE, "header.rs"), encoding="utf-8") as file:
+            self.header = file.read()
         self.units = texts(SOURCES, ".rs")
 
     def holds(self, reference):
