@@ -50,7 +50,8 @@ class Evidence:
         self.interop = "\n".join(texts(os.path.join(HERE, "interop"), ".c", ".py").values())
         self.storms = "\n".join(texts(os.path.join(HERE, "storms"), ".c").values())
         self.loss = "\n".join(texts(os.path.join(HERE, "loss"), ".py").values())
-        self.header = "\n".join(texts(os.path.join(HERE, "header"), ".rs").values())
+        with open(os.path.join(HERE, "header.rs"), encoding="utf-8") as file:
+            self.header = file.read()
         self.units = texts(SOURCES, ".rs")
 
     def holds(self, reference):
