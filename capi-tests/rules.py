@@ -56,7 +56,8 @@ class Evidence:
 
     def holds(self, reference):
         kind, colon, name = reference.partition(":")
-        if not colon:
+        # A key may hold colons of its own.
+        if not colon or "/" in kind:
             return self.printed(reference)
         if kind == "unit":
             return self.unit(name)
