@@ -419,7 +419,8 @@ static void over_reconnects(void)
         if (t == IPC)
             zmq_bind(pull, endpoint);
         connect_to(push, endpoint);
-        int sent = 0, last = -1, wrong = 0, got = 0;
+        void *monitor = watch(push, ZMQ_EVENT_DISCONNECTED);
+        int sent = 0, last = -1, wrong = 0;
         for (int round = 0; round < 5; round++) {
             for (int i = 0; i < 500; i++, sent++)
                 zmq_send(push, &sent, sizeof sent, 0);
@@ -429,9 +430,9 @@ static void over_reconnects(void)
                     break;
                 wrong += number <= last;
                 last = number;
-                got++;
             }
             shut(pull);
+            await_event(monitor, ZMQ_EVENT_DISCONNECTED);
             pull = sock(ctx, ZMQ_PULL);
             bind_again(pull, endpoint);
         }
