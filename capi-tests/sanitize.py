@@ -20,26 +20,17 @@ import sys
 import tempfile
 import time
 
+from claims import FLAGS, STATIC_EXTRAS, programs_of
+from run import NEEDS, has_header, run_limited, write_option_rows
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(HERE)
-sys.path.insert(0, HERE)
-
-from run import NEEDS, has_header, run_limited, write_option_rows  # noqa: E402
-
 TARGET = "x86_64-unknown-linux-gnu"
 PROGRAM_LIMIT = 900
 FOLDERS = {"address": ("transcripts", "lifecycle", "storms"), "thread": ("storms",)}
-SHARED = {"transcripts": (), "lifecycle": (), "storms": ("storms/letters.c",)}
-FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-O1", "-g", "-Wno-deprecated-declarations", "-DZMQ_BUILD_DRAFT_API=1",
-         "-fno-omit-frame-pointer", *(f"-I{os.path.join(HERE, name)}" for name in ("transcripts", "lifecycle", "storms")),
-         f"-I{os.path.join(TOP, 'include')}"]
-LIBRARIES = ["-lpthread", "-ldl", "-lm", "-lrt", "-lutil"]
-# Programs that are about what a sanitizer changes: descriptors, memory and address space that run out, libraries that are
-# loaded and unloaded, what is reachable at the end.
+# Programs that are about what a sanitizer changes.
 UNFIT = {
     "exhaustion": "limits the address space that the sanitizer needs",
-    "unloading": "loads the library by itself",
-    "plugin": "is part of unloading",
 }
 OPTIONS = {
     "ASAN_OPTIONS": "detect_stack_use_after_return=0:handle_segv=0:handle_abort=0:allocator_may_return_null=1",
@@ -74,40 +65,33 @@ def build_library(kind):
             "-Wl,--no-whole-archive"], None
 
 
-class Program:
-    def __init__(self, folder, name):
-        self.name = name
-        self.sources = [os.path.join(HERE, folder, name + ".c"),
-                        *(os.path.join(HERE, path) for path in
-                          ("transcripts/transcript.c", "transcripts/waiting.c", *SHARED[folder]))]
-
-    def compile(self, kind, library, build):
-        path = os.path.join(build, self.name)
-        objects = []
-        for source in self.sources:
-            objects.append(f"{path}-{os.path.basename(source)}.o")
-            subprocess.run(["cc", *FLAGS, "-I" + build, f"-fsanitize={kind}", "-c", "-o", objects[-1], source], check=True)
-        more = [NEEDS[self.name][1]] if self.name in NEEDS else []
-        # Not -fsanitize here: the compiler's own runtime would come in, next to Rust's.
-        subprocess.run(["cc", "-o", path, *objects, *library, *more, *LIBRARIES], check=True)
-        return path
+def compile_program(program, kind, library, build):
+    path = os.path.join(build, program.name)
+    objects = []
+    for source in program.sources():
+        objects.append(f"{path}-{os.path.basename(source)}.o")
+        subprocess.run(["cc", *FLAGS, "-fno-omit-frame-pointer", "-I" + build, f"-fsanitize={kind}", "-c",
+                        "-o", objects[-1], source], check=True)
+    more = [NEEDS[program.name][1]] if program.name in NEEDS else []
+    # Not -fsanitize here: the compiler's own runtime would come in, next to Rust's.
+    subprocess.run(["cc", "-o", path, *objects, *library, *more, *STATIC_EXTRAS], check=True)
+    return path
 
 
 def find_programs(kind, only):
     """The programs to run; prints which ones cannot be."""
+    found = [program for folder in (FOLDERS["address"] if only else FOLDERS[kind]) for program in programs_of(folder)
+             if not only or program.name in only]
     programs = []
-    for folder in sorted({*FOLDERS[kind], *(("transcripts", "lifecycle", "storms") if only else ())}):
-        for file in sorted(os.listdir(os.path.join(HERE, folder))):
-            name = file[:-2]
-            shared = ("transcript", "waiting", *(os.path.basename(path)[:-2] for path in SHARED[folder]))
-            if not file.endswith(".c") or name in shared or (only and name not in only):
-                continue
-            if name in UNFIT:
-                print(f"SKIPPED: {name}: {UNFIT[name]}")
-            elif name in NEEDS and not has_header(NEEDS[name][0]):
-                print(f"SKIPPED: {name}: there is no {NEEDS[name][0]}")
-            else:
-                programs.append(Program(folder, name))
+    for program in found:
+        if program.loads_itself:
+            print(f"SKIPPED: {program.name}: it loads the library by itself")
+        elif program.name in UNFIT:
+            print(f"SKIPPED: {program.name}: {UNFIT[program.name]}")
+        elif program.name in NEEDS and not has_header(NEEDS[program.name][0]):
+            print(f"SKIPPED: {program.name}: there is no {NEEDS[program.name][0]}")
+        else:
+            programs.append(program)
     return programs
 
 
@@ -146,7 +130,7 @@ def main():
         programs = find_programs(arguments.kind, arguments.only)
         if not programs:
             sys.exit("no such program")
-        paths = [(program.name, program.compile(arguments.kind, library, build)) for program in programs]
+        paths = [(program.name, compile_program(program, arguments.kind, library, build)) for program in programs]
         end = time.monotonic() + 60 * arguments.minutes
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             while runs == 0 or time.monotonic() < end:

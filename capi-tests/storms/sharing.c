@@ -1,7 +1,7 @@
 /* Sockets that many threads use at once: senders, receivers and pollers of every kind and a thread that meddles, on both
  * ends of a connection, and somebody who closes, shuts down or terminates meanwhile. What a socket accepted arrives
  * once, whole and unchanged, and every blocked call ends with the right errno. A message of several frames has the
- * caller's own lock around it. */
+ * caller's own lock around it. (with: letters) */
 #include "letters.h"
 
 #include <poll.h>
