@@ -83,6 +83,9 @@ static int reap_within(pid_t child, int limit, int *status)
     }
 }
 
+/* Of AddressSanitizer, if the program is built with it: leaks end the process. */
+void __lsan_do_leak_check(void) __attribute__((weak));
+
 static void run_in_child(const struct rule *rule)
 {
     fflush(stdout);
@@ -94,6 +97,8 @@ static void run_in_child(const struct rule *rule)
         /* Dies with this process, which stays in the runner's process group. */
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         run_here(rule);
+        if (__lsan_do_leak_check)
+            __lsan_do_leak_check();
         _exit(0);
     }
     int status = 0;
