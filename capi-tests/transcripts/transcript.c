@@ -260,16 +260,22 @@ void *context(void)
     return ctx;
 }
 
-void *plain_sock(void *ctx, int type)
+void *try_sock(void *ctx, int type)
 {
     void *socket = zmq_socket(ctx, type);
-    if (!socket)
-        give_up("zmq_socket");
     remember(open_sockets, socket);
-    for (size_t i = 0; i < MANY; i++) {
+    for (size_t i = 0; socket && i < MANY; i++) {
         if (open_sockets[i] == socket)
             contexts_of_sockets[i] = ctx;
     }
+    return socket;
+}
+
+void *plain_sock(void *ctx, int type)
+{
+    void *socket = try_sock(ctx, type);
+    if (!socket)
+        give_up("zmq_socket");
     return socket;
 }
 

@@ -75,6 +75,8 @@ void *context(void);
 void *sock(void *ctx, int type);
 /* A socket as the library makes it. */
 void *plain_sock(void *ctx, int type);
+/* The same, or NULL where plain_sock ends the rule. */
+void *try_sock(void *ctx, int type);
 /* What the socket was made in. */
 void *context_of(void *socket);
 /* Closes now; the end of the rule would do it too. */
