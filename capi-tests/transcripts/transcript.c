@@ -338,6 +338,14 @@ void subscribe(void *socket, const char *topic)
     set_bytes(socket, ZMQ_SUBSCRIBE, topic, strlen(topic));
 }
 
+const char *vacant(enum transport transport)
+{
+    static int number;
+    if (transport == TCP)
+        return text("tcp://127.0.0.1:%d", free_port());
+    return text(transport == IPC ? "ipc://vacant-%d.sock" : "inproc://vacant-%d", ++number);
+}
+
 const char *last_endpoint(void *socket)
 {
     char *out = scratch(512);
