@@ -32,8 +32,8 @@ FOLDERS = {"address": ("transcripts", "lifecycle", "storms"), "thread": ("storms
 UNFIT = {
     "exhaustion": "limits the address space that the sanitizer needs",
 }
-# Programs that leave things behind on purpose: in forked children, at exit.
-LEAVERS = ("exits", "forks")
+# Programs that leave things behind on purpose, in forked children and at exit, or let no descriptor for the search.
+LEAVERS = ("exits", "forks", "slots")
 OPTIONS = {
     "ASAN_OPTIONS": "detect_stack_use_after_return=0:handle_segv=0:handle_abort=0:allocator_may_return_null=1",
     "TSAN_OPTIONS": "exitcode=66",
