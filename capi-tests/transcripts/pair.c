@@ -1,4 +1,4 @@
-/* PAIR, and which types may talk to which. patterns.md sections 1.1 and 2. */
+/* PAIR. patterns.md section 2. */
 #include "transcript.h"
 
 /* Connects a new PAIR until it becomes the peer of `a`: the slot of one that left becomes free only
@@ -159,57 +159,9 @@ static void incomplete_multipart(void)
     }
 }
 
-/* inproc lets any two types meet. */
-static void inproc_mixed(void)
-{
-    void *ctx = context();
-    void *pair = sock(ctx, ZMQ_PAIR);
-    void *pull = sock(ctx, ZMQ_PULL);
-    attach(pull, pair, INPROC);
-    say("PAIR to PULL", tx(pair, "a|b"));
-    say("PULL", rx(pull));
-    void *push = sock(ctx, ZMQ_PUSH);
-    void *dealer = sock(ctx, ZMQ_DEALER);
-    attach(dealer, push, INPROC);
-    say("PUSH to DEALER", tx(push, "c"));
-    say("DEALER", rx(dealer));
-    say("DEALER to PUSH", tx_now(dealer, "d"));
-}
-
-/* Whether the handshake succeeds: for each type that connects, the types that may have bound. */
-static void compatible(void)
-{
-    for (int c = 0; c < 11; c++) {
-        char partners[200] = "";
-        void *ctx = context();
-        for (int b = 0; b < 11; b++) {
-            void *binder = sock(ctx, classic_types[b]);
-            void *connecter = sock(ctx, classic_types[c]);
-            void *monitor = watch(connecter,
-                                  ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED
-                                      | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
-                                      | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH);
-            connect_to(connecter, bind_any(binder, TCP));
-            int event;
-            /* The binder may close first, which looks like a lost connection. */
-            event = next_event(monitor, NULL, NULL, 0);
-            if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
-                sprintf(partners + strlen(partners), " %s", type_name(classic_types[b]));
-            else if (event != ZMQ_EVENT_DISCONNECTED)
-                sprintf(partners + strlen(partners), " %s?", event_name(event));
-            shut(monitor);
-            shut(connecter);
-            shut(binder);
-        }
-        term(ctx);
-        say(type_name(classic_types[c]), partners + 1);
-    }
-}
-
 static const struct rule rules[] = {
     RULE(exchange), RULE(second_peer_inproc), RULE(second_peer_tcp), RULE(second_peer_is_told),
     RULE(departed_peer), RULE(unread_keeps_the_slot), RULE(incomplete_multipart),
-    RULE(inproc_mixed), RULE(compatible),
 };
 
 RUN(rules)
