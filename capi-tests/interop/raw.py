@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Raw peers against the library in this process: exact bytes of ZMTP 3.1 and 3.0 with NULL, older peers
-(raw_old.py), and hostile ones.
+(raw_old.py), such that break the rules of a pattern (raw_messages.py), and hostile ones.
 
     raw.py --library DIR/libzmq.so.5 [--stock] [--only TEXT]
 
@@ -14,6 +14,7 @@ import struct
 import sys
 import time
 
+import raw_messages  # noqa: F401  (its cases)
 import raw_old  # noqa: F401  (its cases)
 from cases import CASES, TYPES, Victim, bound, case, connected, expect_no_return, listener
 from zmtp import (

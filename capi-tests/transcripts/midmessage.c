@@ -52,13 +52,13 @@ static void meet(void *sender, void *peer)
 struct scene {
     enum transport transport;
     int peer_type, binds;
-    void *ctx, *sender, *peer, *monitor;
+    void *ctx, *sender, *peer;
     char endpoint[256];
 };
 
 static struct scene scene(enum transport t, int type, int peer_type, int binds)
 {
-    struct scene s = {t, peer_type, binds, context(), NULL, NULL, NULL, ""};
+    struct scene s = {t, peer_type, binds, context(), NULL, NULL, ""};
     s.sender = end_of(s.ctx, type, "sender");
     s.peer = end_of(s.ctx, peer_type, "peer");
     snprintf(s.endpoint, sizeof s.endpoint, "%s", bind_fixed(binds ? s.sender : s.peer, t));
@@ -67,7 +67,6 @@ static struct scene scene(enum transport t, int type, int peer_type, int binds)
     else
         attach_to(s.peer, s.sender, s.endpoint);
     meet(s.sender, s.peer);
-    s.monitor = t == INPROC ? NULL : watch(s.sender, ZMQ_EVENT_DISCONNECTED);
     get_int(s.sender, ZMQ_EVENTS);
     return s;
 }
@@ -75,12 +74,16 @@ static struct scene scene(enum transport t, int type, int peer_type, int binds)
 /* The peer goes, and the sender has heard all of it: over inproc both sides have to agree. */
 static void lose(struct scene *s)
 {
+    int connected = s->transport != INPROC;
+    void *monitor = connected ? watch(s->sender, ZMQ_EVENT_DISCONNECTED) : NULL;
     shut(s->peer);
-    if (s->monitor)
-        await_event(s->monitor, ZMQ_EVENT_DISCONNECTED);
+    if (connected) {
+        await_event(monitor, ZMQ_EVENT_DISCONNECTED);
+        unwatch(s->sender, monitor);
+    }
     struct pollfd item = {.fd = get_int(s->sender, ZMQ_FD), .events = POLLIN};
     for (int step = 0; step < 3; step++) {
-        if (s->monitor)
+        if (connected)
             settle(s->ctx);
         else
             poll(&item, 1, QUIET / 4);
@@ -90,8 +93,6 @@ static void lose(struct scene *s)
 
 static void end_scene(struct scene *s)
 {
-    if (s->monitor)
-        unwatch(s->sender, s->monitor);
     shut(s->sender);
     if (s->peer)
         shut(s->peer);

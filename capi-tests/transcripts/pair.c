@@ -98,6 +98,114 @@ static void second_peer_is_told(void)
     say("second event", event_name(next_event(monitor, NULL, NULL, 0)));
 }
 
+/* A refused connecter comes back in its own time, and is the peer when the first one has gone. The stock library leaves
+ * it connected to nobody. */
+static void refused_peer_follows(void)
+{
+    for (int t = TCP; t <= IPC; t++) {
+        void *ctx = context();
+        void *a = sock(ctx, ZMQ_PAIR);
+        void *first = sock(ctx, ZMQ_PAIR);
+        void *second = sock(ctx, ZMQ_PAIR);
+        set_int(second, ZMQ_RECONNECT_IVL, 40);
+        const char *name = transport_names[t];
+        const char *endpoint = attach(a, first, t);
+        void *monitor = watch(second, ZMQ_EVENT_CONNECT_RETRIED);
+        long start = now_ms();
+        connect_to(second, endpoint);
+        int tries = 0;
+        zmq_pollitem_t items[] = {{monitor, 0, ZMQ_POLLIN, 0}, {a, 0, ZMQ_POLLIN, 0}};
+        /* As a program that waits for messages does; what arrives is no message. */
+        int spoken = 0;
+        while (now_ms() < start + 4 * QUIET) {
+            zmq_poll(items, 2, 10);
+            spoken += items[1].revents != 0;
+            if (items[0].revents) {
+                next_event(monitor, NULL, NULL, 0);
+                tries++;
+            }
+        }
+        long took = now_ms() - start;
+        unwatch(second, monitor);
+        line(text("%s comes back", name), "%d, in its own time %d, heard %d", tries > 0, tries <= took / 40 + 1, spoken);
+        say(text("%s first sends", name), tx(first, "still the peer"));
+        say(text("%s arrives", name), rx(a));
+        say(text("%s a sends", name), tx(a, "to the peer"));
+        say(text("%s first gets", name), rx(first));
+        shut(first);
+        /* Until then the place is that of the one that left. */
+        say(text("%s place is free", name), await_not(a, ZMQ_POLLOUT));
+        set_int(a, ZMQ_SNDTIMEO, 8 * QUIET);
+        set_int(second, ZMQ_RCVTIMEO, 8 * QUIET);
+        say(text("%s a sends to the next", name), tx(a, "welcome"));
+        say(text("%s second gets", name), rx(second));
+        say(text("%s second sends", name), tx(second, "thanks"));
+        set_int(a, ZMQ_RCVTIMEO, QUIET);
+        say(text("%s arrives from the second", name), rx(a));
+    }
+}
+
+/* Nobody is there, and then somebody is. */
+static void waits_for_a_peer(void)
+{
+    for (int t = INPROC; t <= IPC; t++) {
+        void *ctx = context();
+        void *a = sock(ctx, ZMQ_PAIR);
+        void *b = sock(ctx, ZMQ_PAIR);
+        set_int(a, ZMQ_SNDTIMEO, 30);
+        set_int(a, ZMQ_RCVTIMEO, 30);
+        const char *name = transport_names[t];
+        const char *endpoint = bind_any(a, t);
+        say(text("%s send", name), tx(a, "x"));
+        say(text("%s recv", name), rx(a));
+        attach_to(a, b, endpoint);
+        say(text("%s send then", name), tx(a, "y"));
+        say(text("%s arrives", name), rx(b));
+        say(text("%s nothing before", name), rx_now(b));
+    }
+}
+
+static void full_peer(void)
+{
+    void *ctx = context();
+    void *a = sock(ctx, ZMQ_PAIR);
+    void *b = sock(ctx, ZMQ_PAIR);
+    set_int(a, ZMQ_SNDHWM, 1);
+    set_int(b, ZMQ_RCVHWM, 2);
+    set_int(a, ZMQ_SNDTIMEO, 30);
+    attach(a, b, INPROC);
+    int count = 0;
+    while (count < 100 && strcmp(tx_now(a, text("%d|part", count)), "4") == 0)
+        count++;
+    line("taken", "%d", count);
+    say("events", events(a));
+    say("waits", tx(a, "x"));
+    say("the other way", tx(b, "back"));
+    say("arrives", rx(a));
+    for (int i = 0; i < count; i++)
+        say(text("recv %d", i), rx(b));
+    say("room", await(a, ZMQ_POLLOUT));
+    say("send", tx(a, "next"));
+    say("next", rx(b));
+}
+
+static void many_frames(void)
+{
+    for (int t = INPROC; t <= IPC; t++) {
+        void *ctx = context();
+        void *a = sock(ctx, ZMQ_PAIR);
+        void *b = sock(ctx, ZMQ_PAIR);
+        attach(a, b, t);
+        enum { FRAMES = 3000 };
+        int sent = 0, right = 0;
+        for (int i = 0; i < FRAMES; i++)
+            sent += strcmp(tx_frame(a, text("%04d", i), i + 1 < FRAMES ? ZMQ_SNDMORE : 0), "4") == 0;
+        for (int i = 0; i < FRAMES; i++)
+            right += strcmp(rx_frame(b, 0), text("[%04d]%s", i, i + 1 < FRAMES ? " +" : "")) == 0;
+        line(transport_names[t], "%d %d then %s", sent, right, rx_now(b));
+    }
+}
+
 static void departed_peer(void)
 {
     for (int t = INPROC; t <= IPC; t++) {
@@ -161,6 +269,7 @@ static void incomplete_multipart(void)
 
 static const struct rule rules[] = {
     RULE(exchange), RULE(second_peer_inproc), RULE(second_peer_tcp), RULE(second_peer_is_told),
+    RULE(refused_peer_follows), RULE(waits_for_a_peer), RULE(full_peer), RULE(many_frames),
     RULE(departed_peer), RULE(unread_keeps_the_slot), RULE(incomplete_multipart),
 };
 
