@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Raw peers against the library in this process: exact bytes of ZMTP 3.1 and 3.0 with NULL, older peers
-(raw_old.py), queues (raw_queues.py), and hostile ones.
+(raw_old.py), such that break the rules of a pattern (raw_messages.py, raw_requests.py), queues (raw_queues.py), and
+hostile ones.
 
     raw.py --library DIR/libzmq.so.5 [--stock] [--only TEXT]
 
@@ -14,6 +15,7 @@ import struct
 import sys
 import time
 
+import raw_messages  # noqa: F401  (its cases)
 import raw_old  # noqa: F401  (its cases)
 import raw_queues  # noqa: F401  (its cases)
 import raw_requests  # noqa: F401  (its cases)

@@ -54,6 +54,8 @@ void end_line(void);
 void give_up(const char *what);
 /* A short-lived formatted text, for keys and results put together from parts. */
 const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same text, until the program ends. */
+char *keep(const char *text);
 /* Name of an error number, e.g. "EAGAIN". */
 const char *error_name(int number);
 /* The value, or the name of errno if it is -1. */
@@ -75,6 +77,8 @@ void *context(void);
 void *sock(void *ctx, int type);
 /* A socket as the library makes it. */
 void *plain_sock(void *ctx, int type);
+/* The same, or NULL where plain_sock ends the rule. */
+void *try_sock(void *ctx, int type);
 /* What the socket was made in. */
 void *context_of(void *socket);
 /* Closes now; the end of the rule would do it too. */
