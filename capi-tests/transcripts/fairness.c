@@ -45,7 +45,7 @@ static void turns(void *sender, void **peers, int count)
 }
 
 /* A peer goes, and the sender has heard all of it. */
-static void leave(void *ctx, void *sender, void *peer, int connected)
+static void peer_leaves(void *ctx, void *sender, void *peer, int connected)
 {
     void *monitor = connected ? watch(sender, ZMQ_EVENT_DISCONNECTED) : NULL;
     shut(peer);
@@ -82,7 +82,7 @@ static void round_robin(void)
                     attach_to(sender, peers[count++], endpoint);
                 } else {
                     int gone = -steps[step] - 1;
-                    leave(ctx, sender, peers[gone], t != INPROC);
+                    peer_leaves(ctx, sender, peers[gone], t != INPROC);
                     count--;
                     for (int i = gone; i < count; i++)
                         peers[i] = peers[i + 1];
