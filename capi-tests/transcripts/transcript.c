@@ -370,9 +370,18 @@ void subscribe(void *socket, const char *topic)
 const char *vacant(enum transport transport)
 {
     static int number;
-    if (transport == TCP)
-        return text("tcp://127.0.0.1:%d", free_port());
-    return text(transport == IPC ? "ipc://vacant-%d.sock" : "inproc://vacant-%d", ++number);
+    if (transport != TCP)
+        return text(transport == IPC ? "ipc://vacant-%d.sock" : "inproc://vacant-%d", ++number);
+    /* Stays bound, not listening, so that nobody else gets the port; who binds with SO_REUSEADDR may. */
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof address;
+    int yes = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (bind(fd, (struct sockaddr *) &address, size) != 0
+        || getsockname(fd, (struct sockaddr *) &address, &size) != 0)
+        give_up("no port");
+    return text("tcp://127.0.0.1:%d", ntohs(address.sin_port));
 }
 
 const char *last_endpoint(void *socket)
