@@ -220,11 +220,7 @@ mod tests {
     fn conflating_pipe() {
         let mut sub = Bench::<Sub>::new();
         subscribe(&mut sub, b"a");
-        let conflate = Conflate {
-            first_to_second: false,
-            second_to_first: true,
-        };
-        let key = sub.wires.add_pipe(0, conflate);
+        let key = sub.wires.add_pipe(0, Conflate::BACK);
         sub.attach(key, Default::default());
         sub.arrive(key, &[b"a1"]);
         sub.arrive(key, &[b"a2"]);
