@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Raw peers against the library in this process: exact bytes of ZMTP 3.1 and 3.0 with NULL, older peers
-(raw_old.py), and hostile ones.
+(raw_old.py), queues (raw_queues.py), and hostile ones.
 
     raw.py --library DIR/libzmq.so.5 [--stock] [--only TEXT]
 
@@ -15,6 +15,7 @@ import sys
 import time
 
 import raw_old  # noqa: F401  (its cases)
+import raw_queues  # noqa: F401  (its cases)
 from cases import CASES, TYPES, Victim, bound, case, connected, expect_no_return, listener
 from zmtp import (
     ACCEPTED, AUTH, CONNECTED, DEALER, DISCONNECTED, NAMES, NO_DETAIL, PAIR, PARTNER, PROTOCOL, PUB, PULL, PUSH, REP,
