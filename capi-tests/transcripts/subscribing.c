@@ -2,9 +2,26 @@
  * subscribers. patterns.md 8.1 to 8.3, queues.md 1. */
 #include "transcript.h"
 
-enum { FEW = 20, MANY = 100000 };
+enum { FEW = 1000, MANY = 100000 };
 
-/* Topics that a publisher holds are counted by what it delivers. */
+/* Binds where another can bind again, and connects. */
+static const char *attach_for_return(void *xpub, void *sub, enum transport t)
+{
+    if (t == TCP)
+        return attach(xpub, sub, TCP);
+    zmq_bind(xpub, "ipc://again");
+    attach_to(xpub, sub, "ipc://again");
+    return "ipc://again";
+}
+
+/* 4.3.4 does not send all topics: how long to wait for those that do not come. */
+static int patience(void)
+{
+    int major, minor, patch;
+    zmq_version(&major, &minor, &patch);
+    return ZMQ_MAKE_VERSION(major, minor, patch) < ZMQ_MAKE_VERSION(4, 3, 6) ? 300 : 4 * PATIENCE;
+}
+
 static void ask(void *sub, int subscribe_, const char *topic)
 {
     if (get_int(sub, ZMQ_TYPE) == ZMQ_SUB) {
@@ -47,60 +64,41 @@ static const char *hear_all(void *xpub, int subscribe_, int count)
 static const int subscribers[] = {ZMQ_SUB, ZMQ_XSUB};
 
 /* Marks of one message, and more topics. */
-static void small_marks(enum transport t, int count)
+static void small_marks(enum transport t, int kind, int count)
 {
-    for (int k = 0; k < 2; k++) {
-        for (int when = 0; when < 3; when++) {
-            static const char *const names[] = {"before connect", "right after connect", "before bind"};
-            void *ctx = context();
-            void *sub = sock(ctx, subscribers[k]), *xpub = sock(ctx, ZMQ_XPUB);
-            set_int(sub, ZMQ_SNDHWM, 1);
-            set_int(xpub, ZMQ_RCVHWM, 1);
-            set_int(xpub, ZMQ_RCVTIMEO, 1000);
-            if (when != 1)
-                ask_all(sub, 1, count);
-            if (when == 2)
-                connect_to(xpub, bind_any(sub, t));
-            else
-                connect_to(sub, bind_any(xpub, t));
-            if (when == 1)
-                ask_all(sub, 1, count);
-            if (when == 2)
-                for (long end = now_ms() + PATIENCE; !(get_int(xpub, ZMQ_EVENTS) & ZMQ_POLLIN) && now_ms() < end;)
-                    get_int(sub, ZMQ_EVENTS);
-            say(text("%s, %s", type_name(subscribers[k]), names[when]), hear_all(xpub, 1, count));
-        }
+    for (int when = 0; when < 3; when++) {
+        static const char *const names[] = {"before connect", "right after connect", "before bind"};
+        void *ctx = context();
+        void *sub = sock(ctx, kind), *xpub = sock(ctx, ZMQ_XPUB);
+        set_int(sub, ZMQ_SNDHWM, 1);
+        set_int(xpub, ZMQ_RCVHWM, 1);
+        set_int(xpub, ZMQ_RCVTIMEO, patience());
+        if (when != 1)
+            ask_all(sub, 1, count);
+        if (when == 2)
+            connect_to(xpub, bind_any(sub, t));
+        else
+            connect_to(sub, bind_any(xpub, t));
+        if (when == 1)
+            ask_all(sub, 1, count);
+        /* One that binds meets its publisher only inside the library. */
+        for (long end = now_ms() + PATIENCE; !(get_int(xpub, ZMQ_EVENTS) & ZMQ_POLLIN) && now_ms() < end;)
+            get_int(sub, ZMQ_EVENTS);
+        say(text("%s %s, %s", transport_names[t], type_name(kind), names[when]), hear_all(xpub, 1, count));
     }
 }
 
-static void small_marks_inproc(void)
+static void few_topics(void)
 {
-    small_marks(INPROC, FEW);
+    for (int t = INPROC; t <= IPC; t++)
+        for (int k = 0; k < 2; k++)
+            small_marks(t, subscribers[k], FEW);
 }
 
-static void small_marks_tcp(void)
+static void many_topics(void)
 {
-    small_marks(TCP, FEW);
-}
-
-static void small_marks_ipc(void)
-{
-    small_marks(IPC, FEW);
-}
-
-static void many_topics_inproc(void)
-{
-    small_marks(INPROC, MANY);
-}
-
-static void many_topics_tcp(void)
-{
-    small_marks(TCP, MANY);
-}
-
-static void many_topics_ipc(void)
-{
-    small_marks(IPC, MANY);
+    for (int t = INPROC; t <= IPC; t++)
+        small_marks(t, ZMQ_SUB, MANY);
 }
 
 /* A subscriber with a mark of one comes back to its publisher. */
@@ -112,15 +110,16 @@ static void marks_and_reconnection(void)
             void *sub = sock(ctx, subscribers[k]), *xpub = sock(ctx, ZMQ_XPUB);
             set_int(sub, ZMQ_SNDHWM, 1);
             set_int(sub, ZMQ_RECONNECT_IVL, 10);
-            const char *endpoint = attach(xpub, sub, t);
+            const char *endpoint = attach_for_return(xpub, sub, t);
             ask(sub, 1, "first");
             say(text("%s %s", transport_names[t], type_name(subscribers[k])), rx(xpub));
             void *monitor = watch(sub, ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
             shut(xpub);
             await_event(monitor, ZMQ_EVENT_DISCONNECTED);
+            settle(ctx);
             ask_all(sub, 1, FEW);
             xpub = sock(ctx, ZMQ_XPUB);
-            set_int(xpub, ZMQ_RCVTIMEO, 1000);
+            set_int(xpub, ZMQ_RCVTIMEO, patience());
             bind_again(xpub, endpoint);
             await_event(monitor, ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
             settle(ctx);
@@ -140,7 +139,7 @@ static void reconnection(void)
             void *sub = sock(ctx, subscribers[k]), *xpub = sock(ctx, ZMQ_XPUB);
             set_int(sub, ZMQ_RECONNECT_IVL, 10);
             begin_line(text("%s %s", transport_names[t], type_name(subscribers[k])));
-            const char *endpoint = attach(xpub, sub, t);
+            const char *endpoint = attach_for_return(xpub, sub, t);
             ask(sub, 1, "twice");
             ask(sub, 1, "twice");
             ask(sub, 1, "dropped");
@@ -151,9 +150,8 @@ static void reconnection(void)
             void *monitor = watch(sub, ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
             shut(xpub);
             await_event(monitor, ZMQ_EVENT_DISCONNECTED);
+            settle(ctx);
             ask(sub, 1, "in the gap");
-            ask(sub, 1, "dropped in the gap");
-            ask(sub, 0, "dropped in the gap");
             xpub = sock(ctx, ZMQ_XPUB);
             set_int(xpub, ZMQ_XPUB_VERBOSER, 1);
             bind_again(xpub, endpoint);
@@ -173,24 +171,21 @@ static void reconnection(void)
     }
 }
 
-/* A marker among upstream messages keeps its place, and what is full is not what subscribes. */
+/* A subscription takes no room from what an XSUB sends besides. */
 static void full_upstream(void)
 {
-    for (int t = INPROC; t <= IPC; t++) {
-        void *ctx = context();
-        void *xsub = sock(ctx, ZMQ_XSUB), *xpub = sock(ctx, ZMQ_XPUB);
-        set_int(xsub, ZMQ_SNDHWM, 2);
-        set_int(xpub, ZMQ_RCVHWM, 2);
-        attach(xpub, xsub, t);
-        begin_line(transport_names[t]);
-        tx(xsub, "1");
-        tx(xsub, "\001a");
-        tx(xsub, "2");
-        in_line("first", rx(xpub));
-        in_line("second", rx(xpub));
-        in_line("third", rx(xpub));
-        end_line();
-    }
+    void *ctx = context();
+    void *xsub = sock(ctx, ZMQ_XSUB), *xpub = sock(ctx, ZMQ_XPUB);
+    set_int(xsub, ZMQ_SNDHWM, 1);
+    set_int(xpub, ZMQ_RCVHWM, 1);
+    attach(xpub, xsub, INPROC);
+    tx(xsub, "1");
+    tx(xsub, "\001a");
+    tx(xsub, "2");
+    tx(xsub, "3");
+    tx(xsub, "\001b");
+    for (int i = 0; i < 5; i++)
+        say(text("%d", i), rx_now(xpub));
 }
 
 static void on_every_type(void)
@@ -224,8 +219,8 @@ static void null_topic(void)
 /* What makes a subscription take effect, over inproc. */
 static void taking_effect(void)
 {
-    static const char *const calls[] = {"nothing", "EVENTS", "zmq_poll for output", "zmq_recv", "a setting", "FD"};
-    for (int call = 0; call < 6; call++) {
+    static const char *const calls[] = {"", "EVENTS", "zmq_poll for output", "zmq_recv"};
+    for (int call = 1; call < 4; call++) {
         void *ctx = context();
         void *xpub = sock(ctx, ZMQ_XPUB), *sub = sock(ctx, ZMQ_SUB);
         attach(xpub, sub, INPROC);
@@ -236,13 +231,8 @@ static void taking_effect(void)
         switch (call) {
         case 1: get_int(xpub, ZMQ_EVENTS); break;
         case 2: zmq_poll(&item, 1, 0); break;
-        case 3: rx_now(xpub); break;
-        case 4: set_int(xpub, ZMQ_SNDHWM, 7); break;
-        case 5: get_int(xpub, ZMQ_FD); break;
-        default: break;
+        default: rx_now(xpub); break;
         }
-        if (call == 0)
-            continue;
         tx(xpub, "message");
         say(calls[call], rx_now(sub));
     }
@@ -272,7 +262,6 @@ static void inverted(void)
                 tx(pub, published[i]);
             set_int(pub, ZMQ_INVERT_MATCHING, 0);
             set_int(sub, ZMQ_INVERT_MATCHING, 0);
-            (void) text("%s", names[who]);
             void *both[] = {sub, xsub};
             begin_line(text("%s %s", transport_names[t], names[who]));
             for (int k = 0; k < 2; k++) {
@@ -341,10 +330,9 @@ static void second_filter(void)
 }
 
 static const struct rule rules[] = {
-    RULE(small_marks_inproc), RULE(small_marks_tcp), RULE(small_marks_ipc), RULE_WITHIN(many_topics_inproc, 60000),
-    RULE_WITHIN(many_topics_tcp, 60000), RULE_WITHIN(many_topics_ipc, 60000), RULE(marks_and_reconnection),
-    RULE(reconnection), RULE(full_upstream), RULE(on_every_type), RULE(null_topic), RULE(taking_effect),
-    RULE(inverted), RULE(invert_values), RULE(looked_at_before), RULE(second_filter),
+    RULE(few_topics), RULE_WITHIN(many_topics, 60000), RULE(marks_and_reconnection), RULE(reconnection),
+    RULE(full_upstream), RULE(on_every_type), RULE(null_topic), RULE(taking_effect), RULE(inverted),
+    RULE(invert_values), RULE(looked_at_before), RULE(second_filter),
 };
 
 RUN(rules)
