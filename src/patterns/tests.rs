@@ -95,9 +95,9 @@ fn fresh_sockets() {
         let mut pattern = (row.new)();
         assert!(!pattern.can_recv(&mut pipes), "{name}");
         assert_eq!(pattern.can_send(&mut pipes), writable, "{name}");
-        let mut frame = Outgoing::from_bytes(b"m", false, true);
+        let mut frame = Outgoing::from_bytes(b"m", false);
         assert_eq!(pattern.send(&mut pipes, &mut frame), send, "{name}");
-        let mut frame = Outgoing::from_bytes(b"m", true, true);
+        let mut frame = Outgoing::from_bytes(b"m", true);
         assert_eq!(
             (row.new)().send(&mut pipes, &mut frame),
             send_more,

@@ -70,7 +70,7 @@ mod tests {
     }
 
     fn write(end: &mut PipeEnd, body: &[u8], more: bool) {
-        let frame = &mut Outgoing::from_bytes(body, more, true);
+        let frame = &mut Outgoing::from_bytes(body, more);
         end.write(frame, more).unwrap();
     }
 

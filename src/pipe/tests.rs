@@ -49,7 +49,7 @@ fn unlimited() -> (PipeEnd, PipeEnd) {
 }
 
 fn write_frame(end: &mut PipeEnd, body: &[u8], more: bool) {
-    end.write(&mut Outgoing::from_bytes(body, more, true), more)
+    end.write(&mut Outgoing::from_bytes(body, more), more)
         .unwrap();
 }
 

@@ -63,7 +63,7 @@ fn write(end: &mut PipeEnd, owner: &Owner, body: u8) {
             end.noticed_writable();
         }
     }
-    end.write(&mut Outgoing::from_bytes(&[body], false, false), false)
+    end.write(&mut Outgoing::from_bytes(&[body], false), false)
         .unwrap();
 }
 
@@ -125,7 +125,7 @@ fn loom_finish_comes_after_the_last_message() {
         let reading = Owner::of(&reader);
         race(
             move || {
-                let mut frame = Outgoing::from_bytes(b"1", false, false);
+                let mut frame = Outgoing::from_bytes(b"1", false);
                 writer.write(&mut frame, false).unwrap();
                 writer.finish();
                 writer
@@ -157,7 +157,7 @@ fn loom_newest_message_wakes() {
         race(
             move || {
                 for body in [b"1", b"2"] {
-                    let mut frame = Outgoing::from_bytes(body, false, false);
+                    let mut frame = Outgoing::from_bytes(body, false);
                     writer.write(&mut frame, false).unwrap();
                 }
                 writer

@@ -171,10 +171,26 @@ impl Core {
         } else {
             Use::Adopt
         };
-        match Endpoint::parse(text, purpose)? {
+        let endpoint = Endpoint::parse(text, purpose)
+            .inspect_err(|error| self.emit_malformed(text, *error))?;
+        match endpoint {
             Endpoint::Inproc(name) => self.bind_inproc(text, &name),
             Endpoint::Ipc(address) => self.bind_stream(&ConnectAddress::Ipc(address)),
             Endpoint::Tcp(address) => self.bind_stream(&ConnectAddress::Tcp(address)),
+        }
+    }
+
+    /// An address that is malformed is a failed bind to a monitor, too.
+    fn emit_malformed(&self, text: &[u8], error: Error) {
+        let address = [b"tcp://", b"ipc://"]
+            .into_iter()
+            .find_map(|scheme| text.strip_prefix(scheme))
+            .filter(|address| !address.is_empty());
+        if let Some(address) = address {
+            let errno = crate::io::fd_value(crate::ffi::errno::number(error));
+            let texts = EndpointTexts::default();
+            self.monitor
+                .emit(Event::BindFailed, &[errno], address, &texts);
         }
     }
 
@@ -258,15 +274,16 @@ impl Core {
         if self.row.connects_once && self.endpoints.have_connection(text) {
             return Ok(());
         }
-        let routing_id = self.endpoints.connect_routing_id.clone();
+        let routing_id = &mut self.endpoints.connect_routing_id;
+        // The choice is spent: it would be in the way of every later connect, and cannot be taken back.
         if routing_id
-            .as_ref()
-            .is_some_and(|id| self.pattern.has_routing_id(id))
+            .take_if(|id| self.pattern.has_routing_id(id))
+            .is_some()
         {
             return Err(Error::Invalid);
         }
         let origin = Origin {
-            connect_routing_id: routing_id,
+            connect_routing_id: routing_id.clone(),
         };
         match endpoint {
             Endpoint::Inproc(name) => self.connect_inproc(text, &name, origin)?,
