@@ -277,8 +277,9 @@ static const char *heard(void *xpub)
     int count = 0;
     for (;;) {
         const char *got = rx(xpub);
+        /* 4.3.4 may lose the last one, too. */
         if (strncmp(got, "[\\x01", 5) != 0)
-            return got;
+            return "not all";
         if (got[5] == 'z')
             return count == TOPICS ? "all" : "not all";
         count++;
