@@ -78,11 +78,11 @@ static void against_all(enum transport transport, int type)
         odd[b] = near[b].failed || far[b].failed || (!met[b] && !refused[b]);
         back[b] = near[b].retried - retried;
     }
-    const char *name = transport_names[transport];
-    line(text("%s %s", name, type_name(type)), "talks to %s", types_with(met));
-    line(text("%s %s parts", name, type_name(type)), "from %s", types_with(refused));
-    line(text("%s %s otherwise", name, type_name(type)), "%s", types_with(odd));
-    line(text("%s %s comes back", name, type_name(type)), "to %s", types_with(back));
+    const char *name = type_name(type);
+    line(name, "talks to %s", types_with(met));
+    line(text("%s parts", name), "from %s", types_with(refused));
+    line(text("%s otherwise", name), "%s", types_with(odd));
+    line(text("%s comes back", name), "to %s", types_with(back));
 }
 
 static void tcp(void)

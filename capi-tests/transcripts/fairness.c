@@ -2,8 +2,6 @@
  * gets against what a naive count says. patterns.md section 1.4. */
 #include "transcript.h"
 
-#include <poll.h>
-
 enum { MANY = 5 };
 
 /* The receiver and the sender of each way to send in turn. */
@@ -44,25 +42,6 @@ static void turns(void *sender, void **peers, int count)
     in_line(text("%d peers", count), text("%s, lost %d", list + 1, got[0]));
 }
 
-/* A peer goes, and the sender has heard all of it. */
-static void leave(void *ctx, void *sender, void *peer, int connected)
-{
-    void *monitor = connected ? watch(sender, ZMQ_EVENT_DISCONNECTED) : NULL;
-    shut(peer);
-    if (connected) {
-        await_event(monitor, ZMQ_EVENT_DISCONNECTED);
-        unwatch(sender, monitor);
-    }
-    struct pollfd item = {.fd = get_int(sender, ZMQ_FD), .events = POLLIN};
-    for (int i = 0; i < 3; i++) {
-        if (connected)
-            settle(ctx);
-        else
-            poll(&item, 1, QUIET / 4);
-        get_int(sender, ZMQ_EVENTS);
-    }
-}
-
 static void round_robin(void)
 {
     for (int k = 0; k < 3; k++) {
@@ -82,7 +61,7 @@ static void round_robin(void)
                     attach_to(sender, peers[count++], endpoint);
                 } else {
                     int gone = -steps[step] - 1;
-                    leave(ctx, sender, peers[gone], t != INPROC);
+                    leave(peers[gone], sender, t);
                     count--;
                     for (int i = gone; i < count; i++)
                         peers[i] = peers[i + 1];
