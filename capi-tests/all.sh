@@ -55,7 +55,8 @@ c_tests() {
     [ -e /usr/include/uv.h ] || install_packages libuv1-dev || true
     step "C programs, stock and ours" 900 /usr/bin/python3 capi-tests/run.py --ours "$library"
     step "wire interoperation, stock and ours" 900 /usr/bin/python3 capi-tests/interop/run.py --ours "$library"
-    step "lives and endings" 900 /usr/bin/python3 capi-tests/lifecycle/run.py --ours "$library" --static
+    step "lives and endings" 900 /usr/bin/python3 capi-tests/claims.py lifecycle --ours "$library" --static
+    step "storms on shared sockets" 600 /usr/bin/python3 capi-tests/claims.py storms --ours "$library"
     step "ends and losses, stock and ours" 300 /usr/bin/python3 capi-tests/loss/run.py --ours "$library" --quick
     step "Python demo" 180 env ZEROXIDE_DIR="$library" sh bindings/demo.sh --quick
     step "Python programs, stock and ours" 1200 sh bindings/python/run.sh "$library"

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Raw peers against the library in this process: exact bytes of ZMTP 3.1 and 3.0 with NULL, older peers
-(raw_old.py), and hostile ones.
+(raw_old.py), queues (raw_queues.py), and hostile ones.
 
     raw.py --library DIR/libzmq.so.5 [--stock] [--only TEXT]
 
@@ -15,6 +15,8 @@ import sys
 import time
 
 import raw_old  # noqa: F401  (its cases)
+import raw_queues  # noqa: F401  (its cases)
+import raw_requests  # noqa: F401  (its cases)
 from cases import CASES, TYPES, Victim, bound, case, connected, expect_no_return, listener
 from zmtp import (
     ACCEPTED, AUTH, CONNECTED, DEALER, DISCONNECTED, NAMES, NO_DETAIL, PAIR, PARTNER, PROTOCOL, PUB, PULL, PUSH, REP,
@@ -571,21 +573,6 @@ def all_in_one_segment(library):
         wire.expect(greeting() + own_ready(PULL), "handshake")
         wire.close()
     server.close()
-
-
-@case
-def request_envelope(library):
-    """A REQ ends a connection whose replies have a wrong envelope, and does not come back."""
-    for reply in (frame(b"no delimiter"), frame(b"", 0), frame(b"x", 1) + frame(b"y")):
-        client, wire, place = connected(library, REQ)
-        client.send(b"q")
-        wire.handshake(REQ, REP)
-        wire.expect(frame(b"", 1) + frame(b"q"), "request")
-        wire.send(reply)
-        wire.expect_end(f"reply {reply}")
-        client.events_until(DISCONNECTED)
-        expect_no_return(client, place, f"reply {reply}")
-        wire.close()
 
 
 @case

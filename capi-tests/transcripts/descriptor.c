@@ -90,6 +90,54 @@ static void messages(void)
     }
 }
 
+/* The types whose input has its turn, is made of subscriptions, or comes without ZMTP. */
+static void other_types(void)
+{
+    static const int types[][2] = {
+        {ZMQ_REP, ZMQ_REQ}, {ZMQ_REQ, ZMQ_REP}, {ZMQ_XSUB, ZMQ_PUB}, {ZMQ_XPUB, ZMQ_SUB}, {ZMQ_STREAM, ZMQ_STREAM}};
+    for (size_t i = 0; i < 5; i++) {
+        for (int t = types[i][0] == ZMQ_STREAM ? TCP : INPROC; t <= (types[i][0] == ZMQ_STREAM ? TCP : IPC); t++) {
+            void *ctx = context();
+            void *reader = sock(ctx, types[i][0]), *writer = sock(ctx, types[i][1]);
+            const char *key = text("%s %s", type_name(types[i][0]), transport_names[t]);
+            zmq_msg_t id;
+            zmq_msg_init(&id);
+            if (types[i][0] == ZMQ_STREAM) {
+                connect_to(writer, bind_any(reader, TCP));
+                zmq_msg_recv(&id, writer, 0);
+                rx_frame(writer, 0);
+                rx(reader);
+            } else {
+                attach(reader, writer, t);
+            }
+            if (types[i][0] == ZMQ_XSUB) {
+                tx_bytes(reader, "\1", 1, 0);
+                sync_subscriptions(writer, reader);
+            }
+            if (types[i][0] == ZMQ_REQ) {
+                tx(reader, "question");
+                rx(writer);
+            }
+            int fd = get_int(reader, ZMQ_FD);
+            calm(ctx, reader);
+            say(text("%s before", key), get_int(reader, ZMQ_EVENTS) & ZMQ_POLLIN ? "in" : "-");
+            if (types[i][1] == ZMQ_STREAM)
+                zmq_msg_send(&id, writer, ZMQ_SNDMORE);
+            if (types[i][1] == ZMQ_SUB)
+                subscribe(writer, "topic");
+            else
+                tx(writer, "1");
+            line(text("%s signalled", key), "%d", readable_within(fd, PATIENCE));
+            say(text("%s EVENTS", key), get_int(reader, ZMQ_EVENTS) & ZMQ_POLLIN ? "in" : "-");
+            line(text("%s after EVENTS", key), "%d", readable_within(fd, 0));
+            const char *got = rx_now(reader);
+            say(text("%s read", key), types[i][0] == ZMQ_STREAM ? text("%d", got[0] == '[') : got);
+            say(text("%s nothing left", key), rx_now(reader));
+            line(text("%s read to the end", key), "%d", readable_within(fd, 0));
+        }
+    }
+}
+
 static void new_peers(void)
 {
     for (int t = INPROC; t <= IPC; t++) {
@@ -399,7 +447,7 @@ static void wake_ups(void)
 }
 
 static const struct rule rules[] = {
-    RULE(messages),      RULE(new_peers),     RULE(subscriptions),   RULE(room), RULE(stop),
+    RULE(messages),      RULE(other_types),   RULE(new_peers),     RULE(subscriptions),   RULE(room), RULE(stop),
     RULE(reading_loops), RULE(writing_loops), RULE(answering_loops), RULE(wake_ups),
 };
 

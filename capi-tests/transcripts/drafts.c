@@ -292,6 +292,19 @@ static void other_types(void)
          connected, rc(draft_disconnect_peer(NULL, 1)));
 }
 
+/* The end of the context is no concern of these, on whatever type. */
+static void after_the_end(void)
+{
+    for (size_t i = 0; i < 12; i++) {
+        void *ctx = context();
+        void *s = sock(ctx, classic_types[i]);
+        zmq_ctx_shutdown(ctx);
+        say(text("%s notices", type_name(classic_types[i])), events(s));
+        line(type_name(classic_types[i]), "%s %s, %s, %s", rc(draft_join(s, "group")), rc(draft_leave(s, "group")),
+             rc(draft_disconnect_peer(s, 1)), peer_state(s, "me"));
+    }
+}
+
 static void messages(void)
 {
     zmq_msg_t msg, copy;
@@ -322,7 +335,7 @@ static void messages(void)
 
 static const struct rule rules[] = {
     RULE(there), RULE(version_2), RULE(types), RULE(consumers), RULE(arguments),
-    RULE(pipes_stats), RULE(peer_states), RULE(other_types), RULE(messages),
+    RULE(pipes_stats), RULE(peer_states), RULE(other_types), RULE(after_the_end), RULE(messages),
 };
 
 int main(int argc, char **argv)

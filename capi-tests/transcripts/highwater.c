@@ -113,9 +113,9 @@ static void close_way(void *writer, void *reader)
 
 static void pairs(void)
 {
-    void *ctx = context();
     for (int binds = 0; binds < 2; binds++) {
         for (int sndhwm = 0; sndhwm <= 20; sndhwm++) {
+            void *ctx = context();
             char accepted[256] = "";
             for (int rcvhwm = 0; rcvhwm <= 20; rcvhwm++) {
                 void *push, *pull;

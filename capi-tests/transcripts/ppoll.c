@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 static __typeof__(zmq_ppoll) *ppoll_;
 static volatile sig_atomic_t handled;
@@ -188,6 +189,26 @@ static void many(void)
     say("all", rc(ppoll_(items, COUNT, PATIENCE, &mask)));
 }
 
+/* Urgent data, which select would not watch. */
+static void urgent(void)
+{
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    memset(&address, 0, sizeof address);
+    address.ss_family = AF_INET;
+    int listener = socket(AF_INET, SOCK_STREAM, 0), to = socket(AF_INET, SOCK_STREAM, 0);
+    listen(listener, 1);
+    getsockname(listener, (struct sockaddr *) &address, &length);
+    line("connect", "%d", connect(to, (struct sockaddr *) &address, length));
+    zmq_pollitem_t item = {NULL, accept(listener, NULL, NULL), ZMQ_POLLPRI, 99};
+    sigset_t mask = block();
+    const char *result = rc(ppoll_(&item, 1, 0, &mask));
+    line("before", "%s: %d", result, item.revents);
+    line("sent", "%d", (int) send(to, "!", 1, MSG_OOB));
+    result = rc(ppoll_(&item, 1, PATIENCE, &mask));
+    line("urgent", "%s: %d", result, item.revents);
+}
+
 static void there(void)
 {
     say("function", look_up() ? "yes" : "no");
@@ -195,7 +216,7 @@ static void there(void)
 
 static const struct rule rules[] = {
     RULE(there), RULE(arguments), RULE(like_poll), RULE(pending), RULE(interrupted), RULE(wakes),
-    RULE(many),
+    RULE(many), RULE(urgent),
 };
 
 int main(int argc, char **argv)

@@ -260,16 +260,22 @@ void *context(void)
     return ctx;
 }
 
-void *plain_sock(void *ctx, int type)
+void *try_sock(void *ctx, int type)
 {
     void *socket = zmq_socket(ctx, type);
-    if (!socket)
-        give_up("zmq_socket");
     remember(open_sockets, socket);
-    for (size_t i = 0; i < MANY; i++) {
+    for (size_t i = 0; socket && i < MANY; i++) {
         if (open_sockets[i] == socket)
             contexts_of_sockets[i] = ctx;
     }
+    return socket;
+}
+
+void *plain_sock(void *ctx, int type)
+{
+    void *socket = try_sock(ctx, type);
+    if (!socket)
+        give_up("zmq_socket");
     return socket;
 }
 
@@ -330,6 +336,14 @@ void set_bytes(void *socket, int option, const void *value, size_t size)
 void subscribe(void *socket, const char *topic)
 {
     set_bytes(socket, ZMQ_SUBSCRIBE, topic, strlen(topic));
+}
+
+const char *vacant(enum transport transport)
+{
+    static int number;
+    if (transport == TCP)
+        return text("tcp://127.0.0.1:%d", free_port());
+    return text(transport == IPC ? "ipc://vacant-%d.sock" : "inproc://vacant-%d", ++number);
 }
 
 const char *last_endpoint(void *socket)

@@ -69,7 +69,6 @@ impl Pattern for Router {
     fn readable(&mut self, pipes: &mut Pipes, key: PipeKey) {
         self.identify(pipes, key);
         self.queue.activate(key);
-        self.drop_input_if_mute(pipes, key);
     }
 
     fn writable(&mut self, _pipes: &mut Pipes, _key: PipeKey) {}
@@ -258,7 +257,7 @@ impl Router {
         pipes.dismiss(owner, Dismissal::Replace);
     }
 
-    /// Nobody reads a mute pipe, but its end has to be noticed.
+    /// Nobody reads a mute pipe, so that its peer has to wait when it is full; but its end has to be noticed.
     fn drop_input_if_mute(&self, pipes: &mut Pipes, key: PipeKey) {
         if self.mute.contains(&key) {
             while pipes.has_frame(key) {

@@ -258,15 +258,16 @@ impl Core {
         if self.row.connects_once && self.endpoints.have_connection(text) {
             return Ok(());
         }
-        let routing_id = self.endpoints.connect_routing_id.clone();
+        let routing_id = &mut self.endpoints.connect_routing_id;
+        // The choice is spent: it would be in the way of every later connect, and cannot be taken back.
         if routing_id
-            .as_ref()
-            .is_some_and(|id| self.pattern.has_routing_id(id))
+            .take_if(|id| self.pattern.has_routing_id(id))
+            .is_some()
         {
             return Err(Error::Invalid);
         }
         let origin = Origin {
-            connect_routing_id: routing_id,
+            connect_routing_id: routing_id.clone(),
         };
         match endpoint {
             Endpoint::Inproc(name) => self.connect_inproc(text, &name, origin)?,

@@ -101,6 +101,24 @@ fn duplicate_id() {
     assert!(router.wires.pipes.take_exhausted().contains(&newer));
 }
 
+/// 6.2: what nobody hears takes the room that it would take otherwise.
+#[test]
+fn a_mute_peer_fills_its_pipe() {
+    let mut router = Bench::<Router>::new();
+    router.peer_named(b"x");
+    let newer = router.peer_named(b"x");
+    for _ in 0..3 {
+        router.arrive(newer, &[b"unheard"]);
+        router.assert_silent();
+    }
+    let mut unread = 0;
+    while router.wires.pipes.has_frame(newer) {
+        router.wires.pipes.skip(newer);
+        unread += 1;
+    }
+    assert_eq!(unread, 3);
+}
+
 /// 6.2: ROUTER_HANDOVER.
 #[test]
 fn handover() {
