@@ -127,11 +127,13 @@ static void late_listener(void)
 {
     for (int t = TCP; t <= IPC; t++) {
         for (int disconnects = 0; disconnects < 2; disconnects++) {
-            void *ctx = context(), *theirs = context();
-            void *placeholder = sock(theirs, ZMQ_DEALER);
+            void *ctx = context(), *theirs = context(), *before = context();
+            void *placeholder = sock(before, ZMQ_DEALER);
             const char *endpoint = t == TCP ? bind_any(placeholder, TCP) : text("ipc://late-%d", disconnects);
             const char *name = text("%s %s", transport_names[t], disconnects ? "disconnect" : "close");
+            /* Only then the stock library has left the place. */
             shut(placeholder);
+            term(before);
             void *dealer = plain_sock(ctx, ZMQ_DEALER);
             set_int(dealer, ZMQ_LINGER, -1);
             set_int(dealer, ZMQ_RECONNECT_IVL, 10);
