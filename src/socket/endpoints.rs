@@ -16,7 +16,7 @@ use crate::io::{
 use crate::monitor::Event;
 use crate::options::PatternOption;
 use crate::patterns::Origin;
-use crate::pipe::{Conflate, Limits, PipeKey, pipe};
+use crate::pipe::{Limits, PipeKey, pipe};
 use crate::socket::{Attachment, Core};
 use crate::sync::Lock;
 use crate::sync::atomic::Ordering;
@@ -171,10 +171,26 @@ impl Core {
         } else {
             Use::Adopt
         };
-        match Endpoint::parse(text, purpose)? {
+        let endpoint = Endpoint::parse(text, purpose)
+            .inspect_err(|error| self.emit_malformed(text, *error))?;
+        match endpoint {
             Endpoint::Inproc(name) => self.bind_inproc(text, &name),
             Endpoint::Ipc(address) => self.bind_stream(&ConnectAddress::Ipc(address)),
             Endpoint::Tcp(address) => self.bind_stream(&ConnectAddress::Tcp(address)),
+        }
+    }
+
+    /// An address that is malformed is a failed bind to a monitor, too.
+    fn emit_malformed(&self, text: &[u8], error: Error) {
+        let address = [b"tcp://", b"ipc://"]
+            .into_iter()
+            .find_map(|scheme| text.strip_prefix(scheme))
+            .filter(|address| !address.is_empty());
+        if let Some(address) = address {
+            let errno = crate::io::fd_value(crate::ffi::errno::number(error));
+            let texts = EndpointTexts::default();
+            self.monitor
+                .emit(Event::BindFailed, &[errno], address, &texts);
         }
     }
 
@@ -289,8 +305,7 @@ impl Core {
             receive: Some(self.options.receive_hwm),
         };
         let hello = self.row.hello(&self.options)?;
-        let conflate = self.options.conflate && self.row.conflates;
-        let (mine, theirs) = pipe(own, Limits::NONE, Conflate::both(conflate));
+        let (mine, theirs) = pipe(own, Limits::NONE, self.row.conflate(&self.options));
         let key = self.attach(Attachment {
             end: mine,
             origin,
