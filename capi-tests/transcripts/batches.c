@@ -63,30 +63,6 @@ static void stalled_with_heartbeats(void)
     }
 }
 
-/* A sender that pings a reader that stalls cannot tell it from a dead one: it gives the connection up, and comes back. */
-static void pings_behind_a_stalled_reader(void)
-{
-    for (int t = TCP; t <= IPC; t++) {
-        void *ctx = context();
-        const char *name = transport_names[t];
-        void *push = sock(ctx, ZMQ_PUSH), *pull = sock(ctx, ZMQ_PULL);
-        set_int(push, ZMQ_SNDHWM, 100);
-        set_int(pull, ZMQ_RCVHWM, 5);
-        set_int(pull, ZMQ_RCVBUF, 4096);
-        set_int(push, ZMQ_SNDBUF, 4096);
-        set_int(push, ZMQ_HEARTBEAT_IVL, 100);
-        set_int(push, ZMQ_HEARTBEAT_TIMEOUT, 200);
-        set_int(push, ZMQ_RECONNECT_IVL, 10);
-        attach(pull, push, t);
-        void *monitor = watch(push, ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
-        set_int(push, ZMQ_SNDTIMEO, 100);
-        flood(push, 2000);
-        int event = next_event(monitor, NULL, NULL, 0);
-        say(text("%s, event", name), event ? event_name(event) : "nothing");
-        say(text("%s, comes back", name), await_event(monitor, ZMQ_EVENT_HANDSHAKE_SUCCEEDED));
-    }
-}
-
 /* With heartbeats on a connection that is in use on both sides: nothing happens to it. */
 static void busy_with_heartbeats(void)
 {
@@ -122,6 +98,35 @@ static void beyond_the_marks(void)
         line(text("%s, more than twice the marks", transport_names[t]), "%d", sent > 8);
         line(text("%s, in order", transport_names[t]), "%s", read_numbers(pull, sent) == sent ? "all" : "not all");
         say(text("%s, and no more", transport_names[t]), rx_now(pull));
+    }
+}
+
+/* Marks of all sizes, filled and read to the end again and again: always room for some, never for all, each of them
+ * comes once. */
+static void filled_and_drained(void)
+{
+    static const int marks[] = {1, 2, 3, 8};
+    for (int t = TCP; t <= IPC; t++) {
+        for (int i = 0; i < 16; i++) {
+            void *ctx = context();
+            void *push = sock(ctx, ZMQ_PUSH), *pull = sock(ctx, ZMQ_PULL);
+            set_int(push, ZMQ_SNDHWM, marks[i / 4]);
+            set_int(pull, ZMQ_RCVHWM, marks[i % 4]);
+            set_int(push, ZMQ_SNDBUF, 4096);
+            set_int(pull, ZMQ_RCVBUF, 4096);
+            attach(pull, push, t);
+            set_int(push, ZMQ_SNDTIMEO, 10);
+            int none = 0, all = 0, lost = 0, late = 0;
+            for (int round = 0; round < 10; round++) {
+                late += strcmp(await(push, ZMQ_POLLOUT), "yes") != 0;
+                int sent = flood(push, 5000);
+                none += sent == 0;
+                all += sent == 5000;
+                lost += read_numbers(pull, sent) != sent || strcmp(rx_now(pull), "EAGAIN") != 0;
+            }
+            line(text("%s, %d/%d", transport_names[t], marks[i / 4], marks[i % 4]),
+                 "no room %d, none taken %d, no end %d, lost %d", late, none, all, lost);
+        }
     }
 }
 
@@ -189,8 +194,8 @@ static void written_over(void)
 }
 
 static const struct rule rules[] = {
-    RULE(stalled_with_heartbeats), RULE(pings_behind_a_stalled_reader), RULE(busy_with_heartbeats),
-    RULE(beyond_the_marks), RULE(received), RULE(written_over),
+    RULE(stalled_with_heartbeats), RULE(busy_with_heartbeats), RULE(beyond_the_marks),
+    RULE(filled_and_drained), RULE(received), RULE(written_over),
 };
 
 RUN(rules)

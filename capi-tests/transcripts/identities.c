@@ -384,6 +384,55 @@ static void chosen_bytes(void)
     }
 }
 
+/* With IMMEDIATE there is no pipe before the connection, and a new one with the next. */
+static void chosen_and_immediate(void)
+{
+    for (int t = TCP; t <= IPC; t++) {
+        void *ctx = context();
+        begin_line(transport_names[t]);
+        void *router = strict(ctx);
+        set_int(router, ZMQ_IMMEDIATE, 1);
+        const char *endpoint = vacant(t);
+        in_line("connect", connect_as(router, "chosen", endpoint));
+        in_line("nobody there", tx(router, "chosen|x"));
+        in_line("not used twice", connect_as(router, "other", vacant(t)));
+        for (int round = 0; round < 2; round++) {
+            void *peer = named(ctx, ZMQ_DEALER, "own");
+            in_line("bind", bind_again(peer, endpoint));
+            in_line("room", await(router, ZMQ_POLLOUT));
+            in_line("chosen", tx(router, "chosen|1"));
+            in_line("own", tx(router, "own|2"));
+            in_line("gets", rx(peer));
+            tx(peer, "3");
+            in_line("whose", rx(router));
+            zmq_unbind(peer, endpoint);
+            settle(ctx);
+            leave(peer, router, t);
+        }
+        end_line();
+    }
+}
+
+/* With IMMEDIATE two connects may have the same choice: the connection that comes second does without. */
+static void chosen_twice_and_immediate(void)
+{
+    void *ctx = context();
+    void *router = strict(ctx);
+    set_int(router, ZMQ_IMMEDIATE, 1);
+    const char *endpoints[] = {vacant(TCP), vacant(IPC)};
+    for (int i = 0; i < 2; i++)
+        say(text("connect %d", i), connect_as(router, "chosen", endpoints[i]));
+    for (int i = 0; i < 2; i++) {
+        void *peer = named(ctx, ZMQ_DEALER, text("own %d", i));
+        say(text("bind %d", i), bind_again(peer, endpoints[i]));
+        tx(peer, "y");
+        say(text("whose %d", i), rx(router));
+        say(text("chosen %d", i), tx(router, "chosen|x"));
+        say(text("own %d", i), tx(router, text("own %d|x", i)));
+        say(text("gets %d", i), rx_quiet(peer));
+    }
+}
+
 /* Ids that are taken cannot be chosen: by a peer's announcement, by an earlier choice, by a generated one. */
 static void chosen_again(enum transport transport, const char *how, const char *id, size_t size, void *router)
 {
@@ -451,7 +500,8 @@ static void chosen_is_chosen_before_bind(void)
 static const struct rule rules[] = {
     RULE(random_starts), RULE(every_type), RULE(precedence), RULE(before_the_handshake), RULE(another_peer),
     RULE(free_again), RULE(mute), RULE(mute_and_full), RULE(handover_chain), RULE(handover_in_the_middle),
-    RULE(announces_a_chosen_id), RULE(choices), RULE(chosen_bytes), RULE(announced_is_chosen),
+    RULE(announces_a_chosen_id), RULE(choices), RULE(chosen_bytes), RULE(chosen_and_immediate),
+    RULE(chosen_twice_and_immediate), RULE(announced_is_chosen),
     RULE(generated_is_chosen), RULE(chosen_is_chosen_inproc), RULE(chosen_is_chosen_before_bind),
 };
 

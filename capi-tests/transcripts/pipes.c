@@ -24,7 +24,7 @@ static int silent_listener(const char **endpoint)
     if (bind(fd, (struct sockaddr *) &address, size) != 0 || listen(fd, 8) != 0
         || getsockname(fd, (struct sockaddr *) &address, &size) != 0)
         give_up("listen");
-    *endpoint = strdup(text("tcp://127.0.0.1:%d", ntohs(address.sin_port)));
+    *endpoint = keep(text("tcp://127.0.0.1:%d", ntohs(address.sin_port)));
     return fd;
 }
 
@@ -233,8 +233,8 @@ static void topics(void)
                 subscribe(sub, text("topic %d", i));
             if (before)
                 connect_to(sub, endpoint);
-            say(text("%s, %s", transport_names[t], before ? "subscribed, then connected" : "connected, then subscribed"),
-                topics_that_come(xpub));
+            const char *order = before ? "subscribed, then connected" : "connected, then subscribed";
+            say(text("%s, %s", transport_names[t], order), topics_that_come(xpub));
         }
     }
 }

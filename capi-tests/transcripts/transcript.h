@@ -54,6 +54,8 @@ void end_line(void);
 void give_up(const char *what);
 /* A short-lived formatted text, for keys and results put together from parts. */
 const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same text, until the program ends. */
+char *keep(const char *text);
 /* Name of an error number, e.g. "EAGAIN". */
 const char *error_name(int number);
 /* The value, or the name of errno if it is -1. */

@@ -51,12 +51,13 @@ impl Pattern for Router {
         if self.probes && !self.raw {
             probe(pipes, key);
         }
-        if let Some(id) = origin.connect_routing_id {
-            if self.table.add(key, &id) {
-                self.queue.attach(key);
-            } else {
-                self.mute.push(key);
-            }
+        // The connect saw to it that its choice was free. With IMMEDIATE this pipe comes later, and the id may
+        // be somebody else's by now: then it is as if there had been no choice.
+        let has_choice = origin
+            .connect_routing_id
+            .is_some_and(|id| self.table.add(key, &id));
+        if has_choice {
+            self.queue.attach(key);
         } else if self.raw {
             self.table.add_generated(key);
             self.queue.attach(key);

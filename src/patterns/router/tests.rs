@@ -230,6 +230,22 @@ fn connect_routing_id() {
     assert!(!router.pattern.has_routing_id(b"mine"));
 }
 
+/// 6.2: a pipe that comes when the id chosen for it is taken has the one that its peer announces.
+#[test]
+fn late_choice() {
+    let mut router = Bench::<Router>::new();
+    let owner = router.peer_named(b"x");
+    let key = router.wires.add();
+    router.wires.introduce(key, b"own");
+    router.attach(key, named(b"x"));
+    router.arrive(key, &[b"m"]);
+    assert_eq!(router.recv(), Ok(frames(&[b"own", b"m"])));
+    router.send(&[b"x", b"1"]).unwrap();
+    router.send(&[b"own", b"2"]).unwrap();
+    assert_eq!(router.sent(owner), [frames(&[b"1"])]);
+    assert_eq!(router.sent(key), [frames(&[b"2"])]);
+}
+
 /// 6.3: an id frame without MORE is nothing, regardless of MANDATORY.
 #[test]
 fn id_without_body() {
