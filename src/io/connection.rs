@@ -498,8 +498,9 @@ impl Connection {
         let Some(end) = end else { return Ok(()) };
         let origin = self.origin.clone();
         let connection = (Arc::clone(around.handle), self.id);
+        let connects = matches!(self.role, Role::Connecting(_));
         self.session
-            .attach(end, origin, connection)
+            .attach(end, origin, connection, connects)
             .map_err(|_| Loss::Dismissed)
     }
 

@@ -70,12 +70,14 @@ impl Session {
         end: PipeEnd,
         origin: Origin,
         connection: (Arc<IoHandle>, ObjectId),
+        connects: bool,
     ) -> Result<(), SocketCommand> {
         self.mailbox
             .push(SocketCommand::Attach(Box::new(crate::socket::Attachment {
                 end,
                 origin,
                 connection: Some(connection),
+                connects,
                 hello: None,
             })))
     }

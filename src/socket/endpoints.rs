@@ -133,6 +133,13 @@ impl Endpoints {
         self.left.retain(|(_, id)| lingering.contains(*id));
     }
 
+    /// A zmq_connect that was not taken back made this connection.
+    pub(super) fn has_connection(&self, connection: ObjectId) -> bool {
+        let is_it =
+            |entry: &Entry| matches!(entry.kind, Kind::Connection { id, .. } if id == connection);
+        self.entries.iter().any(is_it)
+    }
+
     fn have_connection(&self, text: &[u8]) -> bool {
         let is_it =
             |entry: &Entry| *entry.text == *text && matches!(entry.kind, Kind::Connection { .. });
@@ -310,6 +317,7 @@ impl Core {
             end: mine,
             origin,
             connection: None,
+            connects: true,
             hello,
         });
         self.settle();
@@ -345,6 +353,7 @@ impl Core {
                     end: mine,
                     origin,
                     connection,
+                    connects: true,
                     hello: None,
                 })),
                 Some(theirs),
@@ -398,9 +407,12 @@ impl Core {
                 let own = |(key, (_, connection)): (&PipeKey, &(Arc<IoHandle>, ObjectId))| {
                     (*connection == id).then_some(*key)
                 };
-                // With IMMEDIATE the pipe came by attachment.
-                let pipe = pipe.or_else(|| self.connections.iter().find_map(own));
-                if let Some(key) = pipe {
+                // With IMMEDIATE the pipe came by attachment, and one that was lost may still have to be read.
+                let pipes: Vec<PipeKey> = match pipe {
+                    Some(key) => vec![key],
+                    None => self.connections.iter().filter_map(own).collect(),
+                };
+                for key in pipes {
                     self.drop_pipe(key);
                 }
                 self.context.detach(&thread, id, linger);

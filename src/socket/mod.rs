@@ -47,6 +47,8 @@ pub(crate) struct Attachment {
     pub(crate) origin: Origin,
     /// The connection behind the pipe, and its thread; `None` over inproc.
     pub(crate) connection: Option<(Arc<IoHandle>, ObjectId)>,
+    /// The connection is one that the socket made by zmq_connect, and may have left since.
+    pub(crate) connects: bool,
     /// ZMQ_HELLO_MSG, over inproc; a connection sends it by itself.
     pub(crate) hello: Option<Prepared>,
 }
@@ -58,6 +60,7 @@ impl Attachment {
             end,
             origin: Origin::default(),
             connection: None,
+            connects: false,
             hello,
         }
     }
@@ -139,14 +142,24 @@ impl Core {
         }
         for command in self.mailbox.drain() {
             match command {
-                SocketCommand::Attach(attachment) => {
-                    self.attach(*attachment);
-                }
+                SocketCommand::Attach(attachment) => self.attach_unless_left(*attachment),
                 SocketCommand::Pipe(key, notice) => self.handle_notice(key, notice),
                 SocketCommand::EndpointGone(connection) => self.endpoints.forget(connection),
             }
         }
         self.settle();
+    }
+
+    /// A pipe that was on its way (ZMQ_IMMEDIATE) while zmq_disconnect left its connection is not taken in: what
+    /// is sent into it would be lost.
+    fn attach_unless_left(&mut self, attachment: Attachment) {
+        let connection = attachment.connection.as_ref().map(|(_, id)| *id);
+        if attachment.connects && connection.is_some_and(|id| !self.endpoints.has_connection(id)) {
+            let mut end = attachment.end;
+            end.leave();
+            return;
+        }
+        self.attach(attachment);
     }
 
     /// Takes in a pipe.
@@ -156,6 +169,7 @@ impl Core {
             origin,
             connection,
             hello,
+            ..
         } = attachment;
         let over_inproc = connection.is_none();
         let key = self.pipes.insert(end);

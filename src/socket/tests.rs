@@ -10,10 +10,12 @@ use std::time::Duration;
 use crate::context::Context;
 use crate::error::Error;
 use crate::ffi::constants as c;
+use crate::io::ObjectId;
 use crate::message::Message;
-use crate::pipe::Incoming;
+use crate::patterns::Origin;
+use crate::pipe::{Incoming, Limits, pipe};
 use crate::socket::api::{self, SocketCell};
-use crate::socket::poll;
+use crate::socket::{Attachment, SocketCommand, poll};
 
 fn open(context: &Arc<Context>, socket_type: i32) -> &'static SocketCell {
     let socket = api::open(context, socket_type).expect("socket");
@@ -428,4 +430,34 @@ fn pipes_are_reported_on_request() {
 /// How many pipes a socket has.
 fn pull_pipes(pull: &'static SocketCell) -> usize {
     api::enter(pull).expect("socket").pipes.keys().len()
+}
+
+/// With IMMEDIATE a connection may offer its pipe just when zmq_disconnect has left it: nothing that is sent
+/// from then on may go there.
+#[test]
+fn a_pipe_that_comes_after_its_disconnect_is_not_taken_in() {
+    let context = Arc::new(Context::new());
+    let socket = open(&context, c::ZMQ_PUSH);
+    for connects in [true, false] {
+        let conflate = crate::pipe::Conflate::NEITHER;
+        let (end, mut far) = pipe(Limits::NONE, Limits::NONE, conflate);
+        let inside = api::enter(socket).expect("socket");
+        let thread = Arc::clone(&inside.context.threads(0).expect("threads")[0]);
+        let late = Attachment {
+            end,
+            origin: Origin::default(),
+            connection: Some((thread, ObjectId::new())),
+            connects,
+            hello: None,
+        };
+        let pushed = inside.mailbox.push(SocketCommand::Attach(Box::new(late)));
+        assert!(pushed.is_ok());
+        drop(inside);
+        let sent = api::send_bytes(socket, b"x", false, true);
+        assert_eq!(sent, if connects { Err(Error::Again) } else { Ok(1) });
+        assert_eq!(far.is_inbound_ended(), connects);
+        assert_eq!(far.is_drained(), connects, "something was sent");
+    }
+    api::close(socket).expect("close");
+    assert_eq!(context.terminate(), Ok(()));
 }

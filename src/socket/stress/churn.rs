@@ -9,9 +9,10 @@ const COUNT: u32 = 1500;
 
 /// One thread sends while another connects the socket to a second endpoint of the same peer and
 /// disconnects it, again and again. Linger is without end, so everything arrives.
-fn connect_and_disconnect(endpoints: [&[u8]; 2]) {
+fn connect_and_disconnect(endpoints: [&[u8]; 2], immediate: i32) {
     let context = Arc::new(Context::new());
     let (push, pull) = (open(&context, c::ZMQ_PUSH), open(&context, c::ZMQ_PULL));
+    set(push, c::ZMQ_IMMEDIATE, immediate);
     limit(push, 20);
     limit(pull, 20);
     let [stable, churned] = endpoints.map(|endpoint| bind(pull, endpoint));
@@ -49,17 +50,26 @@ fn connect_and_disconnect(endpoints: [&[u8]; 2]) {
 
 #[test]
 fn stress_connect_and_disconnect_over_tcp() {
-    connect_and_disconnect([b"tcp://127.0.0.1:*", b"tcp://127.0.0.1:*"]);
+    connect_and_disconnect([b"tcp://127.0.0.1:*", b"tcp://127.0.0.1:*"], 0);
 }
 
 #[test]
 fn stress_connect_and_disconnect_over_ipc() {
-    connect_and_disconnect([b"ipc://*", b"ipc://*"]);
+    connect_and_disconnect([b"ipc://*", b"ipc://*"], 0);
 }
 
 #[test]
 fn stress_connect_and_disconnect_over_inproc() {
-    connect_and_disconnect([b"inproc://stable", b"inproc://churned"]);
+    connect_and_disconnect([b"inproc://stable", b"inproc://churned"], 0);
+}
+
+/// With IMMEDIATE a pipe may be on its way to the socket while the socket disconnects.
+#[test]
+fn stress_disconnect_while_a_pipe_is_on_its_way() {
+    for _ in 0..5 {
+        connect_and_disconnect([b"tcp://127.0.0.1:*", b"tcp://127.0.0.1:*"], 1);
+        connect_and_disconnect([b"ipc://*", b"ipc://*"], 1);
+    }
 }
 
 /// Letters over one endpoint while the receiver binds and unbinds another, where peers come and go.
