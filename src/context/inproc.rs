@@ -10,8 +10,10 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::mailbox::Mailbox;
+use crate::message::PeerInfo;
 use crate::monitor::Monitor;
-use crate::pipe::{PipeEnd, Prepared};
+use crate::options::Bytes;
+use crate::pipe::{PipeEnd, PipeKey, Prepared};
 use crate::socket::{Attachment, SocketCommand};
 use crate::sync::Mutex;
 
@@ -36,6 +38,7 @@ pub(crate) struct Binder {
     /// The high-water marks that it brings into pipes.
     pub(crate) send_hwm: i32,
     pub(crate) receive_hwm: i32,
+    pub(crate) routing_id: Bytes,
     /// ZMQ_HELLO_MSG.
     pub(crate) hello: Option<Prepared>,
     /// ZMQ_DISCONNECT_MSG.
@@ -47,8 +50,18 @@ impl Binder {
     pub(crate) fn join(&self, mut end: PipeEnd) -> Attachment {
         // The connecter may send, or leave, before the binder looks.
         end.join_limits(self.send_hwm, self.receive_hwm);
+        introduce(&mut end, &self.routing_id);
         end.expect_farewell(self.farewell.clone());
         Attachment::inproc(end, self.hello.clone())
+    }
+}
+
+/// Over inproc the routing id travels as the first thing on the pipe, whatever the type.
+pub(crate) fn introduce(end: &mut PipeEnd, routing_id: &[u8]) {
+    let peer = PeerInfo::new(routing_id.into(), None, -1, &[]);
+    // Without memory the peer generates an id.
+    if end.introduce(Arc::new(peer)).is_ok() {
+        end.flush();
     }
 }
 
@@ -59,6 +72,14 @@ pub(crate) struct Parked {
     pub(crate) end: PipeEnd,
     /// The connecting socket.
     connecter: Arc<Mailbox<SocketCommand>>,
+    /// Its end of the pipe.
+    pipe: PipeKey,
+}
+
+impl Parked {
+    fn is_of(&self, mailbox: &Arc<Mailbox<SocketCommand>>) -> bool {
+        Arc::ptr_eq(&self.connecter, mailbox)
+    }
 }
 
 /// See the module.
@@ -84,12 +105,13 @@ impl Names {
         Ok(inner.parked.remove(name).unwrap_or_default())
     }
 
-    /// Hands `end`, the binder's, to whoever has bound the name, or parks it.
+    /// Hands `end`, the binder's of the connecter's `pipe`, to whoever has bound the name, or parks it.
     pub(crate) fn connect(
         &self,
         name: &[u8],
         end: PipeEnd,
         connecter: &Arc<Mailbox<SocketCommand>>,
+        pipe: PipeKey,
     ) {
         let mut inner = self.inner.lock();
         let parked = match inner.bound.get(name) {
@@ -113,6 +135,7 @@ impl Names {
         waiting.push(Parked {
             end: parked,
             connecter,
+            pipe,
         });
     }
 
@@ -135,28 +158,51 @@ impl Names {
         self.inner.lock().bound.retain(|_, owner| is_other(owner));
     }
 
-    /// Removes all names and parked connects of a socket that closes. What the parked pipes hold is
-    /// returned, to be dropped outside of the leaf.
-    pub(crate) fn remove_socket(&self, mailbox: &Arc<Mailbox<SocketCommand>>) -> Vec<Parked> {
+    /// Removes all names of a socket that closes, and those of its parked connects whose pipe is `idle`; the others
+    /// wait on for a binder, as do those that it has left before. What is removed is to be dropped outside of the leaf.
+    pub(crate) fn remove_socket(
+        &self,
+        mailbox: &Arc<Mailbox<SocketCommand>>,
+        idle: &[PipeKey],
+    ) -> Vec<Parked> {
         let mut inner = self.inner.lock();
         inner.bound.retain(|_, owner| !owner.is(mailbox));
-        let mut removed = Vec::new();
-        inner.parked.retain(|_, waiting| {
-            removed
-                .extend(waiting.extract_if(.., |parked| Arc::ptr_eq(&parked.connecter, mailbox)));
-            !waiting.is_empty()
-        });
-        removed
+        inner.take_parked(|parked| parked.is_of(mailbox) && idle.contains(&parked.pipe))
     }
 
-    /// Drops the parked connects of `mailbox` to a name (zmq_disconnect).
-    pub(crate) fn unpark(&self, name: &[u8], mailbox: &Arc<Mailbox<SocketCommand>>) -> Vec<Parked> {
+    /// Drops the parked connect with this pipe of `mailbox` to a name (zmq_disconnect).
+    pub(crate) fn unpark(
+        &self,
+        name: &[u8],
+        mailbox: &Arc<Mailbox<SocketCommand>>,
+        pipe: PipeKey,
+    ) -> Vec<Parked> {
         let mut inner = self.inner.lock();
         let Some(waiting) = inner.parked.get_mut(name) else {
             return Vec::new();
         };
-        waiting
-            .extract_if(.., |parked| Arc::ptr_eq(&parked.connecter, mailbox))
-            .collect()
+        let removed = waiting
+            .extract_if(.., |parked| parked.is_of(mailbox) && parked.pipe == pipe)
+            .collect();
+        if waiting.is_empty() {
+            inner.parked.remove(name);
+        }
+        removed
+    }
+
+    /// What nobody has bound when the context ends, to be dropped outside of the leaf.
+    pub(crate) fn take_parked(&self) -> Vec<Parked> {
+        self.inner.lock().take_parked(|_| true)
+    }
+}
+
+impl Inner {
+    fn take_parked(&mut self, chosen: impl Fn(&Parked) -> bool) -> Vec<Parked> {
+        let mut taken = Vec::new();
+        self.parked.retain(|_, waiting| {
+            taken.extend(waiting.extract_if(.., |parked| chosen(parked)));
+            !waiting.is_empty()
+        });
+        taken
     }
 }

@@ -200,6 +200,7 @@ impl Context {
         }
         let joins = self.life.lock().stop_threads();
         join_all(joins);
+        drop(self.names.take_parked());
         Ok(())
     }
 

@@ -48,6 +48,16 @@ impl<'a> Outgoing<'a> {
         }
     }
 
+    /// A caller's message gets the MORE flag of this call and loses received metadata, also if it is not sent
+    /// in the end (patterns.md 1.3).
+    #[inline]
+    pub(crate) fn mark(&mut self) {
+        if let Body::Message(message) = &mut self.body {
+            message.set_more(self.more);
+            message.strip();
+        }
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         match &self.body {
             Body::Bytes(bytes) => bytes,

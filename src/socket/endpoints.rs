@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::context::Lingering;
-use crate::context::inproc::{Binder, Owner};
+use crate::context::inproc::{Binder, Owner, Parked, introduce};
 use crate::endpoint::{ConnectAddress, Endpoint, Use};
 use crate::error::{Error, Result};
 use crate::ffi::constants::ZMQ_RECONNECT_STOP_AFTER_DISCONNECT;
@@ -155,6 +155,13 @@ impl Endpoints {
     }
 }
 
+/// Ends parked connects for which nothing waits.
+pub(super) fn leave_all(parked: Vec<Parked>) {
+    for mut parked in parked {
+        parked.end.leave();
+    }
+}
+
 /// The name is free at once, the I/O thread does the rest.
 fn close_listener(thread: &IoHandle, id: ObjectId, listener: &Listener) {
     // A failure is for the monitor, to which the I/O thread tells it.
@@ -199,6 +206,7 @@ impl Core {
             mailbox: Arc::clone(&self.mailbox),
             send_hwm: self.options.send_hwm,
             receive_hwm: self.options.receive_hwm,
+            routing_id: self.options.routing_id.clone(),
             hello: self.row.hello(&self.options)?,
             farewell: self.row.disconnect_message(&self.options)?,
         };
@@ -305,7 +313,8 @@ impl Core {
             receive: Some(self.options.receive_hwm),
         };
         let hello = self.row.hello(&self.options)?;
-        let (mine, theirs) = pipe(own, Limits::NONE, self.row.conflate(&self.options));
+        let (mut mine, theirs) = pipe(own, Limits::NONE, self.row.conflate(&self.options));
+        introduce(&mut mine, &self.options.routing_id);
         let key = self.attach(Attachment {
             end: mine,
             origin,
@@ -313,6 +322,10 @@ impl Core {
             hello,
         });
         self.settle();
+        if self.pipes.get(key).is_none() {
+            // This socket itself refused the pipe: a PAIR that has its peer.
+            return Ok(());
+        }
         self.endpoints.add(
             text,
             Kind::InprocPipe {
@@ -320,7 +333,7 @@ impl Core {
                 pipe: key,
             },
         );
-        self.context.names.connect(name, theirs, &self.mailbox);
+        self.context.names.connect(name, theirs, &self.mailbox, key);
         Ok(())
     }
 
@@ -412,13 +425,21 @@ impl Core {
                 let _ = self.context.names.unbind(&name, &self.mailbox);
             }
             Kind::InprocPipe { name, pipe } => {
+                let waits = self.has_something_queued(pipe);
                 self.drop_pipe(pipe);
-                for parked in self.context.names.unpark(&name, &self.mailbox) {
-                    let mut end = parked.end;
-                    end.leave();
+                if !waits {
+                    let parked = self.context.names.unpark(&name, &self.mailbox, pipe);
+                    leave_all(parked);
                 }
             }
         }
+    }
+
+    /// The other end of an inproc pipe has messages to read: nobody has bound the name yet, but whoever does gets
+    /// them, also if this socket is gone by then.
+    pub(super) fn has_something_queued(&mut self, pipe: PipeKey) -> bool {
+        let end = self.pipes.get(pipe);
+        end.is_some_and(|end| end.outbound_queue_length() > 0)
     }
 
     /// What listeners and connections capture of this socket.
