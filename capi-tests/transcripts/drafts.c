@@ -249,6 +249,39 @@ static void pipes_stats(void)
     }
 }
 
+/* What is read counts until it is reported: at the low-water steps. */
+static void statistics_and_reports(void)
+{
+    void *ctx = context();
+    void *push = sock(ctx, ZMQ_PUSH), *pull = sock(ctx, ZMQ_PULL);
+    set_int(push, ZMQ_SNDHWM, 2);
+    set_int(pull, ZMQ_RCVHWM, 2);
+    const char *endpoint = attach(pull, push, INPROC);
+    draft_socket_monitor_versioned(push, "inproc://push", ZMQ_EVENT_PIPES_STATS, 2, ZMQ_PAIR);
+    draft_socket_monitor_versioned(pull, "inproc://pull", ZMQ_EVENT_PIPES_STATS, 2, ZMQ_PAIR);
+    void *of_push = consumer(ctx, ZMQ_PAIR, "inproc://push"), *of_pull = consumer(ctx, ZMQ_PAIR, "inproc://pull");
+    for (int i = 0; i < 4; i++)
+        tx(push, "message|part");
+    for (int read = 0; read <= 4; read++) {
+        draft_socket_monitor_pipes_stats(push);
+        show(of_push, text("push after %d", read), endpoint);
+        draft_socket_monitor_pipes_stats(pull);
+        show(of_pull, text("pull after %d", read), endpoint);
+        rx_now(pull);
+    }
+    /* One event for each pipe. */
+    void *parked = sock(ctx, ZMQ_PUSH);
+    connect_to(parked, "inproc://nobody");
+    connect_to(parked, "tcp://127.0.0.1:9");
+    draft_socket_monitor_versioned(parked, "inproc://parked", ZMQ_EVENT_PIPES_STATS, 2, ZMQ_PAIR);
+    void *of_parked = consumer(ctx, ZMQ_PAIR, "inproc://parked");
+    for (int i = 0; i < 6; i++)
+        tx_now(parked, "m");
+    say("two pipes", rc(draft_socket_monitor_pipes_stats(parked)));
+    for (int i = 0; i < 2; i++)
+        show(of_parked, text("pipe %d", i), "inproc://nobody");
+}
+
 static const char *peer_state(void *socket, const char *id)
 {
     return rc(draft_socket_get_peer_state(socket, id, strlen(id)));
@@ -356,7 +389,8 @@ static void messages(void)
 
 static const struct rule rules[] = {
     RULE(there), RULE(version_2), RULE(version_2_refused), RULE(types), RULE(consumers), RULE(arguments),
-    RULE(pipes_stats), RULE(peer_states), RULE(other_types), RULE(after_the_end), RULE(messages),
+    RULE(pipes_stats), RULE(statistics_and_reports), RULE(peer_states), RULE(other_types), RULE(after_the_end),
+    RULE(messages),
 };
 
 int main(int argc, char **argv)

@@ -14,7 +14,7 @@ fn started(events: u64, version: i32, kind: Kind) -> Arc<Monitor> {
 }
 
 fn consumer(monitor: &Arc<Monitor>) -> PipeEnd {
-    let (near, mut far) = pipe(Limits::NONE, Limits::NONE, Conflate::default());
+    let (near, mut far) = pipe(Limits::NONE, Limits::NONE, Conflate::NEITHER);
     monitor.attach(near);
     // What a socket is told by its mailbox.
     far.limits_changed();
@@ -23,7 +23,7 @@ fn consumer(monitor: &Arc<Monitor>) -> PipeEnd {
 
 /// A consumer that subscribed before it connected.
 fn subscriber(monitor: &Arc<Monitor>, topics: &[&[u8]]) -> PipeEnd {
-    let (near, mut far) = pipe(Limits::NONE, Limits::NONE, Conflate::default());
+    let (near, mut far) = pipe(Limits::NONE, Limits::NONE, Conflate::NEITHER);
     topics
         .iter()
         .for_each(|topic| subscribe(&mut far, true, topic));
@@ -144,6 +144,24 @@ fn what_a_consumer_does_not_read_is_dropped_at_last() {
     assert_eq!(events(&mut end), listening(0..1010));
     emit(&monitor, Event::Listening, 3000);
     assert_eq!(events(&mut end), listening([3000]));
+}
+
+#[test]
+fn the_last_event_needs_no_room() {
+    for kind in [Kind::Pair, Kind::Pub, Kind::Push] {
+        let monitor = started(ALL, 1, kind);
+        let mut end = match kind {
+            Kind::Pub => subscriber(&monitor, &[b""]),
+            Kind::Pair | Kind::Push => consumer(&monitor),
+        };
+        end.join_limits(10, 10);
+        (0..2000).for_each(|value| emit(&monitor, Event::Listening, value));
+        assert!(monitor.stop());
+        let all = events(&mut end);
+        let stopped = (c::ZMQ_EVENT_MONITOR_STOPPED as u16, 0);
+        assert!(all.len() < 2000, "{kind:?}");
+        assert_eq!(all.last(), Some(&stopped), "{kind:?}");
+    }
 }
 
 #[test]

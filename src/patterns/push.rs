@@ -136,11 +136,7 @@ mod tests {
     #[test]
     fn conflating_pipe() {
         let mut push = Bench::<Push>::new();
-        let conflate = Conflate {
-            first_to_second: true,
-            second_to_first: false,
-        };
-        let key = push.wires.add_pipe(1, conflate);
+        let key = push.wires.add_pipe(1, Conflate::FORTH);
         push.attach(key, Default::default());
         for body in [b"1", b"2", b"3"] {
             push.send(&[body]).unwrap();

@@ -75,7 +75,7 @@ impl Wires {
 
     /// A pipe with a high-water mark for what the socket sends.
     pub(crate) fn add_limited(&mut self, send: i32) -> PipeKey {
-        self.add_pipe(send, Conflate::default())
+        self.add_pipe(send, Conflate::NEITHER)
     }
 
     pub(crate) fn add_pipe(&mut self, send: i32, conflate: Conflate) -> PipeKey {

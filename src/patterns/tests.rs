@@ -55,8 +55,12 @@ fn properties() {
     assert_eq!(named(|row| row.resubscribes), ["SUB", "XSUB"]);
     assert_eq!(named(|row| row.drops_on_end), ["PUB", "PUSH"]);
     assert_eq!(
-        named(|row| row.conflates),
-        ["PUB", "SUB", "DEALER", "PULL", "PUSH"]
+        named(|row| row.conflates.first_to_second),
+        ["PUB", "DEALER", "PUSH"]
+    );
+    assert_eq!(
+        named(|row| row.conflates.second_to_first),
+        ["SUB", "DEALER", "PULL"]
     );
     assert_eq!(
         named(|row| row.connects_once),

@@ -62,7 +62,7 @@ mod tests {
             send: Some(hwm),
             receive: None,
         };
-        pipe(own, Limits::NONE, Conflate::default())
+        pipe(own, Limits::NONE, Conflate::NEITHER)
     }
 
     fn prepared(body: &[u8], delimited: bool) -> Prepared {

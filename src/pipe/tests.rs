@@ -40,7 +40,7 @@ fn limited(writer: Option<i32>, reader: Option<i32>) -> (PipeEnd, PipeEnd) {
             send: None,
             receive: reader,
         },
-        Conflate::default(),
+        Conflate::NEITHER,
     )
 }
 
@@ -387,7 +387,7 @@ fn a_conflating_direction_keeps_the_newest() {
         send: Some(1),
         receive: Some(1),
     };
-    let (mut from, mut to) = pipe(limits, limits, Conflate::both(true));
+    let (mut from, mut to) = pipe(limits, limits, Conflate::BOTH);
     let owner = Owner::of(&to);
     assert_eq!(to.head(), Head::Empty);
     for body in [b"1", b"2", b"3"] {

@@ -52,7 +52,7 @@ fn limited(writer: i32, reader: Option<i32>) -> (PipeEnd, PipeEnd) {
     pipe(
         limits(Some(writer), None),
         limits(None, reader),
-        Conflate::default(),
+        Conflate::NEITHER,
     )
 }
 
@@ -152,11 +152,7 @@ fn loom_newest_message_wakes() {
             send: None,
             receive: None,
         };
-        let conflate = Conflate {
-            first_to_second: true,
-            second_to_first: false,
-        };
-        let (mut writer, mut reader) = pipe(limits, limits, conflate);
+        let (mut writer, mut reader) = pipe(limits, limits, Conflate::FORTH);
         let reading = Owner::of(&reader);
         race(
             move || {

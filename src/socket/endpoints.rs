@@ -16,7 +16,7 @@ use crate::io::{
 use crate::monitor::Event;
 use crate::options::PatternOption;
 use crate::patterns::Origin;
-use crate::pipe::{Conflate, Limits, PipeKey, pipe};
+use crate::pipe::{Limits, PipeKey, pipe};
 use crate::socket::{Attachment, Core};
 use crate::sync::Lock;
 use crate::sync::atomic::Ordering;
@@ -305,8 +305,7 @@ impl Core {
             receive: Some(self.options.receive_hwm),
         };
         let hello = self.row.hello(&self.options)?;
-        let conflate = self.options.conflate && self.row.conflates;
-        let (mine, theirs) = pipe(own, Limits::NONE, Conflate::both(conflate));
+        let (mine, theirs) = pipe(own, Limits::NONE, self.row.conflate(&self.options));
         let key = self.attach(Attachment {
             end: mine,
             origin,
