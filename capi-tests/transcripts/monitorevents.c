@@ -246,7 +246,6 @@ static void handshake_failures(void)
         {"message for a command", "NULL", "\0\3abc", 5, 0},
         {"READY without its name's end", "NULL", "\4\3\5REA", 5, 0},
         {"READY of a type that does not fit", "NULL", "\4\x19\5READY\x0bSocket-Type\0\0\0\3PUB", 30, 0},
-        {"ERROR", "NULL", "\4\x09\5ERROR\2no", 11, 0},
         {"ERROR cut off", "NULL", "\4\x07\5ERROR\2", 9, 0},
         {"flags of no frame", "NULL", "\x88\3abc", 5, 0},
         {"READY", "NULL", "\4\x1a\5READY\x0bSocket-Type\0\0\0\4PUSH", 28, 0},
