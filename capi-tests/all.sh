@@ -56,6 +56,8 @@ c_tests() {
     step "C programs, stock and ours" 900 /usr/bin/python3 capi-tests/run.py --ours "$library"
     step "wire interoperation, stock and ours" 900 /usr/bin/python3 capi-tests/interop/run.py --ours "$library"
     step "lives and endings" 900 /usr/bin/python3 capi-tests/claims.py lifecycle --ours "$library" --static
+    step "C programs under AddressSanitizer" 1200 /usr/bin/python3 capi-tests/sanitize.py address
+    step "storms under ThreadSanitizer" 900 /usr/bin/python3 capi-tests/sanitize.py thread
     step "storms on shared sockets" 600 /usr/bin/python3 capi-tests/claims.py storms --ours "$library"
     step "ends and losses, stock and ours" 300 /usr/bin/python3 capi-tests/loss/run.py --ours "$library" --quick
     step "Python demo" 180 env ZEROXIDE_DIR="$library" sh bindings/demo.sh --quick

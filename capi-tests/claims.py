@@ -37,7 +37,7 @@ VALGRIND = ["valgrind", "--error-exitcode=99", "--leak-check=no", "--trace-child
 # What a static library needs besides itself.
 STATIC_EXTRAS = ["-lpthread", "-ldl", "-lm", "-lrt", "-lutil"]
 FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-deprecated-declarations",
-         "-DZMQ_BUILD_DRAFT_API=1", "-I" + os.path.join(HERE, "..", "include"), "-I" + os.path.join(HERE, "transcripts"),
+         "-DZMQ_BUILD_DRAFT_API=", "-I" + os.path.join(HERE, "..", "include"), "-I" + os.path.join(HERE, "transcripts"),
          "-I" + os.path.join(HERE, "lifecycle")]
 
 

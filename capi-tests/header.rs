@@ -100,6 +100,73 @@ fn header_is_accepted_by_every_language_version() {
     println!("{compiled} ways to compile it");
 }
 
+#[test]
+fn header_includes_only_what_the_contract_lists() {
+    let header = fs::read_to_string(root().join("include/zmq.h")).expect("zmq.h");
+    let included: BTreeSet<_> = header
+        .lines()
+        .filter_map(|line| line.strip_prefix("#include "))
+        .collect();
+    let standard =
+        ["errno", "signal", "stddef", "stdint", "stdio"].map(|name| format!("<{name}.h>"));
+    let mut listed: BTreeSet<_> = standard.iter().map(String::as_str).collect();
+    // For sigset_t of a draft function.
+    listed.insert("<sys/select.h>");
+    assert_eq!(included, listed);
+    if compiler_exists() {
+        assert!(!preprocessed("zmq.h", &[]).contains("sys/select.h"));
+    }
+}
+
+#[test]
+fn export_macro_is_empty_if_told_so_and_gone_behind_the_header() {
+    if !compiler_exists() {
+        println!("SKIPPED: no compiler");
+        return;
+    }
+    let program = "#include <zmq.h>\n#ifdef ZMQ_EXPORT\n#error ZMQ_EXPORT is left\n#endif\n\
+                   int main(void) { return 0; }\n";
+    for define in [
+        &[][..],
+        &["ZMQ_NO_EXPORT"],
+        &["ZMQ_STATIC"],
+        &["DLL_EXPORT"],
+    ] {
+        compile("export", program, Language::C99, define).expect("zmq.h");
+        let visible = declarations("zmq.h", define)
+            .matches("__attribute__((visibility(\"default\")))")
+            .count();
+        // The last two are for Windows.
+        let expected = if define.contains(&"ZMQ_NO_EXPORT") {
+            0
+        } else {
+            70
+        };
+        assert_eq!(visible, expected, "{define:?}");
+    }
+    let stated = |define| {
+        declarations("zmq.h", define).replace("__attribute__((visibility(\"default\"))) ", "")
+    };
+    assert_eq!(stated(&["ZMQ_NO_EXPORT"]), stated(&[]));
+}
+
+#[test]
+fn old_header_declares_nothing_and_says_so() {
+    if !compiler_exists() {
+        println!("SKIPPED: no compiler");
+        return;
+    }
+    assert_eq!(declarations("zmq_utils.h", &[]), "");
+    let text = preprocessed("zmq_utils.h", &[]);
+    let message = text
+        .lines()
+        .find(|line| line.starts_with("#pragma message"));
+    assert!(
+        message.is_some_and(|line| line.contains("deprecated")),
+        "{text}"
+    );
+}
+
 /// One that drops out of the middle of a list would go unseen otherwise.
 #[test]
 fn a_wrong_value_or_signature_is_noticed() {
@@ -323,6 +390,29 @@ fn programs() -> Vec<(&'static str, String, Language, bool)> {
         println!("SKIPPED: cppzmq is not installed");
     }
     programs
+}
+
+/// A header of ours as the preprocessor leaves it.
+fn preprocessed(header: &str, defines: &[&str]) -> String {
+    let defines: Vec<_> = defines.iter().map(|name| format!("-D{name}")).collect();
+    let mut arguments = vec!["-E", "-x", "c"];
+    arguments.extend(defines.iter().map(String::as_str));
+    output("cc", &arguments, &root().join("include").join(header))
+}
+
+/// What stands in a header of ours itself, without lines for the preprocessor.
+fn declarations(header: &str, defines: &[&str]) -> String {
+    let mut inside = false;
+    let mut found = String::new();
+    for line in preprocessed(header, defines).lines() {
+        if line.starts_with("# ") {
+            inside = line.contains(&format!("/include/{header}\""));
+        } else if inside && !line.starts_with('#') && !line.trim().is_empty() {
+            found += line.trim();
+            found.push('\n');
+        }
+    }
+    found
 }
 
 /// What a program that is linked with `libzmq.a` must name besides it.

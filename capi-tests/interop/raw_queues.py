@@ -66,6 +66,27 @@ def half_messages_go_with_the_connection(library):
         end.close()
 
 
+@case
+def cut_messages_are_skipped(library):
+    """The message that was cut is not sent again, in no part; the next connection begins with a whole one."""
+    for minor in (0, 1):
+        client, wire, place = connected(library, PUSH)
+        wire.handshake(PUSH, PULL, minor)
+        large = bytes(40_000_000)
+        client.send(b"first")
+        client.send(b"cut", large, b"end")
+        for at in range(50):
+            client.send(b"next", b"%d" % at)
+        wire.expect(frame(b"first") + (frame(b"cut", 1) + frame(large, 1))[:100000], "first")
+        wire.close()
+        wire = Wire(place.accept()[0])
+        wire.handshake(PUSH, PULL, minor)
+        wire.expect(b"".join(frame(b"next", 1) + frame(b"%d" % at) for at in range(50)), "after the loss")
+        client.close()
+        wire.close()
+        place.close()
+
+
 # ---- order ----
 
 def frames_until(wire, last):

@@ -332,7 +332,7 @@ static void linger_for_ever(void)
     void *ctx = zmq_ctx_new(), *theirs = context();
     void *push = zmq_socket(ctx, ZMQ_PUSH);
     void *placeholder = sock(theirs, ZMQ_PULL);
-    char *endpoint = strdup(bind_any(placeholder, TCP));
+    const char *endpoint = bind_any(placeholder, TCP);
     zmq_unbind(placeholder, endpoint);
     connect_to(push, endpoint);
     tx(push, "unsent");
@@ -352,7 +352,6 @@ static void linger_for_ever(void)
     void *failed;
     pthread_join(thread, &failed);
     expect_true("term", failed == NULL);
-    free(endpoint);
 }
 
 /* Parked inproc connects, monitors in all states, sockets in the middle of a message. */
@@ -421,6 +420,53 @@ static void pollers(void)
     }
 }
 
+/* A sender waits because the network takes no more, and the end comes. */
+static void full(void)
+{
+    static char body[100000];
+    for (enum transport transport = INPROC; transport <= IPC; transport++) {
+        const char *name = transport_names[transport];
+        void *ctx = context();
+        void *push = sock(ctx, ZMQ_PUSH), *pull = sock(ctx, ZMQ_PULL);
+        set_int(push, ZMQ_SNDHWM, 2);
+        set_int(pull, ZMQ_RCVHWM, 2);
+        attach(pull, push, transport);
+        set_int(push, ZMQ_SNDTIMEO, QUIET);
+        while (zmq_send(push, body, sizeof body, 0) != -1)
+            ;
+        set_int(push, ZMQ_SNDTIMEO, -1);
+        pthread_t thread;
+        pthread_create(&thread, NULL, stop_later, ctx);
+        expect(text("%s send", name), rc(zmq_send(push, body, sizeof body, 0)), "ETERM");
+        pthread_join(thread, NULL);
+        expect(text("%s recv", name), rc(zmq_recv(pull, body, sizeof body, 0)), "ETERM");
+        expect(text("%s close", name), shut(push), "0");
+        expect(text("%s close the other", name), shut(pull), "0");
+        expect(text("%s term", name), term(ctx), "0");
+    }
+}
+
+/* Between the parts of a message sent and of one received: both are given up. */
+static void in_a_message(void)
+{
+    for (enum transport transport = INPROC; transport <= IPC; transport++) {
+        const char *name = transport_names[transport];
+        void *ctx = context();
+        void *a = sock(ctx, ZMQ_DEALER), *b = sock(ctx, ZMQ_DEALER);
+        attach(a, b, transport);
+        tx(b, "whole|message");
+        expect(text("%s first part", name), tx_frame(a, "one", ZMQ_SNDMORE), "3");
+        expect(text("%s part read", name), rx_frame(a, 0), "[whole] +");
+        zmq_ctx_shutdown(ctx);
+        expect(text("%s second part", name), tx_frame(a, "two", 0), "ETERM");
+        expect(text("%s part unread", name), rx_frame(a, 0), "ETERM");
+        expect(text("%s RCVMORE", name), show_int(a, ZMQ_RCVMORE), "ETERM");
+        expect(text("%s close", name), shut(a), "0");
+        shut(b);
+        expect(text("%s term", name), term(ctx), "0");
+    }
+}
+
 /* A context without sockets, with one that was closed, after failures of zmq_socket. */
 static void hardly_used(void)
 {
@@ -463,7 +509,8 @@ static void many_contexts(void)
 
 static const struct rule rules[] = {
     RULE(blocked_calls_wake), RULE_WITHIN(busy_context, 60000), RULE_WITHIN(several_terms, 60000),
-    RULE(idle_terms), RULE(interrupted_term), RULE(linger_values), RULE(linger_for_ever), RULE(odd_states), RULE(pollers),
+    RULE(idle_terms), RULE(interrupted_term), RULE(linger_values), RULE(linger_for_ever), RULE(odd_states), RULE(full),
+    RULE(in_a_message), RULE(pollers),
     RULE(hardly_used), RULE_WITHIN(many_contexts, 60000),
 };
 

@@ -353,6 +353,28 @@ static void no_thread_for_names(void)
     expect("connected when threads are back", rx(pull), "[x]");
 }
 
+/* Numbers that no machine has room for: what cannot be is an error, and what need not be costs nothing. */
+static void large_numbers(void)
+{
+    void *ctx = zmq_ctx_new();
+    expect("MAX_SOCKETS", rc(zmq_ctx_set(ctx, ZMQ_MAX_SOCKETS, 2147483647)), "0");
+    void *s = zmq_socket(ctx, ZMQ_PAIR);
+    expect("a socket of many", made(s), "made");
+    zmq_close(s);
+    expect("term", rc(zmq_ctx_term(ctx)), "0");
+    allow(20);
+    ctx = zmq_ctx_new();
+    expect("IO_THREADS", rc(zmq_ctx_set(ctx, ZMQ_IO_THREADS, 2147483647)), "0");
+    const char *with_many = made(zmq_socket(ctx, ZMQ_PAIR));
+    plenty();
+    expect("a socket with many threads", with_many, "EMFILE");
+    expect("a sane number", rc(zmq_ctx_set(ctx, ZMQ_IO_THREADS, 2)), "0");
+    s = zmq_socket(ctx, ZMQ_PAIR);
+    expect("a socket with a sane number", made(s), "made");
+    zmq_close(s);
+    expect("term at last", rc(zmq_ctx_term(ctx)), "0");
+}
+
 static long address_space(void)
 {
     long pages = 0;
@@ -408,7 +430,7 @@ static void no_memory(void)
 static const struct rule rules[] = {
     RULE_WITHIN(every_call, 60000), RULE(descriptors_of_a_socket), RULE(term_without),
     RULE_WITHIN(accept_without, 40000), RULE_WITHIN(connect_without, 40000), RULE(no_threads),
-    RULE(no_thread_for_names), RULE(no_memory),
+    RULE(no_thread_for_names), RULE(large_numbers), RULE(no_memory),
 };
 
 RUN(rules)

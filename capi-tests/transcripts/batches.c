@@ -125,6 +125,35 @@ static void beyond_the_marks(void)
     }
 }
 
+/* Marks of all sizes, filled and read to the end again and again: always room for some, never for all, each of them
+ * comes once. */
+static void filled_and_drained(void)
+{
+    static const int marks[] = {1, 2, 3, 8};
+    for (int t = TCP; t <= IPC; t++) {
+        for (int i = 0; i < 16; i++) {
+            void *ctx = context();
+            void *push = sock(ctx, ZMQ_PUSH), *pull = sock(ctx, ZMQ_PULL);
+            set_int(push, ZMQ_SNDHWM, marks[i / 4]);
+            set_int(pull, ZMQ_RCVHWM, marks[i % 4]);
+            set_int(push, ZMQ_SNDBUF, 4096);
+            set_int(pull, ZMQ_RCVBUF, 4096);
+            attach(pull, push, t);
+            set_int(push, ZMQ_SNDTIMEO, 10);
+            int none = 0, all = 0, lost = 0, late = 0;
+            for (int round = 0; round < 10; round++) {
+                late += strcmp(await(push, ZMQ_POLLOUT), "yes") != 0;
+                int sent = flood(push, 5000);
+                none += sent == 0;
+                all += sent == 5000;
+                lost += read_numbers(pull, sent) != sent || strcmp(rx_now(pull), "EAGAIN") != 0;
+            }
+            line(text("%s, %d/%d", transport_names[t], marks[i / 4], marks[i % 4]),
+                 "no room %d, none taken %d, no end %d, lost %d", late, none, all, lost);
+        }
+    }
+}
+
 /* Storage of received messages: the same to see, whatever ZMQ_ZERO_COPY_RECV says. */
 static void received(void)
 {
@@ -190,7 +219,7 @@ static void written_over(void)
 
 static const struct rule rules[] = {
     RULE(stalled_with_heartbeats), RULE(pings_behind_a_stalled_reader), RULE(busy_with_heartbeats),
-    RULE(beyond_the_marks), RULE(received), RULE(written_over),
+    RULE(beyond_the_marks), RULE(filled_and_drained), RULE(received), RULE(written_over),
 };
 
 RUN(rules)

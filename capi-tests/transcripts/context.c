@@ -220,16 +220,16 @@ static void *block(void *argument)
     zmq_pollitem_t item = {it->socket, 0, ZMQ_POLLIN, 0};
     switch (it->call) {
     case 0:
-        it->result = strdup(rc(zmq_recv(it->socket, &byte, 1, 0)));
+        it->result = keep(rc(zmq_recv(it->socket, &byte, 1, 0)));
         break;
     case 1:
-        it->result = strdup(rc(zmq_send(it->socket, "x", 1, 0)));
+        it->result = keep(rc(zmq_send(it->socket, "x", 1, 0)));
         break;
     case 2:
-        it->result = strdup(rc(zmq_poll(&item, 1, -1)));
+        it->result = keep(rc(zmq_poll(&item, 1, -1)));
         break;
     default:
-        it->result = strdup(rc(zmq_proxy(it->socket, it->socket, NULL)));
+        it->result = keep(rc(zmq_proxy(it->socket, it->socket, NULL)));
     }
     zmq_close(it->socket);
     return NULL;

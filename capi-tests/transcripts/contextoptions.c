@@ -19,6 +19,9 @@ static const struct option options[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Of the draft part of zmq.h. */
+enum { ZERO_COPY_RECV = 10 };
+
 typedef int set_ext_function(void *context, int option, const void *value, size_t size);
 typedef int get_ext_function(void *context, int option, void *value, size_t *size);
 
@@ -59,6 +62,53 @@ static void cpu_set(void)
     say("add twice", rc(zmq_ctx_set(ctx, ZMQ_THREAD_AFFINITY_CPU_ADD, 3)));
     say("remove", rc(zmq_ctx_set(ctx, ZMQ_THREAD_AFFINITY_CPU_REMOVE, 3)));
     say("remove twice", rc(zmq_ctx_set(ctx, ZMQ_THREAD_AFFINITY_CPU_REMOVE, 3)));
+}
+
+static int max_size(void *socket)
+{
+    int64_t size = 0;
+    size_t length = sizeof size;
+    zmq_getsockopt(socket, ZMQ_MAXMSGSIZE, &size, &length);
+    return (int) size;
+}
+
+/* What was set is what new sockets and their messages live with. */
+static void effects(void)
+{
+    static char body[100000];
+    static const int numbers[] = {ZMQ_MAX_MSGSZ, ZERO_COPY_RECV, ZMQ_IPV6};
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        for (int value = 0; value <= 1; value++) {
+            void *ctx = context();
+            const char *key = text("%d = %d", numbers[i], value);
+            const char *set = rc(zmq_ctx_set(ctx, numbers[i], value));
+            void *push = sock(ctx, ZMQ_PUSH), *pull = sock(ctx, ZMQ_PULL);
+            connect_to(push, bind_any(pull, TCP));
+            int right = 0;
+            for (size_t size = 1; size <= sizeof body; size *= 10) {
+                zmq_msg_t m;
+                memset(body, (int) size % 251, size);
+                zmq_send(push, body, size, 0);
+                zmq_msg_init(&m);
+                right += zmq_msg_recv(&m, pull, 0) == (int) size && memcmp(zmq_msg_data(&m), body, size) == 0;
+                zmq_msg_close(&m);
+            }
+            line(key, "%s, %d messages right, IPV6 %s, MAXMSGSIZE %d", set, right, show_int(push, ZMQ_IPV6),
+                 max_size(push));
+        }
+    }
+}
+
+/* An IPv6 address is none without the option of the context, and takes sockets made later only. */
+static void ipv6(void)
+{
+    void *ctx = context();
+    void *before = sock(ctx, ZMQ_PULL);
+    zmq_ctx_set(ctx, ZMQ_IPV6, 1);
+    void *after = sock(ctx, ZMQ_PULL);
+    say("socket from before", rc(zmq_bind(before, "tcp://[::1]:*")));
+    /* Not every machine has IPv6: whatever else comes of it. */
+    line("socket from after takes it", "%d", strcmp(rc(zmq_bind(after, "tcp://[::1]:*")), "ENODEV") != 0);
 }
 
 /* The functions that only draft builds have. */
@@ -181,7 +231,7 @@ static void ext_null(void)
 }
 
 static const struct rule rules[] = {
-    RULE(defaults), RULE(setting), RULE(cpu_set), RULE(set_ext), RULE(get_ext), RULE(ext_text),
+    RULE(defaults), RULE(setting), RULE(cpu_set), RULE(effects), RULE(ipv6), RULE(set_ext), RULE(get_ext), RULE(ext_text),
     RULE(ext_null),
 };
 

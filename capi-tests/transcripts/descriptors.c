@@ -144,7 +144,7 @@ static void device(void)
     static const char *const names[] = {"lo", "nosuch0", "sixteen bytes ok"};
     void *ctx = context();
     void *any = sock(ctx, ZMQ_PULL);
-    const char *endpoint = strdup(bind_any(any, TCP));
+    const char *endpoint = bind_any(any, TCP);
     for (size_t i = 0; i < COUNT(names); i++) {
         void *pull = sock(ctx, ZMQ_PULL);
         set_bytes(pull, ZMQ_BINDTODEVICE, names[i], strlen(names[i]));
@@ -211,9 +211,9 @@ static void copied_at_bind(void)
     set_int(pull, ZMQ_TCP_KEEPALIVE_CNT, 5);
     set_int(pull, ZMQ_TCP_KEEPALIVE, 1);
     void *monitor = watch(pull, ZMQ_EVENT_ACCEPTED);
-    const char *first = strdup(bind_any(pull, TCP));
+    const char *first = bind_any(pull, TCP);
     set_int(pull, ZMQ_TCP_KEEPALIVE_CNT, 6);
-    const char *second = strdup(bind_any(pull, TCP));
+    const char *second = bind_any(pull, TCP);
     const char *const endpoints[] = {first, second};
     for (int i = 0; i < 2; i++) {
         void *push = sock(ctx, ZMQ_PUSH);

@@ -65,7 +65,8 @@ static uint64_t show(void *monitor, const char *key, const char *known)
         uint64_t value = number(monitor);
         int is_fd = event & (ZMQ_EVENT_CONNECTED | ZMQ_EVENT_LISTENING | ZMQ_EVENT_ACCEPTED
                              | ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED);
-        values = is_fd ? value > 2 ? " fd" : " no fd" : text("%s %d", values, (int) value);
+        values = event == ZMQ_EVENT_CONNECT_RETRIED ? value >= 10 ? " delay" : " no delay"
+                 : is_fd ? value > 2 ? " fd" : " no fd" : text("%s %d", values, (int) value);
     }
     const char *local = endpoint_text(monitor, known);
     const char *name = event == ZMQ_EVENT_PIPES_STATS ? "PIPES_STATS" : event_name((int) event);
@@ -108,6 +109,26 @@ static void version_2(void)
     show(of_server, "server 4", endpoint);
     say("stop", rc(zmq_socket_monitor(server, NULL, 0)));
     show(of_server, "server 5", endpoint);
+}
+
+/* Attempts that fail, in version 2: the remote endpoint alone. */
+static void version_2_refused(void)
+{
+    void *ctx = context();
+    void *client = sock(ctx, ZMQ_PUSH), *binder = sock(ctx, ZMQ_PULL);
+    set_int(client, ZMQ_RECONNECT_IVL, 10);
+    const char *endpoint = text("tcp://127.0.0.1:%d", free_port());
+    draft_socket_monitor_versioned(client, "inproc://client", ZMQ_EVENT_ALL_V2, 2, ZMQ_PAIR);
+    void *of_client = consumer(ctx, ZMQ_PAIR, "inproc://client");
+    connect_to(client, endpoint);
+    for (int i = 1; i <= 6; i++)
+        show(of_client, text("%d", i), endpoint);
+    draft_socket_monitor_versioned(binder, "inproc://binder", ZMQ_EVENT_ALL_V2, 2, ZMQ_PAIR);
+    void *of_binder = consumer(ctx, ZMQ_PAIR, "inproc://binder");
+    endpoint = bind_any(binder, TCP);
+    show(of_binder, "bound", endpoint);
+    zmq_unbind(binder, endpoint);
+    show(of_binder, "unbound", endpoint);
 }
 
 /* PAIR, PUB and PUSH; events that come before the consumer wait for it; a replaced monitor ends. */
@@ -228,6 +249,39 @@ static void pipes_stats(void)
     }
 }
 
+/* What is read counts until it is reported: at the low-water steps. */
+static void statistics_and_reports(void)
+{
+    void *ctx = context();
+    void *push = sock(ctx, ZMQ_PUSH), *pull = sock(ctx, ZMQ_PULL);
+    set_int(push, ZMQ_SNDHWM, 2);
+    set_int(pull, ZMQ_RCVHWM, 2);
+    const char *endpoint = attach(pull, push, INPROC);
+    draft_socket_monitor_versioned(push, "inproc://push", ZMQ_EVENT_PIPES_STATS, 2, ZMQ_PAIR);
+    draft_socket_monitor_versioned(pull, "inproc://pull", ZMQ_EVENT_PIPES_STATS, 2, ZMQ_PAIR);
+    void *of_push = consumer(ctx, ZMQ_PAIR, "inproc://push"), *of_pull = consumer(ctx, ZMQ_PAIR, "inproc://pull");
+    for (int i = 0; i < 4; i++)
+        tx(push, "message|part");
+    for (int read = 0; read <= 4; read++) {
+        draft_socket_monitor_pipes_stats(push);
+        show(of_push, text("push after %d", read), endpoint);
+        draft_socket_monitor_pipes_stats(pull);
+        show(of_pull, text("pull after %d", read), endpoint);
+        rx_now(pull);
+    }
+    /* One event for each pipe. */
+    void *parked = sock(ctx, ZMQ_PUSH);
+    connect_to(parked, "inproc://nobody");
+    connect_to(parked, "tcp://127.0.0.1:9");
+    draft_socket_monitor_versioned(parked, "inproc://parked", ZMQ_EVENT_PIPES_STATS, 2, ZMQ_PAIR);
+    void *of_parked = consumer(ctx, ZMQ_PAIR, "inproc://parked");
+    for (int i = 0; i < 6; i++)
+        tx_now(parked, "m");
+    say("two pipes", rc(draft_socket_monitor_pipes_stats(parked)));
+    for (int i = 0; i < 2; i++)
+        show(of_parked, text("pipe %d", i), "inproc://nobody");
+}
+
 static const char *peer_state(void *socket, const char *id)
 {
     return rc(draft_socket_get_peer_state(socket, id, strlen(id)));
@@ -292,6 +346,19 @@ static void other_types(void)
          connected, rc(draft_disconnect_peer(NULL, 1)));
 }
 
+/* The end of the context is no concern of these, on whatever type. */
+static void after_the_end(void)
+{
+    for (size_t i = 0; i < 12; i++) {
+        void *ctx = context();
+        void *s = sock(ctx, classic_types[i]);
+        zmq_ctx_shutdown(ctx);
+        say(text("%s notices", type_name(classic_types[i])), events(s));
+        line(type_name(classic_types[i]), "%s %s, %s, %s", rc(draft_join(s, "group")), rc(draft_leave(s, "group")),
+             rc(draft_disconnect_peer(s, 1)), peer_state(s, "me"));
+    }
+}
+
 static void messages(void)
 {
     zmq_msg_t msg, copy;
@@ -321,8 +388,9 @@ static void messages(void)
 }
 
 static const struct rule rules[] = {
-    RULE(there), RULE(version_2), RULE(types), RULE(consumers), RULE(arguments),
-    RULE(pipes_stats), RULE(peer_states), RULE(other_types), RULE(messages),
+    RULE(there), RULE(version_2), RULE(version_2_refused), RULE(types), RULE(consumers), RULE(arguments),
+    RULE(pipes_stats), RULE(statistics_and_reports), RULE(peer_states), RULE(other_types), RULE(after_the_end),
+    RULE(messages),
 };
 
 int main(int argc, char **argv)

@@ -166,8 +166,8 @@ static void ipc_files(void)
     void *s = sock(ctx, ZMQ_PAIR);
     say("bind", rc(zmq_bind(s, "ipc://explicit")));
     say("bind wildcard", rc(zmq_bind(s, "ipc://*")));
-    const char *wild = strdup(last_endpoint(s));
-    char *directory = strdup(wild + 6);
+    const char *wild = keep(last_endpoint(s));
+    char *directory = keep(wild + 6);
     *strrchr(directory, '/') = 0;
     line("exists", "%d %d %d", access("explicit", F_OK), access(wild + 6, F_OK),
          access(directory, F_OK));
@@ -180,7 +180,7 @@ static void ipc_files(void)
     gone("wildcard directory", directory);
     line("explicit socket", "%s", access("explicit", F_OK) == 0 ? "stays" : "is removed");
     say("bind wildcard again", rc(zmq_bind(s, "ipc://*")));
-    wild = strdup(last_endpoint(s));
+    wild = keep(last_endpoint(s));
     shut(s);
     gone("after close", wild + 6);
 }

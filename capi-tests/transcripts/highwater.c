@@ -498,19 +498,19 @@ static void stalled(void)
             while (sent < 2000 && zmq_send(push, data, size, 0) == all[i])
                 sent++;
             const char *name = text("%s, %d bytes", transport_names[t], all[i]);
-            line(text("%s: at least both marks", name), "%d", sent >= 4);
-            line(text("%s: beyond them no more than the system holds", name), "%d",
+            line(text("%s, at least both marks", name), "%d", sent >= 4);
+            line(text("%s, beyond them no more than the system holds", name), "%d",
                  (sent - 8) * all[i] < 500000);
             if (all[i] == 1000000) {
                 zmq_recv(pull, data, size, 0);
-                say(text("%s: room after one read", name), await(push, ZMQ_POLLOUT));
-                line(text("%s: one more", name), "%d", zmq_send(push, data, size, 0));
+                say(text("%s, room after one read", name), await(push, ZMQ_POLLOUT));
+                line(text("%s, one more", name), "%d", zmq_send(push, data, size, 0));
             }
             set_int(pull, ZMQ_RCVTIMEO, 1000);
             int got = 0;
             while (got < sent && zmq_recv(pull, data, size, 0) == all[i])
                 got++;
-            line(text("%s: the rest", name), "%s, then %s", got == sent ? "arrives" : text("%d", got), rx_now(pull));
+            line(text("%s, the rest", name), "%s, then %s", got == sent ? "arrives" : text("%d", got), rx_now(pull));
         }
     }
     free(data);

@@ -99,7 +99,7 @@ static int own_listener(const char **endpoint)
     if (bind(fd, (struct sockaddr *) &address, size) != 0 || listen(fd, 64) != 0
         || getsockname(fd, (struct sockaddr *) &address, &size) != 0)
         give_up("listen");
-    *endpoint = strdup(text("tcp://127.0.0.1:%d", ntohs(address.sin_port)));
+    *endpoint = keep(text("tcp://127.0.0.1:%d", ntohs(address.sin_port)));
     return fd;
 }
 

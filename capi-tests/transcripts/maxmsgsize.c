@@ -35,17 +35,17 @@ static void accepting(void)
             void *at_pull = watch(pull, LIFE), *at_push = watch(push, LIFE);
             char *body = calloc(1, 2000);
             tx(push, "before");
-            say(text("%s: before", name), rx(pull));
+            say(text("%s, before", name), rx(pull));
             tx_bytes(push, body, (size_t) size, 0);
             if (size <= 1000) {
-                say(text("%s: arrives", name), rx(pull));
+                say(text("%s, arrives", name), rx(pull));
             } else {
-                say(text("%s: accepting side", name), next_events(at_pull, 2));
-                say(text("%s: connecting side", name), next_events(at_push, 2));
+                say(text("%s, accepting side", name), next_events(at_pull, 2));
+                say(text("%s, connecting side", name), next_events(at_push, 2));
             }
             tx(push, "after|it");
-            say(text("%s: after", name), rx(pull));
-            say(text("%s: then", name), rx_now(pull));
+            say(text("%s, after", name), rx(pull));
+            say(text("%s, then", name), rx_now(pull));
             free(body);
         }
     }
@@ -64,18 +64,18 @@ static void connecting(void)
         void *at_pull = watch(pull, ZMQ_EVENT_ALL), *at_push = watch(push, LIFE);
         char body[1001] = "";
         tx(push, "before");
-        say(text("%s: before", name), rx(pull));
+        say(text("%s, before", name), rx(pull));
         tx_bytes(push, body, sizeof body, 0);
-        say(text("%s: accepting side", name), next_events(at_push, 1));
-        say(text("%s: connecting side", name), next_events(at_pull, 1));
-        say(text("%s: nobody left", name), await_not(push, ZMQ_POLLOUT));
+        say(text("%s, accepting side", name), next_events(at_push, 1));
+        say(text("%s, connecting side", name), next_events(at_pull, 1));
+        say(text("%s, nobody left", name), await_not(push, ZMQ_POLLOUT));
         set_int(at_pull, ZMQ_RCVTIMEO, QUIET);
-        say(text("%s: nothing more", name), next_event(at_pull, NULL, NULL, 0) ? "an event" : "nothing");
-        say(text("%s: disconnect", name), rc(zmq_disconnect(pull, endpoint)));
+        say(text("%s, nothing more", name), next_event(at_pull, NULL, NULL, 0) ? "an event" : "nothing");
+        say(text("%s, disconnect", name), rc(zmq_disconnect(pull, endpoint)));
         connect_to(pull, endpoint);
-        say(text("%s: connected again", name), await(push, ZMQ_POLLOUT));
+        say(text("%s, connected again", name), await(push, ZMQ_POLLOUT));
         tx(push, "again");
-        say(text("%s: and works", name), rx(pull));
+        say(text("%s, and works", name), rx(pull));
     }
 }
 

@@ -69,8 +69,10 @@ static void notify_option(void)
     }
     static const int values[] = {-1, 0, 1, 2, 3, 4, 7};
     void *router = sock(ctx, ZMQ_ROUTER);
+    begin_line("values");
     for (int i = 0; i < 7; i++)
-        in_line(text("value %d", values[i]), try_set_int(router, ROUTER_NOTIFY, values[i]));
+        in_line(text("%d", values[i]), try_set_int(router, ROUTER_NOTIFY, values[i]));
+    end_line();
 }
 
 static void notify_peers(void)

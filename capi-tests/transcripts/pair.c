@@ -1,4 +1,4 @@
-/* PAIR, and which types may talk to which. patterns.md sections 1.1 and 2. */
+/* PAIR. patterns.md section 2. */
 #include "transcript.h"
 
 /* Connects a new PAIR until it becomes the peer of `a`: the slot of one that left becomes free only
@@ -98,6 +98,114 @@ static void second_peer_is_told(void)
     say("second event", event_name(next_event(monitor, NULL, NULL, 0)));
 }
 
+/* A refused connecter comes back in its own time, and is the peer when the first one has gone. The stock library leaves
+ * it connected to nobody. */
+static void refused_peer_follows(void)
+{
+    for (int t = TCP; t <= IPC; t++) {
+        void *ctx = context();
+        void *a = sock(ctx, ZMQ_PAIR);
+        void *first = sock(ctx, ZMQ_PAIR);
+        void *second = sock(ctx, ZMQ_PAIR);
+        set_int(second, ZMQ_RECONNECT_IVL, 40);
+        const char *name = transport_names[t];
+        const char *endpoint = attach(a, first, t);
+        void *monitor = watch(second, ZMQ_EVENT_CONNECT_RETRIED);
+        long start = now_ms();
+        connect_to(second, endpoint);
+        int tries = 0;
+        zmq_pollitem_t items[] = {{monitor, 0, ZMQ_POLLIN, 0}, {a, 0, ZMQ_POLLIN, 0}};
+        /* As a program that waits for messages does; what arrives is no message. */
+        int spoken = 0;
+        while (now_ms() < start + 4 * QUIET) {
+            zmq_poll(items, 2, 10);
+            spoken += items[1].revents != 0;
+            if (items[0].revents) {
+                next_event(monitor, NULL, NULL, 0);
+                tries++;
+            }
+        }
+        long took = now_ms() - start;
+        unwatch(second, monitor);
+        line(text("%s comes back", name), "%d, in its own time %d, heard %d", tries > 0, tries <= took / 40 + 1, spoken);
+        say(text("%s first sends", name), tx(first, "still the peer"));
+        say(text("%s arrives", name), rx(a));
+        say(text("%s a sends", name), tx(a, "to the peer"));
+        say(text("%s first gets", name), rx(first));
+        shut(first);
+        /* Until then the place is that of the one that left. */
+        say(text("%s place is free", name), await_not(a, ZMQ_POLLOUT));
+        set_int(a, ZMQ_SNDTIMEO, 8 * QUIET);
+        set_int(second, ZMQ_RCVTIMEO, 8 * QUIET);
+        say(text("%s a sends to the next", name), tx(a, "welcome"));
+        say(text("%s second gets", name), rx(second));
+        say(text("%s second sends", name), tx(second, "thanks"));
+        set_int(a, ZMQ_RCVTIMEO, QUIET);
+        say(text("%s arrives from the second", name), rx(a));
+    }
+}
+
+/* Nobody is there, and then somebody is. */
+static void waits_for_a_peer(void)
+{
+    for (int t = INPROC; t <= IPC; t++) {
+        void *ctx = context();
+        void *a = sock(ctx, ZMQ_PAIR);
+        void *b = sock(ctx, ZMQ_PAIR);
+        set_int(a, ZMQ_SNDTIMEO, 30);
+        set_int(a, ZMQ_RCVTIMEO, 30);
+        const char *name = transport_names[t];
+        const char *endpoint = bind_any(a, t);
+        say(text("%s send", name), tx(a, "x"));
+        say(text("%s recv", name), rx(a));
+        attach_to(a, b, endpoint);
+        say(text("%s send then", name), tx(a, "y"));
+        say(text("%s arrives", name), rx(b));
+        say(text("%s nothing before", name), rx_now(b));
+    }
+}
+
+static void full_peer(void)
+{
+    void *ctx = context();
+    void *a = sock(ctx, ZMQ_PAIR);
+    void *b = sock(ctx, ZMQ_PAIR);
+    set_int(a, ZMQ_SNDHWM, 1);
+    set_int(b, ZMQ_RCVHWM, 2);
+    set_int(a, ZMQ_SNDTIMEO, 30);
+    attach(a, b, INPROC);
+    int count = 0;
+    while (count < 100 && strcmp(tx_now(a, text("%d|part", count)), "4") == 0)
+        count++;
+    line("taken", "%d", count);
+    say("events", events(a));
+    say("waits", tx(a, "x"));
+    say("the other way", tx(b, "back"));
+    say("arrives", rx(a));
+    for (int i = 0; i < count; i++)
+        say(text("recv %d", i), rx(b));
+    say("room", await(a, ZMQ_POLLOUT));
+    say("send", tx(a, "next"));
+    say("next", rx(b));
+}
+
+static void many_frames(void)
+{
+    for (int t = INPROC; t <= IPC; t++) {
+        void *ctx = context();
+        void *a = sock(ctx, ZMQ_PAIR);
+        void *b = sock(ctx, ZMQ_PAIR);
+        attach(a, b, t);
+        enum { FRAMES = 3000 };
+        int sent = 0, right = 0;
+        for (int i = 0; i < FRAMES; i++)
+            sent += strcmp(tx_frame(a, text("%04d", i), i + 1 < FRAMES ? ZMQ_SNDMORE : 0), "4") == 0;
+        for (int i = 0; i < FRAMES; i++)
+            right += strcmp(rx_frame(b, 0), text("[%04d]%s", i, i + 1 < FRAMES ? " +" : "")) == 0;
+        line(transport_names[t], "%d %d then %s", sent, right, rx_now(b));
+    }
+}
+
 static void departed_peer(void)
 {
     for (int t = INPROC; t <= IPC; t++) {
@@ -159,57 +267,10 @@ static void incomplete_multipart(void)
     }
 }
 
-/* inproc lets any two types meet. */
-static void inproc_mixed(void)
-{
-    void *ctx = context();
-    void *pair = sock(ctx, ZMQ_PAIR);
-    void *pull = sock(ctx, ZMQ_PULL);
-    attach(pull, pair, INPROC);
-    say("PAIR to PULL", tx(pair, "a|b"));
-    say("PULL", rx(pull));
-    void *push = sock(ctx, ZMQ_PUSH);
-    void *dealer = sock(ctx, ZMQ_DEALER);
-    attach(dealer, push, INPROC);
-    say("PUSH to DEALER", tx(push, "c"));
-    say("DEALER", rx(dealer));
-    say("DEALER to PUSH", tx_now(dealer, "d"));
-}
-
-/* Whether the handshake succeeds: for each type that connects, the types that may have bound. */
-static void compatible(void)
-{
-    for (int c = 0; c < 11; c++) {
-        char partners[200] = "";
-        void *ctx = context();
-        for (int b = 0; b < 11; b++) {
-            void *binder = sock(ctx, classic_types[b]);
-            void *connecter = sock(ctx, classic_types[c]);
-            void *monitor = watch(connecter,
-                                  ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED
-                                      | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
-                                      | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH);
-            connect_to(connecter, bind_any(binder, TCP));
-            int event;
-            /* The binder may close first, which looks like a lost connection. */
-            event = next_event(monitor, NULL, NULL, 0);
-            if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
-                sprintf(partners + strlen(partners), " %s", type_name(classic_types[b]));
-            else if (event != ZMQ_EVENT_DISCONNECTED)
-                sprintf(partners + strlen(partners), " %s?", event_name(event));
-            shut(monitor);
-            shut(connecter);
-            shut(binder);
-        }
-        term(ctx);
-        say(type_name(classic_types[c]), partners + 1);
-    }
-}
-
 static const struct rule rules[] = {
     RULE(exchange), RULE(second_peer_inproc), RULE(second_peer_tcp), RULE(second_peer_is_told),
+    RULE(refused_peer_follows), RULE(waits_for_a_peer), RULE(full_peer), RULE(many_frames),
     RULE(departed_peer), RULE(unread_keeps_the_slot), RULE(incomplete_multipart),
-    RULE(inproc_mixed), RULE(compatible),
 };
 
 RUN(rules)

@@ -24,7 +24,7 @@ static int silent_listener(const char **endpoint)
     if (bind(fd, (struct sockaddr *) &address, size) != 0 || listen(fd, 8) != 0
         || getsockname(fd, (struct sockaddr *) &address, &size) != 0)
         give_up("listen");
-    *endpoint = strdup(text("tcp://127.0.0.1:%d", ntohs(address.sin_port)));
+    *endpoint = keep(text("tcp://127.0.0.1:%d", ntohs(address.sin_port)));
     return fd;
 }
 

@@ -211,6 +211,36 @@ static void sender_leaves(void)
     }
 }
 
+/* PUSH does not wait for the queue of a peer that left: what an accepted one had not taken is lost, and the next one
+ * gets what is sent from then on. */
+static void queued_for_a_departed_peer(void)
+{
+    for (int t = INPROC; t <= IPC; t++) {
+        void *ctx = context();
+        void *push = sock(ctx, ZMQ_PUSH);
+        set_int(push, ZMQ_SNDHWM, 1000);
+        set_int(push, ZMQ_LINGER, -1);
+        void *first = sock(ctx, ZMQ_PULL);
+        set_int(first, ZMQ_RCVHWM, 1);
+        const char *name = transport_names[t];
+        const char *endpoint = attach(push, first, t);
+        char *large = calloc(1, 100000);
+        for (int i = 0; i < 500; i++)
+            tx_bytes(push, large, 100000, 0);
+        free(large);
+        line(text("%s first", name), "%.1s", rx(first));
+        shut(first);
+        say(text("%s gone", name), await_not(push, ZMQ_POLLOUT));
+        say(text("%s send", name), tx_now(push, "nobody"));
+        void *second = sock(ctx, ZMQ_PULL);
+        attach_to(push, second, endpoint);
+        say(text("%s next", name), tx(push, "next"));
+        say(text("%s arrives", name), rx(second));
+        say(text("%s then", name), rx_now(second));
+        say(text("%s close", name), shut(push));
+    }
+}
+
 static void sizes(void)
 {
     static const size_t all[] = {0, 1, 33, 34, 254, 255, 256, 8191, 8192, 8193, 65536, 1000000};
@@ -234,7 +264,8 @@ static void sizes(void)
 
 static const struct rule rules[] = {
     RULE(directions), RULE(round_robin), RULE(fair_queueing), RULE(dead_endpoint), RULE(immediate),
-    RULE(peer_lost), RULE(peer_leaves), RULE(sender_leaves), RULE(sizes),
+    RULE(peer_lost), RULE(peer_leaves), RULE(sender_leaves), RULE(queued_for_a_departed_peer),
+    RULE(sizes),
 };
 
 RUN(rules)

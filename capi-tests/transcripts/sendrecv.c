@@ -21,7 +21,7 @@ static struct couple couple(enum transport transport)
 static void fresh_sockets(void)
 {
     void *ctx = context();
-    for (int k = 0; k < 11; k++) {
+    for (int k = 0; k < 12; k++) {
         const char *name = type_name(classic_types[k]);
         void *a = sock(ctx, classic_types[k]);
         say(text("%s events", name), events(a));

@@ -317,7 +317,7 @@ static void shared_keys(void)
 {
     void *ctx = context();
     void *s = sock(ctx, ZMQ_ROUTER);
-    const char *endpoint = strdup(bind_any(s, TCP));
+    const char *endpoint = keep(bind_any(s, TCP));
     connect_to(s, endpoint);
     connect_to(s, endpoint);
     say("ends all", rc(zmq_disconnect(s, endpoint)));
@@ -516,11 +516,11 @@ static void filters_are_copied(void)
     void *ctx = context();
     void *pull = sock(ctx, ZMQ_PULL);
     void *monitor = watch(pull, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_ACCEPT_FAILED);
-    const char *open = strdup(bind_any(pull, TCP));
+    const char *open = keep(bind_any(pull, TCP));
     set_bytes(pull, ZMQ_TCP_ACCEPT_FILTER, "10.0.0.0/8", 10);
-    const char *closed = strdup(bind_any(pull, TCP));
+    const char *closed = keep(bind_any(pull, TCP));
     set_bytes(pull, ZMQ_TCP_ACCEPT_FILTER, NULL, 0);
-    const char *open_again = strdup(bind_any(pull, TCP));
+    const char *open_again = keep(bind_any(pull, TCP));
     const char *const endpoints[] = {open, closed, open_again};
     for (int i = 0; i < 3; i++) {
         void *push = sock(ctx, ZMQ_PUSH);

@@ -105,7 +105,7 @@ static void first_calls_of_stream(void)
 /* The same once it is known. */
 static void later_calls(void)
 {
-    for (int i = 0; i < 11; i++) {
+    for (int i = 0; i < 12; i++) {
         void *ctx = context();
         void *s = sock(ctx, classic_types[i]);
         zmq_ctx_shutdown(ctx);

@@ -83,6 +83,9 @@ static int reap_within(pid_t child, int limit, int *status)
     }
 }
 
+/* Of AddressSanitizer, if the program is built with it: leaks end the process. */
+void __lsan_do_leak_check(void) __attribute__((weak));
+
 static void run_in_child(const struct rule *rule)
 {
     fflush(stdout);
@@ -94,6 +97,8 @@ static void run_in_child(const struct rule *rule)
         /* Dies with this process, which stays in the runner's process group. */
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         run_here(rule);
+        if (__lsan_do_leak_check)
+            __lsan_do_leak_check();
         _exit(0);
     }
     int status = 0;
@@ -132,15 +137,39 @@ int run_rules(int argc, char **argv, const struct rule *rules, size_t count)
     return 0;
 }
 
+/* Memory that stays until the process ends, reachable, so that a search for leaks finds only the library's. */
+static void *new_kept(size_t size)
+{
+    struct kept {
+        struct kept *next;
+        char memory[];
+    };
+    static struct kept *all;
+    struct kept *kept = calloc(1, sizeof *kept + size);
+    kept->next = __atomic_load_n(&all, __ATOMIC_ACQUIRE);
+    while (!__atomic_compare_exchange_n(&all, &kept->next, kept, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        ;
+    return kept->memory;
+}
+
+char *keep(const char *text)
+{
+    return strcpy(new_kept(strlen(text) + 1), text);
+}
+
 /* Texts live long enough for one line and everything that builds it. Each thread has its own. */
 static char *scratch(size_t size)
 {
-    static __thread char *ring[1024];
-    static __thread size_t at;
-    at = (at + 1) % 1024;
-    free(ring[at]);
-    ring[at] = calloc(1, size);
-    return ring[at];
+    struct ring {
+        char *texts[1024];
+        size_t at;
+    };
+    static __thread struct ring *ring;
+    if (!ring)
+        ring = new_kept(sizeof *ring);
+    ring->at = (ring->at + 1) % 1024;
+    free(ring->texts[ring->at]);
+    return ring->texts[ring->at] = calloc(1, size);
 }
 
 void line(const char *key, const char *format, ...)
@@ -260,16 +289,22 @@ void *context(void)
     return ctx;
 }
 
-void *plain_sock(void *ctx, int type)
+void *try_sock(void *ctx, int type)
 {
     void *socket = zmq_socket(ctx, type);
-    if (!socket)
-        give_up("zmq_socket");
     remember(open_sockets, socket);
-    for (size_t i = 0; i < MANY; i++) {
+    for (size_t i = 0; socket && i < MANY; i++) {
         if (open_sockets[i] == socket)
             contexts_of_sockets[i] = ctx;
     }
+    return socket;
+}
+
+void *plain_sock(void *ctx, int type)
+{
+    void *socket = try_sock(ctx, type);
+    if (!socket)
+        give_up("zmq_socket");
     return socket;
 }
 
@@ -330,6 +365,23 @@ void set_bytes(void *socket, int option, const void *value, size_t size)
 void subscribe(void *socket, const char *topic)
 {
     set_bytes(socket, ZMQ_SUBSCRIBE, topic, strlen(topic));
+}
+
+const char *vacant(enum transport transport)
+{
+    static int number;
+    if (transport != TCP)
+        return text(transport == IPC ? "ipc://vacant-%d.sock" : "inproc://vacant-%d", ++number);
+    /* Stays bound, not listening, so that nobody else gets the port; who binds with SO_REUSEADDR may. */
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof address;
+    int yes = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (bind(fd, (struct sockaddr *) &address, size) != 0
+        || getsockname(fd, (struct sockaddr *) &address, &size) != 0)
+        give_up("no port");
+    return text("tcp://127.0.0.1:%d", ntohs(address.sin_port));
 }
 
 const char *last_endpoint(void *socket)
@@ -395,7 +447,7 @@ const char *bind_any(void *socket, enum transport transport)
     if (zmq_bind(socket, name) != 0)
         give_up(text("bind %s", name));
     /* Not from scratch: callers keep it for the whole rule. */
-    return strdup(last_endpoint(socket));
+    return keep(last_endpoint(socket));
 }
 
 void connect_to(void *socket, const char *endpoint)

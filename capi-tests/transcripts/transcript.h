@@ -54,6 +54,8 @@ void end_line(void);
 void give_up(const char *what);
 /* A short-lived formatted text, for keys and results put together from parts. */
 const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same text, until the program ends. */
+char *keep(const char *text);
 /* Name of an error number, e.g. "EAGAIN". */
 const char *error_name(int number);
 /* The value, or the name of errno if it is -1. */
@@ -75,6 +77,8 @@ void *context(void);
 void *sock(void *ctx, int type);
 /* A socket as the library makes it. */
 void *plain_sock(void *ctx, int type);
+/* The same, or NULL where plain_sock ends the rule. */
+void *try_sock(void *ctx, int type);
 /* What the socket was made in. */
 void *context_of(void *socket);
 /* Closes now; the end of the rule would do it too. */
@@ -95,6 +99,8 @@ int free_port(void);
 int port_of(const char *endpoint);
 /* Binds to a fresh endpoint of that transport and returns what to connect to. */
 const char *bind_any(void *socket, enum transport transport);
+/* An endpoint at which nobody is, and to which one can bind again and again. */
+const char *vacant(enum transport transport);
 /* ZMQ_LAST_ENDPOINT. */
 const char *last_endpoint(void *socket);
 /* An endpoint with the port and the temporary directory replaced by fixed words. */
@@ -143,6 +149,12 @@ int next_event(void *monitor, int *value, char *address, size_t size);
 const char *event_name(int event);
 /* Reads events up to this one; "yes", or "never". */
 const char *await_event(void *monitor, int event);
+
+/* Lets two sockets tell each other that a pipe between them ends, and agree on it. */
+void exchange_notices(void *one, void *other);
+/* Ends the connection of a socket that has connected, and waits until its peer has noticed. The socket is closed, but
+ * over inproc only disconnected: what is left to say there takes both, and a closed socket its time. */
+void leave(void *socket, void *peer, enum transport transport);
 
 /* Binds to an endpoint that another socket has just left (the stock library frees it a little later); the result
  * of the last try within PATIENCE. */

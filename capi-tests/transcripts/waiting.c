@@ -130,6 +130,29 @@ const char *await_event(void *monitor, int event)
     }
 }
 
+void exchange_notices(void *one, void *other)
+{
+    for (int round = 0; round < 3; round++) {
+        settle(context_of(one));
+        get_int(one, ZMQ_EVENTS);
+        get_int(other, ZMQ_EVENTS);
+    }
+}
+
+void leave(void *socket, void *peer, enum transport transport)
+{
+    if (transport == INPROC) {
+        zmq_disconnect(socket, last_endpoint(socket));
+        exchange_notices(socket, peer);
+        return;
+    }
+    void *monitor = watch(peer, ZMQ_EVENT_DISCONNECTED);
+    shut(socket);
+    await_event(monitor, ZMQ_EVENT_DISCONNECTED);
+    unwatch(peer, monitor);
+    exchange_notices(peer, peer);
+}
+
 const char *bind_again(void *socket, const char *endpoint)
 {
     long end = now_ms() + PATIENCE;

@@ -12,7 +12,7 @@ use crate::mechanism::Mechanism;
 use crate::monitor::{Event, Monitor};
 use crate::options::{AcceptFilter, Bytes, SocketOptions};
 use crate::patterns::{Origin, TypeRow};
-use crate::pipe::{Conflate, Limits, PipeEnd, pipe};
+use crate::pipe::{Limits, PipeEnd, pipe};
 use crate::protocol::{Config, Protocol, Raw, Zmtp};
 use crate::socket::SocketCommand;
 use crate::sync::atomic::AtomicBool;
@@ -88,8 +88,7 @@ impl Session {
             send: Some(self.options.send_hwm),
             receive: Some(self.options.receive_hwm),
         };
-        let conflate = self.options.conflate && self.row.conflates;
-        pipe(socket, Limits::NONE, Conflate::both(conflate))
+        pipe(socket, Limits::NONE, self.row.conflate(&self.options))
     }
 
     /// ZMQ_ROUTER_NOTIFY asks for notifications of this kind.

@@ -195,7 +195,7 @@ impl Consumer {
         let last = frames.len().saturating_sub(1);
         for (at, frame) in frames.iter().enumerate() {
             let more = at < last;
-            let mut frame = Outgoing::from_bytes(frame, more, true);
+            let mut frame = Outgoing::from_bytes(frame, more);
             if self.end.write(&mut frame, more).is_err() {
                 self.end.rollback();
                 return false;

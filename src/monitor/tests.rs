@@ -14,7 +14,7 @@ fn started(events: u64, version: i32, kind: Kind) -> Arc<Monitor> {
 }
 
 fn consumer(monitor: &Arc<Monitor>) -> PipeEnd {
-    let (near, mut far) = pipe(Limits::NONE, Limits::NONE, Conflate::default());
+    let (near, mut far) = pipe(Limits::NONE, Limits::NONE, Conflate::NEITHER);
     monitor.attach(near);
     // What a socket is told by its mailbox.
     far.limits_changed();
@@ -23,7 +23,7 @@ fn consumer(monitor: &Arc<Monitor>) -> PipeEnd {
 
 /// A consumer that subscribed before it connected.
 fn subscriber(monitor: &Arc<Monitor>, topics: &[&[u8]]) -> PipeEnd {
-    let (near, mut far) = pipe(Limits::NONE, Limits::NONE, Conflate::default());
+    let (near, mut far) = pipe(Limits::NONE, Limits::NONE, Conflate::NEITHER);
     topics
         .iter()
         .for_each(|topic| subscribe(&mut far, true, topic));

@@ -32,7 +32,7 @@ mod testing;
 
 use crate::error::{Error, Result};
 use crate::options::{PatternOption, SocketOptions};
-use crate::pipe::{Incoming, Outgoing, PipeKey, Pipes, Prepared};
+use crate::pipe::{Conflate, Incoming, Outgoing, PipeKey, Pipes, Prepared};
 
 /// ZMQ_POLLOUT, as zmq_socket_get_peer_state reports it.
 const POLLOUT: i32 = 2;
@@ -75,8 +75,9 @@ pub(crate) struct TypeRow {
     pub(crate) resubscribes: bool,
     /// Nobody reads its inbound queues: a pipe goes at once when the peer goes (PUSH, PUB).
     pub(crate) drops_on_end: bool,
-    /// ZMQ_CONFLATE is effective.
-    pub(crate) conflates: bool,
+    /// What ZMQ_CONFLATE means for pipes whose first end is this socket's: it is for user messages, never for
+    /// subscriptions, which old peers send as messages.
+    pub(crate) conflates: Conflate,
     /// Its connections take replies only, in their envelope (REQ): anything else is a protocol error.
     pub(crate) checks_reply_envelope: bool,
     /// A second connect to the same endpoint text is ignored.
@@ -101,6 +102,15 @@ impl TypeRow {
     /// The row of a number given to zmq_socket; `None` = no such type.
     pub(crate) fn find(number: i32) -> Option<&'static Self> {
         TYPES.iter().find(|row| row.socket_type as i32 == number)
+    }
+
+    /// Which directions of a pipe that this socket makes keep only their newest message.
+    pub(crate) fn conflate(&self, options: &SocketOptions) -> Conflate {
+        if options.conflate {
+            self.conflates
+        } else {
+            Conflate::NEITHER
+        }
     }
 
     /// ZMQ_HELLO_MSG for a new peer, as it goes out. `NoMemory`.
@@ -140,7 +150,7 @@ const PLAIN: TypeRow = TypeRow {
     takes_subscriptions: false,
     resubscribes: false,
     drops_on_end: false,
-    conflates: false,
+    conflates: Conflate::NEITHER,
     checks_reply_envelope: false,
     connects_once: false,
     says_hello: false,
@@ -167,7 +177,7 @@ pub(crate) static TYPES: &[TypeRow] = &[
         peers: &["SUB", "XSUB"],
         takes_subscriptions: true,
         drops_on_end: true,
-        conflates: true,
+        conflates: Conflate::FORTH,
         connects_once: true,
         new: || Box::<r#pub::Pub>::default(),
         ..PLAIN
@@ -178,7 +188,7 @@ pub(crate) static TYPES: &[TypeRow] = &[
         peers: &["PUB", "XPUB"],
         linger_zero: true,
         resubscribes: true,
-        conflates: true,
+        conflates: Conflate::BACK,
         connects_once: true,
         new: || Box::<sub::Sub>::default(),
         ..PLAIN
@@ -211,7 +221,7 @@ pub(crate) static TYPES: &[TypeRow] = &[
         wire_name: "DEALER",
         peers: &["REP", "DEALER", "ROUTER"],
         announces_routing_id: true,
-        conflates: true,
+        conflates: Conflate::BOTH,
         connects_once: true,
         says_hello: true,
         hears_of_hiccups: true,
@@ -233,7 +243,7 @@ pub(crate) static TYPES: &[TypeRow] = &[
         socket_type: SocketType::Pull,
         wire_name: "PULL",
         peers: &["PUSH"],
-        conflates: true,
+        conflates: Conflate::BACK,
         new: || Box::<pull::Pull>::default(),
         ..PLAIN
     },
@@ -242,7 +252,7 @@ pub(crate) static TYPES: &[TypeRow] = &[
         wire_name: "PUSH",
         peers: &["PULL"],
         drops_on_end: true,
-        conflates: true,
+        conflates: Conflate::FORTH,
         new: || Box::<push::Push>::default(),
         ..PLAIN
     },

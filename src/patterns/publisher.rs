@@ -34,7 +34,7 @@ struct Options {
     verbose_subscribe: bool,
     verbose_unsubscribe: bool,
     manual: bool,
-    /// Manual mode: the first message after a subscription goes to who sent that only.
+    /// The first message after a subscription goes to who sent that only; without manual mode it rests.
     last_value: bool,
     only_first: bool,
     no_drop: bool,
@@ -195,7 +195,8 @@ impl Publisher {
         if self.options.invert {
             distributor.invert();
         }
-        let only = self.last_asker.filter(|_| self.options.last_value);
+        let last_value = self.options.manual && self.options.last_value;
+        let only = self.last_asker.filter(|_| last_value);
         if let Some(only) = only {
             distributor.restrict_to(only);
         }
@@ -229,10 +230,7 @@ impl Publisher {
                 options.verbose_subscribe = on;
                 options.verbose_unsubscribe = on;
             }
-            PatternOption::XpubManual(on) => {
-                options.manual = on;
-                options.last_value &= on;
-            }
+            PatternOption::XpubManual(on) => options.manual = on,
             PatternOption::XpubManualLastValue(on) => {
                 options.manual = on;
                 options.last_value = on;

@@ -104,11 +104,7 @@ mod tests {
     #[test]
     fn conflating_pipe() {
         let mut pull = Bench::<Pull>::new();
-        let conflate = Conflate {
-            first_to_second: false,
-            second_to_first: true,
-        };
-        let key = pull.wires.add_pipe(0, conflate);
+        let key = pull.wires.add_pipe(0, Conflate::BACK);
         pull.attach(key, Default::default());
         pull.arrive(key, &[b"1"]);
         pull.arrive(key, &[b"2"]);

@@ -152,7 +152,7 @@ impl Rep {
                 let Ok(mut frame) = self.queue.take(pipes, key) else {
                     return false;
                 };
-                let mut frame = Outgoing::from_message(&mut frame, true, true);
+                let mut frame = Outgoing::from_message(&mut frame, true);
                 if pipes.write(requester, &mut frame, true).is_err() {
                     self.lose_requester(pipes, requester);
                 }

@@ -51,12 +51,13 @@ impl Pattern for Router {
         if self.probes && !self.raw {
             probe(pipes, key);
         }
-        if let Some(id) = origin.connect_routing_id {
-            if self.table.add(key, &id) {
-                self.queue.attach(key);
-            } else {
-                self.mute.push(key);
-            }
+        // The connect saw to it that its choice was free. With IMMEDIATE this pipe comes later, and the id may
+        // be somebody else's by now: then it is as if there had been no choice.
+        let has_choice = origin
+            .connect_routing_id
+            .is_some_and(|id| self.table.add(key, &id));
+        if has_choice {
+            self.queue.attach(key);
         } else if self.raw {
             self.table.add_generated(key);
             self.queue.attach(key);
@@ -69,7 +70,6 @@ impl Pattern for Router {
     fn readable(&mut self, pipes: &mut Pipes, key: PipeKey) {
         self.identify(pipes, key);
         self.queue.activate(key);
-        self.drop_input_if_mute(pipes, key);
     }
 
     fn writable(&mut self, _pipes: &mut Pipes, _key: PipeKey) {}
@@ -258,7 +258,7 @@ impl Router {
         pipes.dismiss(owner, Dismissal::Replace);
     }
 
-    /// Nobody reads a mute pipe, but its end has to be noticed.
+    /// Nobody reads a mute pipe, so that its peer has to wait when it is full; but its end has to be noticed.
     fn drop_input_if_mute(&self, pipes: &mut Pipes, key: PipeKey) {
         if self.mute.contains(&key) {
             while pipes.has_frame(key) {

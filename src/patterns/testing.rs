@@ -75,7 +75,7 @@ impl Wires {
 
     /// A pipe with a high-water mark for what the socket sends.
     pub(crate) fn add_limited(&mut self, send: i32) -> PipeKey {
-        self.add_pipe(send, Conflate::default())
+        self.add_pipe(send, Conflate::NEITHER)
     }
 
     pub(crate) fn add_pipe(&mut self, send: i32, conflate: Conflate) -> PipeKey {
@@ -116,7 +116,7 @@ impl Wires {
         let far = self.far(key);
         for (place, frame) in message.iter().enumerate() {
             let more = place + 1 < message.len();
-            let mut frame = Outgoing::from_bytes(frame, more, true);
+            let mut frame = Outgoing::from_bytes(frame, more);
             far.write(&mut frame, more).unwrap();
         }
     }
@@ -250,13 +250,7 @@ impl<P: Pattern> Bench<P> {
     }
 
     pub(crate) fn send_frame(&mut self, body: &[u8], more: bool) -> Result<()> {
-        let mut frame = Outgoing::from_bytes(body, more, true);
-        self.pattern.send(&mut self.wires.pipes, &mut frame)
-    }
-
-    /// As a call that could wait.
-    pub(crate) fn send_frame_waiting(&mut self, body: &[u8], more: bool) -> Result<()> {
-        let mut frame = Outgoing::from_bytes(body, more, false);
+        let mut frame = Outgoing::from_bytes(body, more);
         self.pattern.send(&mut self.wires.pipes, &mut frame)
     }
 

@@ -35,7 +35,7 @@ impl Limits {
 }
 
 /// Which directions of a new pipe keep only their newest message (ZMQ_CONFLATE).
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Conflate {
     /// What the first end writes.
     pub(crate) first_to_second: bool,
@@ -44,11 +44,15 @@ pub(crate) struct Conflate {
 }
 
 impl Conflate {
-    /// Both directions, or none.
-    pub(crate) fn both(conflate: bool) -> Self {
+    pub(crate) const NEITHER: Self = Self::of(false, false);
+    pub(crate) const FORTH: Self = Self::of(true, false);
+    pub(crate) const BACK: Self = Self::of(false, true);
+    pub(crate) const BOTH: Self = Self::of(true, true);
+
+    const fn of(first_to_second: bool, second_to_first: bool) -> Self {
         Self {
-            first_to_second: conflate,
-            second_to_first: conflate,
+            first_to_second,
+            second_to_first,
         }
     }
 }

@@ -20,8 +20,6 @@ pub(crate) struct Outgoing<'a> {
     body: Body<'a>,
     /// More frames of the same message follow (ZMQ_SNDMORE).
     pub(crate) more: bool,
-    /// The call must not block (ZMQ_DONTWAIT or ZMQ_SNDTIMEO 0).
-    pub(crate) dont_wait: bool,
 }
 
 #[derive(Debug)]
@@ -34,21 +32,19 @@ enum Body<'a> {
 
 impl<'a> Outgoing<'a> {
     /// A frame whose bytes stay the caller's (zmq_send).
-    pub(crate) fn from_bytes(bytes: &'a [u8], more: bool, dont_wait: bool) -> Self {
+    pub(crate) fn from_bytes(bytes: &'a [u8], more: bool) -> Self {
         Self {
             body: Body::Bytes(bytes),
             more,
-            dont_wait,
         }
     }
 
     /// A frame whose storage may move into a pipe (zmq_msg_send). After a successful send the caller
     /// has to empty `message`; after a failed one it is untouched.
-    pub(crate) fn from_message(message: &'a mut Message, more: bool, dont_wait: bool) -> Self {
+    pub(crate) fn from_message(message: &'a mut Message, more: bool) -> Self {
         Self {
             body: Body::Message(message),
             more,
-            dont_wait,
         }
     }
 

@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn nobody_reads_of_those_who_went() {
-        let (mut from, mut to) = pipe(Limits::NONE, Limits::NONE, Conflate::default());
+        let (mut from, mut to) = pipe(Limits::NONE, Limits::NONE, Conflate::NEITHER);
         let gone: Vec<_> = (0..100).map(|_| introduce(&mut from, b"gone")).collect();
         let there = introduce(&mut from, b"there");
         assert!(gone.iter().all(|peer| Arc::strong_count(peer) == 1));
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn messages_keep_their_peer() {
-        let (mut from, mut to) = pipe(Limits::NONE, Limits::NONE, Conflate::default());
+        let (mut from, mut to) = pipe(Limits::NONE, Limits::NONE, Conflate::NEITHER);
         for name in [b"one".as_slice(), b"two"] {
             introduce(&mut from, b"gone");
             introduce(&mut from, name);

@@ -160,7 +160,7 @@ impl Pipes {
 
     /// Writes a frame that the pattern made itself (a delimiter, an envelope).
     pub(crate) fn write_bytes(&mut self, key: PipeKey, body: &[u8], more: bool) -> Result<()> {
-        self.write(key, &mut Outgoing::from_bytes(body, more, true), more)
+        self.write(key, &mut Outgoing::from_bytes(body, more), more)
     }
 
     /// Writes a marker and makes it visible, with whatever complete messages precede it.

@@ -62,7 +62,7 @@ mod tests {
             send: Some(hwm),
             receive: None,
         };
-        pipe(own, Limits::NONE, Conflate::default())
+        pipe(own, Limits::NONE, Conflate::NEITHER)
     }
 
     fn prepared(body: &[u8], delimited: bool) -> Prepared {
@@ -70,7 +70,7 @@ mod tests {
     }
 
     fn write(end: &mut PipeEnd, body: &[u8], more: bool) {
-        let frame = &mut Outgoing::from_bytes(body, more, true);
+        let frame = &mut Outgoing::from_bytes(body, more);
         end.write(frame, more).unwrap();
     }
 

@@ -40,7 +40,7 @@ fn limited(writer: Option<i32>, reader: Option<i32>) -> (PipeEnd, PipeEnd) {
             send: None,
             receive: reader,
         },
-        Conflate::default(),
+        Conflate::NEITHER,
     )
 }
 
@@ -49,7 +49,7 @@ fn unlimited() -> (PipeEnd, PipeEnd) {
 }
 
 fn write_frame(end: &mut PipeEnd, body: &[u8], more: bool) {
-    end.write(&mut Outgoing::from_bytes(body, more, true), more)
+    end.write(&mut Outgoing::from_bytes(body, more), more)
         .unwrap();
 }
 
@@ -416,7 +416,7 @@ fn a_conflating_direction_keeps_the_newest() {
         send: Some(1),
         receive: Some(1),
     };
-    let (mut from, mut to) = pipe(limits, limits, Conflate::both(true));
+    let (mut from, mut to) = pipe(limits, limits, Conflate::BOTH);
     let owner = Owner::of(&to);
     assert_eq!(to.head(), Head::Empty);
     for body in [b"1", b"2", b"3"] {

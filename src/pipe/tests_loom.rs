@@ -52,7 +52,7 @@ fn limited(writer: i32, reader: Option<i32>) -> (PipeEnd, PipeEnd) {
     pipe(
         limits(Some(writer), None),
         limits(None, reader),
-        Conflate::default(),
+        Conflate::NEITHER,
     )
 }
 
@@ -63,7 +63,7 @@ fn write(end: &mut PipeEnd, owner: &Owner, body: u8) {
             end.noticed_writable();
         }
     }
-    end.write(&mut Outgoing::from_bytes(&[body], false, false), false)
+    end.write(&mut Outgoing::from_bytes(&[body], false), false)
         .unwrap();
 }
 
@@ -125,7 +125,7 @@ fn loom_finish_comes_after_the_last_message() {
         let reading = Owner::of(&reader);
         race(
             move || {
-                let mut frame = Outgoing::from_bytes(b"1", false, false);
+                let mut frame = Outgoing::from_bytes(b"1", false);
                 writer.write(&mut frame, false).unwrap();
                 writer.finish();
                 writer
@@ -152,16 +152,12 @@ fn loom_newest_message_wakes() {
             send: None,
             receive: None,
         };
-        let conflate = Conflate {
-            first_to_second: true,
-            second_to_first: false,
-        };
-        let (mut writer, mut reader) = pipe(limits, limits, conflate);
+        let (mut writer, mut reader) = pipe(limits, limits, Conflate::FORTH);
         let reading = Owner::of(&reader);
         race(
             move || {
                 for body in [b"1", b"2"] {
-                    let mut frame = Outgoing::from_bytes(body, false, false);
+                    let mut frame = Outgoing::from_bytes(body, false);
                     writer.write(&mut frame, false).unwrap();
                 }
                 writer

@@ -92,9 +92,7 @@ pub(crate) fn send_bytes(
     more: bool,
     dont_wait: bool,
 ) -> Result<usize> {
-    send(cell, dont_wait, |dont_wait| {
-        Outgoing::from_bytes(bytes, more, dont_wait)
-    })
+    send(cell, dont_wait, Outgoing::from_bytes(bytes, more))
 }
 
 /// zmq_msg_send: on success `message` is empty, on failure it is untouched.
@@ -106,21 +104,14 @@ pub(crate) fn send_message(
 ) -> Result<usize> {
     message.set_more(more);
     message.strip();
-    let size = send(cell, dont_wait, |dont_wait| {
-        Outgoing::from_message(&mut *message, more, dont_wait)
-    })?;
+    let size = send(cell, dont_wait, Outgoing::from_message(&mut *message, more))?;
     *message = Message::new();
     Ok(size)
 }
 
-fn send<'a>(
-    cell: &'static SocketCell,
-    dont_wait: bool,
-    frame: impl FnOnce(bool) -> Outgoing<'a>,
-) -> Result<usize> {
+fn send(cell: &'static SocketCell, dont_wait: bool, mut frame: Outgoing<'_>) -> Result<usize> {
     let inside = enter(cell)?;
     let timeout = timeout(inside.options.send_timeout, dont_wait);
-    let mut frame = frame(timeout == Some(Duration::ZERO));
     block(cell, inside, timeout, |core| core.send_once(&mut frame))
 }
 

@@ -16,7 +16,7 @@ use crate::io::{
 use crate::monitor::Event;
 use crate::options::PatternOption;
 use crate::patterns::Origin;
-use crate::pipe::{Conflate, Limits, PipeKey, pipe};
+use crate::pipe::{Limits, PipeKey, pipe};
 use crate::socket::{Attachment, Core};
 use crate::sync::Lock;
 use crate::sync::atomic::Ordering;
@@ -186,19 +186,37 @@ impl Core {
         } else {
             Use::Adopt
         };
-        match self.parse(text, purpose)? {
+        self.look_for_thread(text)?;
+        let endpoint = Endpoint::parse(text, purpose)
+            .inspect_err(|error| self.emit_malformed(text, *error))?;
+        match endpoint {
             Endpoint::Inproc(name) => self.bind_inproc(text, &name),
             Endpoint::Ipc(address) => self.bind_stream(&ConnectAddress::Ipc(address)),
             Endpoint::Tcp(address) => self.bind_stream(&ConnectAddress::Tcp(address)),
         }
     }
 
-    /// What a text names. Whatever takes an I/O thread asks for one before it looks at the address.
-    fn parse(&self, text: &[u8], purpose: Use) -> Result<Endpoint> {
+    /// What takes an I/O thread needs one before its address is looked at. `NoThread`, those of
+    /// [`Endpoint::check`].
+    fn look_for_thread(&self, text: &[u8]) -> Result<()> {
         if Endpoint::check(text)? != Scheme::Inproc {
             self.context.threads(self.options.affinity)?;
         }
-        Endpoint::parse(text, purpose)
+        Ok(())
+    }
+
+    /// An address that is malformed is a failed bind to a monitor, too.
+    fn emit_malformed(&self, text: &[u8], error: Error) {
+        let address = [b"tcp://", b"ipc://"]
+            .into_iter()
+            .find_map(|scheme| text.strip_prefix(scheme))
+            .filter(|address| !address.is_empty());
+        if let Some(address) = address {
+            let errno = crate::io::fd_value(crate::ffi::errno::number(error));
+            let texts = EndpointTexts::default();
+            self.monitor
+                .emit(Event::BindFailed, &[errno], address, &texts);
+        }
     }
 
     fn bind_inproc(&mut self, text: &[u8], name: &[u8]) -> Result<()> {
@@ -277,19 +295,21 @@ impl Core {
     /// zmq_connect. Errors: api.md section 4.
     pub(super) fn connect(&mut self, text: &[u8]) -> Result<()> {
         self.notice()?;
-        let endpoint = self.parse(text, Use::Connect)?;
+        self.look_for_thread(text)?;
+        let endpoint = Endpoint::parse(text, Use::Connect)?;
         if self.row.connects_once && self.endpoints.have_connection(text) {
             return Ok(());
         }
-        let routing_id = self.endpoints.connect_routing_id.clone();
+        let routing_id = &mut self.endpoints.connect_routing_id;
+        // The choice is spent: it would be in the way of every later connect, and cannot be taken back.
         if routing_id
-            .as_ref()
-            .is_some_and(|id| self.pattern.has_routing_id(id))
+            .take_if(|id| self.pattern.has_routing_id(id))
+            .is_some()
         {
             return Err(Error::Invalid);
         }
         let origin = Origin {
-            connect_routing_id: routing_id,
+            connect_routing_id: routing_id.clone(),
         };
         match endpoint {
             Endpoint::Inproc(name) => self.connect_inproc(text, &name, origin)?,
@@ -311,8 +331,7 @@ impl Core {
             receive: Some(self.options.receive_hwm),
         };
         let hello = self.row.hello(&self.options)?;
-        let conflate = self.options.conflate && self.row.conflates;
-        let (mine, theirs) = pipe(own, Limits::NONE, Conflate::both(conflate));
+        let (mine, theirs) = pipe(own, Limits::NONE, self.row.conflate(&self.options));
         let key = self.attach(Attachment {
             end: mine,
             origin,

@@ -176,10 +176,7 @@ mod tests {
     use crate::pipe::{Outgoing, PipeKey};
 
     fn send(distributor: &mut Distributor, wires: &mut Wires, body: &[u8], more: bool) {
-        distributor.send(
-            &mut wires.pipes,
-            &mut Outgoing::from_bytes(body, more, true),
-        );
+        distributor.send(&mut wires.pipes, &mut Outgoing::from_bytes(body, more));
     }
 
     fn index(key: PipeKey) -> u32 {

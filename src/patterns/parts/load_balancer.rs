@@ -58,7 +58,10 @@ impl LoadBalancer {
             Progress::Between => self.select(pipes).ok_or(Error::Again)?,
             Progress::Writing => match self.rotation.current() {
                 Some(key) if !pipes.is_write_closed(key) => key,
-                _ => return self.found_dead(pipes, frame),
+                _ => {
+                    self.found_dead(pipes, frame.more);
+                    return Ok(None);
+                }
             },
             Progress::Discarding => {
                 self.discarded(frame.more);
@@ -99,19 +102,15 @@ impl LoadBalancer {
         self.progress != Progress::Between
     }
 
-    /// The write itself finds the peer gone. Without waiting the caller learns of it; if it could have
-    /// waited, waiting would not help, since the message cannot be completed.
-    fn found_dead(&mut self, pipes: &mut Pipes, frame: &Outgoing<'_>) -> Result<Option<PipeKey>> {
+    /// The write itself finds the peer gone. As when the loss is noticed between two frames, the rest goes
+    /// nowhere: an error would have the caller try the same frame again, and another peer would get the
+    /// tail of a message.
+    fn found_dead(&mut self, pipes: &mut Pipes, more: bool) {
         if let Some(key) = self.rotation.current() {
             pipes.rollback(key);
             self.rotation.set_current_aside();
         }
-        self.discarded(frame.more);
-        if frame.dont_wait {
-            Err(Error::Again)
-        } else {
-            Ok(None)
-        }
+        self.discarded(more);
     }
 
     fn discarded(&mut self, more: bool) {
@@ -135,13 +134,9 @@ mod tests {
         wires: &mut Wires,
         body: &[u8],
         more: bool,
-        dont_wait: bool,
     ) -> Result<(), Error> {
         balancer
-            .send(
-                &mut wires.pipes,
-                &mut Outgoing::from_bytes(body, more, dont_wait),
-            )
+            .send(&mut wires.pipes, &mut Outgoing::from_bytes(body, more))
             .map(drop)
     }
 
@@ -153,7 +148,7 @@ mod tests {
         let keys = [wires.add(), wires.add(), wires.add()];
         keys.iter().for_each(|&key| balancer.attach(key));
         for _ in 0..6 {
-            send(&mut balancer, &mut wires, b"m", false, true).unwrap();
+            send(&mut balancer, &mut wires, b"m", false).unwrap();
         }
         for key in keys {
             assert_eq!(wires.sent(key), [frames(&[b"m"]), frames(&[b"m"])]);
@@ -168,12 +163,12 @@ mod tests {
         let (lost, other) = (wires.add(), wires.add());
         balancer.attach(lost);
         balancer.attach(other);
-        send(&mut balancer, &mut wires, b"1", true, true).unwrap();
+        send(&mut balancer, &mut wires, b"1", true).unwrap();
         balancer.remove(&mut wires.pipes, lost);
         assert!(balancer.can_send(&mut wires.pipes));
-        send(&mut balancer, &mut wires, b"2", true, true).unwrap();
-        send(&mut balancer, &mut wires, b"3", false, true).unwrap();
-        send(&mut balancer, &mut wires, b"next", false, true).unwrap();
+        send(&mut balancer, &mut wires, b"2", true).unwrap();
+        send(&mut balancer, &mut wires, b"3", false).unwrap();
+        send(&mut balancer, &mut wires, b"next", false).unwrap();
         assert!(wires.sent(lost).is_empty());
         assert_eq!(wires.sent(other), [frames(&[b"next"])]);
     }
@@ -181,24 +176,21 @@ mod tests {
     /// patterns.md 1.4: the write itself finds the pipe dead.
     #[test]
     fn write_finds_the_peer_gone() {
-        for dont_wait in [true, false] {
-            for last in [true, false] {
-                let mut wires = Wires::default();
-                let mut balancer = LoadBalancer::default();
-                let (lost, other) = (wires.add(), wires.add());
-                balancer.attach(lost);
-                balancer.attach(other);
-                send(&mut balancer, &mut wires, b"1", true, dont_wait).unwrap();
-                wires.far(lost).stop_reading();
-                let result = send(&mut balancer, &mut wires, b"2", !last, dont_wait);
-                assert_eq!(result, if dont_wait { Err(Error::Again) } else { Ok(()) });
-                assert_eq!(balancer.is_mid_message(), !last);
-                if !last {
-                    send(&mut balancer, &mut wires, b"3", false, dont_wait).unwrap();
-                }
-                send(&mut balancer, &mut wires, b"next", false, dont_wait).unwrap();
-                assert_eq!(wires.sent(other), [frames(&[b"next"])]);
+        for last in [true, false] {
+            let mut wires = Wires::default();
+            let mut balancer = LoadBalancer::default();
+            let (lost, other) = (wires.add(), wires.add());
+            balancer.attach(lost);
+            balancer.attach(other);
+            send(&mut balancer, &mut wires, b"1", true).unwrap();
+            wires.far(lost).stop_reading();
+            send(&mut balancer, &mut wires, b"2", !last).unwrap();
+            assert_eq!(balancer.is_mid_message(), !last);
+            if !last {
+                send(&mut balancer, &mut wires, b"3", false).unwrap();
             }
+            send(&mut balancer, &mut wires, b"next", false).unwrap();
+            assert_eq!(wires.sent(other), [frames(&[b"next"])]);
         }
     }
 
@@ -217,10 +209,10 @@ mod tests {
             if random.below(5) < 3 {
                 let serial = accepted.to_be_bytes();
                 let had_room = queued.iter().any(|&count| count < LIMIT);
-                match send(&mut balancer, &mut wires, &serial, true, true) {
+                match send(&mut balancer, &mut wires, &serial, true) {
                     Ok(()) => {
                         assert!(had_room);
-                        send(&mut balancer, &mut wires, &serial, false, true).unwrap();
+                        send(&mut balancer, &mut wires, &serial, false).unwrap();
                         accepted += 1;
                     }
                     Err(error) => {

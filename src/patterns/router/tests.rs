@@ -101,6 +101,24 @@ fn duplicate_id() {
     assert!(router.wires.pipes.take_exhausted().contains(&newer));
 }
 
+/// 6.2: what nobody hears takes the room that it would take otherwise.
+#[test]
+fn a_mute_peer_fills_its_pipe() {
+    let mut router = Bench::<Router>::new();
+    router.peer_named(b"x");
+    let newer = router.peer_named(b"x");
+    for _ in 0..3 {
+        router.arrive(newer, &[b"unheard"]);
+        router.assert_silent();
+    }
+    let mut unread = 0;
+    while router.wires.pipes.has_frame(newer) {
+        router.wires.pipes.skip(newer);
+        unread += 1;
+    }
+    assert_eq!(unread, 3);
+}
+
 /// 6.2: ROUTER_HANDOVER.
 #[test]
 fn handover() {
@@ -210,6 +228,22 @@ fn connect_routing_id() {
     assert_eq!(router.send(&[b"own", b"m"]), Err(Error::HostUnreachable));
     router.detach(key);
     assert!(!router.pattern.has_routing_id(b"mine"));
+}
+
+/// 6.2: a pipe that comes when the id chosen for it is taken has the one that its peer announces.
+#[test]
+fn late_choice() {
+    let mut router = Bench::<Router>::new();
+    let owner = router.peer_named(b"x");
+    let key = router.wires.add();
+    router.wires.introduce(key, b"own");
+    router.attach(key, named(b"x"));
+    router.arrive(key, &[b"m"]);
+    assert_eq!(router.recv(), Ok(frames(&[b"own", b"m"])));
+    router.send(&[b"x", b"1"]).unwrap();
+    router.send(&[b"own", b"2"]).unwrap();
+    assert_eq!(router.sent(owner), [frames(&[b"1"])]);
+    assert_eq!(router.sent(key), [frames(&[b"2"])]);
 }
 
 /// 6.3: an id frame without MORE is nothing, regardless of MANDATORY.

@@ -215,6 +215,18 @@ fn manual_last_value() {
         xpub.sent(other),
         [frames(&[b"A", b"last value"]), frames(&[b"A", b"all"])]
     );
+    // It rests while manual mode is off.
+    xpub.subscribe(one, true, b"A");
+    xpub.recv().unwrap();
+    set(&mut xpub, PatternOption::XpubManual(false));
+    xpub.send(&[b"A"]).unwrap();
+    set(&mut xpub, PatternOption::XpubManual(true));
+    xpub.send(&[b"A", b"last value"]).unwrap();
+    assert_eq!(
+        xpub.sent(one),
+        [frames(&[b"A"]), frames(&[b"A", b"last value"])]
+    );
+    assert_eq!(xpub.sent(other), [frames(&[b"A"])]);
     // No matching grant: lost for all.
     xpub.subscribe(one, true, b"B");
     xpub.recv().unwrap();

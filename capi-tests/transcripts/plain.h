@@ -1,0 +1,47 @@
+/* Peers that speak no ZMTP, and sockets that carry plain bytes. */
+#ifndef PLAIN_H
+#define PLAIN_H
+
+#include "transcript.h"
+
+/* Ends the program if the system does not do what it should. */
+void must(int ok, const char *what);
+/* A stream to an endpoint of tcp on this host, or of ipc. */
+int plain_connect(const char *endpoint);
+/* A listener on a free port or at "plain.sock", and the endpoint to connect to. */
+int plain_listen(enum transport transport, char *endpoint);
+int readable(int fd, int limit);
+/* -1 if nobody comes. */
+int plain_accept(int listener);
+void plain_send(int fd, const char *bytes);
+/* So many bytes, then nothing more that is there: their text. "end" for the end of the stream. */
+const char *plain_recv(int fd, size_t size);
+/* Bytes up to the end of the stream, counted. `socket` is entered on the way: the stock library closes only then. */
+size_t plain_count(int fd, void *socket);
+const char *plain_end(int fd, void *socket);
+
+/* STREAM, and ROUTER with ZMQ_ROUTER_RAW. */
+extern const int raw_types[2];
+/* A socket of one of these types, not yet bound. */
+void *raw(void *ctx, int type);
+
+/* Routing ids, which differ from run to run: a letter for each, in the order of their coming. */
+struct id {
+    char bytes[256];
+    size_t size;
+};
+extern struct id ids[26];
+char letter_of(const void *bytes, size_t size);
+/* ZMQ_ROUTING_ID of a socket, as a letter. */
+const char *own_id(void *socket);
+
+/* Receives one pair: letter and data. */
+const char *get(void *socket);
+const char *get_quiet(void *socket);
+/* Sends one pair. */
+const char *put_bytes(void *socket, char letter, const void *data, size_t size, int flags);
+const char *put(void *socket, char letter, const char *data);
+/* Waits for something to receive, and enters the other socket on the way. */
+const char *await_with(void *socket, void *other);
+
+#endif
