@@ -5,7 +5,7 @@ import struct
 
 from cases import bound, case, connected, expect_no_return
 from zmtp import (
-    ACCEPTED, DEALER, DISCONNECTED, EVENTS, LISTENING, NAMES, PAIR, PULL, PUSH, RCVTIMEO, SUCCEEDED, Failure,
+    ACCEPTED, DEALER, DISCONNECTED, EVENTS, LISTENING, NAMES, PAIR, PULL, PUSH, RCVTIMEO, SNDTIMEO, SUCCEEDED, Failure,
     Wire, command, frame, greeting, own_ready, ready)
 
 
@@ -132,6 +132,25 @@ def commands_stay_between_frames(library):
         raise Failure(f"frames {[(flags, len(body)) for flags, body in frames]}")
     wire.close()
     server.close()
+
+
+@case(better=True)
+def pings_behind_a_stalled_reader(library):
+    """A sender with heartbeats cannot tell a peer that reads nothing from a dead one: it gives it up and comes back.
+    libzmq now and then does not."""
+    client, wire, place = connected(library, PUSH, HEARTBEAT_IVL=50, HEARTBEAT_TIMEOUT=200, SNDHWM=10)
+    wire.handshake(PUSH, PULL)
+    client.events_until(SUCCEEDED)
+    client.set(SNDTIMEO, 100)
+    body = bytes(100000)
+    while client.lib.zmq_send(client.handle, body, len(body), 0) >= 0:
+        pass
+    client.events_until(DISCONNECTED)
+    again = Wire(place.accept()[0])
+    again.handshake(PUSH, PULL)
+    again.expect(frame(body), "what was still queued")
+    for end in (wire, again, client, place):
+        end.close()
 
 
 @case

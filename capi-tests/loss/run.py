@@ -171,6 +171,13 @@ def unread_replies(sides):
     return lost_of(sides, sender, receiver)
 
 
+def late_answers(sides):
+    """The same with a receiver that does nothing for a while when the sender has closed: it then answers to the
+    sender's kernel, which resets the connection if nobody waits there any more."""
+    sender, receiver = sides.both(full=1, replies=200, pause=2500)
+    return lost_of(sides, sender, receiver)
+
+
 def one_shot_requests(sides):
     """Fifty REQ sockets send their request, close at once, and the process is gone."""
     sender, receiver = sides.both(full=1, count=1, sockets=50)
@@ -272,6 +279,8 @@ def all_cases():
         yield Case(slow_receiver, "PUSH-PULL", transport, False, size, 1, buffers)
         for pattern in ("DEALER-ROUTER", "DEALER-DEALER", "PAIR-PAIR"):
             yield Case(unread_replies, pattern, transport, False, size, 1, buffers)
+    for transport, pattern in itertools.product(both, ("DEALER-ROUTER", "PAIR-PAIR")):
+        yield Case(late_answers, pattern, transport, False, "10 B", 1, SMALL_BUFFERS)
     for transport, buffers in itertools.product(both, (0, SMALL_BUFFERS)):
         for size in ("10 B", "100 kB"):
             yield Case(one_shot_requests, "REQ-REP", transport, False, size, 1, buffers)

@@ -25,6 +25,8 @@ static struct settings {
     int type, bind, count, size, parts, sndhwm, rcvhwm, buffers;
     /* The receiver reads nothing before the sender has closed its socket, then a message a millisecond. */
     int full;
+    /* The receiver then waits for so many milliseconds before it reads. */
+    int pause;
     /* The receiver sends something back, which the sender does not read: so many at once, then one for each message. */
     int replies;
     /* The receiver speaks first, so that the sender knows it. */
@@ -64,7 +66,7 @@ static void read_settings (int count, char **words)
       {"type", &is.type},       {"bind", &is.bind},       {"count", &is.count},     {"size", &is.size},
       {"parts", &is.parts},     {"sndhwm", &is.sndhwm},   {"rcvhwm", &is.rcvhwm},   {"buffers", &is.buffers},
       {"full", &is.full},       {"replies", &is.replies}, {"sockets", &is.sockets}, {"stop_after", &is.stop_after},
-      {"greets", &is.greets},   {"tells_full", &is.tells_full},
+      {"greets", &is.greets},   {"tells_full", &is.tells_full}, {"pause", &is.pause},
     };
     for (int at = 0; at < count; at++) {
         char *value = strchr (words[at], '=');
@@ -351,6 +353,7 @@ static void receive_all (void)
     meet_sender (socket);
     if (is.full)
         await ('c');
+    poll (NULL, 0, is.pause);
     set (socket, ZMQ_RCVTIMEO, 100);
     long wanted = (long) is.count * is.sockets;
     for (int quiet = 0; !has_all (wanted) && quiet * 100 < QUIET;) {

@@ -63,30 +63,6 @@ static void stalled_with_heartbeats(void)
     }
 }
 
-/* A sender that pings a reader that stalls cannot tell it from a dead one: it gives the connection up, and comes back. */
-static void pings_behind_a_stalled_reader(void)
-{
-    for (int t = TCP; t <= IPC; t++) {
-        void *ctx = context();
-        const char *name = transport_names[t];
-        void *push = sock(ctx, ZMQ_PUSH), *pull = sock(ctx, ZMQ_PULL);
-        set_int(push, ZMQ_SNDHWM, 100);
-        set_int(pull, ZMQ_RCVHWM, 5);
-        set_int(pull, ZMQ_RCVBUF, 4096);
-        set_int(push, ZMQ_SNDBUF, 4096);
-        set_int(push, ZMQ_HEARTBEAT_IVL, 100);
-        set_int(push, ZMQ_HEARTBEAT_TIMEOUT, 200);
-        set_int(push, ZMQ_RECONNECT_IVL, 10);
-        attach(pull, push, t);
-        void *monitor = watch(push, ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
-        set_int(push, ZMQ_SNDTIMEO, 100);
-        flood(push, 2000);
-        int event = next_event(monitor, NULL, NULL, 0);
-        say(text("%s, event", name), event ? event_name(event) : "nothing");
-        say(text("%s, comes back", name), await_event(monitor, ZMQ_EVENT_HANDSHAKE_SUCCEEDED));
-    }
-}
-
 /* With heartbeats on a connection that is in use on both sides: nothing happens to it. */
 static void busy_with_heartbeats(void)
 {
@@ -218,8 +194,8 @@ static void written_over(void)
 }
 
 static const struct rule rules[] = {
-    RULE(stalled_with_heartbeats), RULE(pings_behind_a_stalled_reader), RULE(busy_with_heartbeats),
-    RULE(beyond_the_marks), RULE(filled_and_drained), RULE(received), RULE(written_over),
+    RULE(stalled_with_heartbeats), RULE(busy_with_heartbeats), RULE(beyond_the_marks),
+    RULE(filled_and_drained), RULE(received), RULE(written_over),
 };
 
 RUN(rules)

@@ -1,5 +1,5 @@
-/* I/O threads: how many there are, what ZMQ_AFFINITY makes of them, where objects go; descriptors and sockets in number.
- * queues.md sections 13 and 14. */
+/* I/O threads: how many there are, what ZMQ_AFFINITY makes of them, where objects go; descriptors and sockets in
+ * number. queues.md sections 13 and 14. */
 #include "transcript.h"
 
 #include <arpa/inet.h>
@@ -199,7 +199,7 @@ static void masks(void)
     }
 }
 
-/* Listeners go to the thread with the least to watch, the first of equals, of those that the mask at the bind allows. */
+/* Of the threads that the mask at the bind allows, the one with the least to watch gets a listener, or the first. */
 static void listeners(void)
 {
     static const struct {

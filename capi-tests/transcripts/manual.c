@@ -67,7 +67,7 @@ static void show(struct scene *it, const char *key, const char *topics)
     end_line();
 }
 
-static void leave(struct scene *it, int peer)
+static void peer_leaves(struct scene *it, int peer)
 {
     shut(it->peers[peer]);
     it->peers[peer] = NULL;
@@ -156,11 +156,11 @@ static void duplicates(void)
     for (int i = 0; i < 3; i++)
         ask(it.peers[2], 1, "x");
     say("another", all_now(it.xpub));
-    leave(&it, 2);
+    peer_leaves(&it, 2);
     say("it leaves", all_now(it.xpub));
-    leave(&it, 1);
+    peer_leaves(&it, 1);
     say("one that others ask as well", all_now(it.xpub));
-    leave(&it, 0);
+    peer_leaves(&it, 0);
     say("the first", all_now(it.xpub));
 }
 
@@ -174,7 +174,7 @@ static void leaving(void)
     while (rx_now(it.xpub)[0] == '[')
         grant(it.xpub, "g");
     show(&it, "granted", "g");
-    leave(&it, 0);
+    peer_leaves(&it, 0);
     say("told", rx_now(it.xpub));
     say("grant", grant(it.xpub, "h"));
     say("told", rx_now(it.xpub));
@@ -215,7 +215,7 @@ static void switched_on_later(void)
     show(&it, "still in force", "a");
     withdraw(it.xpub, "a");
     show(&it, "withdrawn", "a");
-    leave(&it, 1);
+    peer_leaves(&it, 1);
     say("one leaves", all_now(it.xpub));
     show(&it, "left", "a");
 }
@@ -238,7 +238,7 @@ static void switched_off_later(void)
     say("drops what it was granted", all_now(it.xpub));
     ask(it.peers[0], 1, "y");
     say("asks", all_now(it.xpub));
-    leave(&it, 0);
+    peer_leaves(&it, 0);
     say("leaves", all_now(it.xpub));
     show(&it, "left", "axy");
 }
@@ -257,7 +257,7 @@ static void leaving_after_a_change(void)
         rx_now(it.xpub);
         if (to)
             grant(it.xpub, "granted");
-        leave(&it, 0);
+        peer_leaves(&it, 0);
         say(to ? "manual then" : "automatic then", all_now(it.xpub));
     }
 }
@@ -275,7 +275,7 @@ static void verbose_too(void)
         for (int i = 0; i < 3; i++)
             ask(it.peers[i & 1], 0, "a");
         in_line("dropped", all_now(it.xpub));
-        leave(&it, 1);
+        peer_leaves(&it, 1);
         in_line("left", all_now(it.xpub));
         end_line();
     }
@@ -379,9 +379,9 @@ static void changing_modes(void)
     ask(it.peers[2], 0, "x");
     ask(it.peers[2], 0, "x");
     say("verboser", all_now(it.xpub));
-    leave(&it, 2);
+    peer_leaves(&it, 2);
     say("verboser, one without topics leaves", all_now(it.xpub));
-    leave(&it, 1);
+    peer_leaves(&it, 1);
     say("verboser, one leaves", all_now(it.xpub));
     set_int(it.xpub, ZMQ_XPUB_VERBOSE, 1);
     ask(it.peers[0], 1, "x");
@@ -389,7 +389,7 @@ static void changing_modes(void)
     set_int(it.xpub, ZMQ_XPUB_VERBOSER, 0);
     ask(it.peers[0], 1, "x");
     say("verboser off", all_now(it.xpub));
-    leave(&it, 0);
+    peer_leaves(&it, 0);
     say("the last one leaves", all_now(it.xpub));
 }
 

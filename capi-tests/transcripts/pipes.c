@@ -233,8 +233,8 @@ static void topics(void)
                 subscribe(sub, text("topic %d", i));
             if (before)
                 connect_to(sub, endpoint);
-            say(text("%s, %s", transport_names[t], before ? "subscribed, then connected" : "connected, then subscribed"),
-                topics_that_come(xpub));
+            const char *order = before ? "subscribed, then connected" : "connected, then subscribed";
+            say(text("%s, %s", transport_names[t], order), topics_that_come(xpub));
         }
     }
 }

@@ -38,7 +38,10 @@ struct flow {
 };
 
 static const struct flow flows[] = {
-    {"PULL", ZMQ_PULL, ZMQ_PUSH}, {"PAIR", ZMQ_PAIR, ZMQ_PAIR}, {"SUB", ZMQ_SUB, ZMQ_XPUB}, {"DEALER", ZMQ_DEALER, ZMQ_DEALER},
+    {"PULL", ZMQ_PULL, ZMQ_PUSH},
+    {"PAIR", ZMQ_PAIR, ZMQ_PAIR},
+    {"SUB", ZMQ_SUB, ZMQ_XPUB},
+    {"DEALER", ZMQ_DEALER, ZMQ_DEALER},
 };
 #define FLOWS (sizeof flows / sizeof flows[0])
 
@@ -53,7 +56,7 @@ static void make(void *ctx, const struct flow *flow, enum transport transport, v
     }
 }
 
-/* Signalled by the first message only; EVENTS takes the signal; after a look that found nothing, the next is signalled. */
+/* Signalled by the first message only; EVENTS takes the signal; after a look that found nothing, so is the next. */
 static void literally(void)
 {
     for (size_t f = 0; f < FLOWS; f++) {

@@ -13,7 +13,7 @@ use crate::transport::Stream;
 
 /// Past the obligation the descriptor stays open this long for the peer's sake.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// tcp: how long after everything was acknowledged the peer's EOF is waited for.
+/// tcp: how long after everything was acknowledged the EOF of a peer is waited for that sends nothing itself.
 const TCP_GRACE: Duration = Duration::from_secs(1);
 /// How often the kernel is asked how much is unsent; grows by doubling to the maximum.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
@@ -31,7 +31,20 @@ pub(crate) struct Closing {
     acknowledged_since: Option<Instant>,
     next_look: Instant,
     interval: Duration,
+    peer: Peer,
     obligation_met: bool,
+}
+
+/// Whether the peer may send something when the descriptor is gone. The reset that answers it makes libzmq, if it
+/// waits for room in its receive queue, drop what its kernel still holds for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    /// It has sent nothing so far.
+    Listens,
+    /// It has sent messages: only its EOF says that it has read everything, and it may be slow.
+    Answers,
+    /// It does not speak ZMTP. Nobody knows whether it closes its side when we close ours.
+    Foreign,
 }
 
 /// What [`Closing::step`] found.
@@ -46,7 +59,7 @@ pub(crate) struct Step {
 }
 
 impl Closing {
-    pub(crate) fn begin(stream: &Stream, now: Instant) -> Self {
+    pub(crate) fn begin(stream: &Stream, peer: Peer, now: Instant) -> Self {
         // If it fails the stream is broken, and the first read says so.
         let _ = stream.shutdown_write();
         Self {
@@ -54,6 +67,7 @@ impl Closing {
             acknowledged_since: None,
             next_look: now,
             interval: FIRST_LOOK,
+            peer,
             obligation_met: false,
         }
     }
@@ -65,6 +79,7 @@ impl Closing {
         for _ in 0..READS {
             match stream.recv(&mut discarded) {
                 Ok(0) => return self.over(),
+                Ok(_) if self.peer == Peer::Listens => self.peer = Peer::Answers,
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     more = false;
@@ -100,7 +115,8 @@ impl Closing {
         if stream.unsent().is_ok_and(|bytes| bytes == 0) {
             let since = *self.acknowledged_since.get_or_insert(now);
             // On a unix socket "unsent" means "not yet read by the peer's application".
-            self.obligation_met |= !stream.is_tcp() || now >= since + TCP_GRACE;
+            self.obligation_met |=
+                !stream.is_tcp() || (self.peer != Peer::Answers && now >= since + TCP_GRACE);
         } else {
             self.acknowledged_since = None;
         }

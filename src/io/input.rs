@@ -41,6 +41,8 @@ pub(crate) struct Input {
     /// A large frame that is received straight into its own storage.
     large: Option<Large>,
     paused: bool,
+    /// Messages came that nobody wanted: the socket has left.
+    pub(crate) discarded: bool,
 }
 
 /// Part of a slab, in the connection's hands until it is decoded.
@@ -242,6 +244,7 @@ impl Connection {
                     }
                     let Some(pipe) = self.pipe.as_mut().filter(|pipe| !pipe.is_write_closed())
                     else {
+                        live.input.discarded = true;
                         continue;
                     };
                     let delivered = if body.len() <= COPY_LIMIT {

@@ -505,6 +505,11 @@ impl PipeEnd {
         self.head() == Head::Empty && !self.mid_read
     }
 
+    /// At least one message was written in the pipe's life.
+    pub(crate) fn has_written_messages(&self) -> bool {
+        self.written > 0
+    }
+
     /// Messages written and not reported as read.
     pub(crate) fn outbound_queue_length(&self) -> u64 {
         match &self.out().slot {

@@ -8,8 +8,9 @@ use std::time::Instant;
 
 use super::{Connection, Detached, Outcome, Role};
 use crate::io::Linger;
-use crate::io::closing::Closing;
+use crate::io::closing::{Closing, Peer};
 use crate::io::thread::Surroundings;
+use crate::pipe::PipeEnd;
 
 impl Connection {
     /// The listener was unbound: nothing more is read or sent, no event is emitted, and the stream ends
@@ -113,7 +114,19 @@ impl Connection {
         if !live.output.has_ever_sent_messages() {
             return self.give_up();
         }
-        live.closing = Some(Closing::begin(&live.stream, around.now));
+        let has_answered = live.input.discarded
+            || self
+                .pipe
+                .as_ref()
+                .is_some_and(PipeEnd::has_written_messages);
+        let peer = if live.protocol.is_raw() {
+            Peer::Foreign
+        } else if has_answered {
+            Peer::Answers
+        } else {
+            Peer::Listens
+        };
+        live.closing = Some(Closing::begin(&live.stream, peer, around.now));
         self.drive_closing(around)
     }
 
