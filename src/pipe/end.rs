@@ -278,7 +278,7 @@ impl PipeEnd {
             return self.append(frame, more);
         }
         if self.out().slot.is_some() {
-            let newest = frame.to_message()?;
+            let newest = frame.shared_message()?;
             frame.give_up();
             self.replace_newest(newest);
             return Ok(());
@@ -301,7 +301,7 @@ impl PipeEnd {
     /// As [`PipeEnd::write`], but nothing becomes visible before [`PipeEnd::flush`].
     pub(crate) fn append(&mut self, frame: &mut Outgoing<'_>, more: bool) -> Result<()> {
         if self.out().slot.is_some() {
-            self.replace_newest(frame.to_message()?);
+            self.replace_newest(frame.shared_message()?);
             return Ok(());
         }
         match frame.stored()? {

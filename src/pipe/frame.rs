@@ -77,7 +77,7 @@ impl<'a> Outgoing<'a> {
 
 impl Outgoing<'_> {
     /// The frame as a message of its own, which shares long bytes. Errors: `NoMemory`.
-    pub(super) fn to_message(&mut self) -> Result<Message> {
+    pub(super) fn shared_message(&mut self) -> Result<Message> {
         Ok(match self.stored()? {
             Stored::Copy(bytes) => Message::from_slice(bytes)?,
             Stored::Reference(storage) => Message::from_storage(storage),
