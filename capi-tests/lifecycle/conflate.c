@@ -136,7 +136,6 @@ static void last_value_of_one_that_leaves(void)
                 shut(push);
             shut(pull);
             term(ctx);
-            free((void *) endpoint);
         }
         expect(text("%s, no value lost", transport_names[t]), text("%d", wrong), "0");
     }

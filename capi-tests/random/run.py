@@ -7,6 +7,14 @@
 
 A sequence ends for the comparison where the stock library aborts (a design choice: nothing that a caller does may
 abort). Each difference is shrunk to the calls that it needs and printed with them.
+
+What is known to differ is left out of the sequences (calls.c says what). The fixed seeds have no difference; about
+one other in two hundred has one of these, which no rule of the contract decides:
+
+ - whose turn it is after a peer has gone, or after a look at the events (stock takes a frame out, and its peer's turn
+   with it; the next message of that peer may come before those of others);
+ - a PAIR that refused its own connect to a name that nobody has bound: stock keeps the dead connect for the binder;
+ - the end of a message whose peer has gone: EAGAIN, or taken and dropped.
 """
 
 import argparse
@@ -19,7 +27,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 STEPS = 80
 # The seeds that all.sh runs.
-FIXED = (1, 150)
+FIXED = (1, 300)
 LIMIT = 300
 
 

@@ -64,6 +64,22 @@ static void request(void)
     say("gets", rx(router));
 }
 
+/* Two connects of one socket to one name: a disconnect ends both, and leaves what each has. */
+static void twice(void)
+{
+    void *ctx = context();
+    void *push = alone(ctx, ZMQ_PUSH, -1);
+    connect_to(push, name);
+    tx(push, "one");
+    tx(push, "two");
+    say("disconnect", rc(zmq_disconnect(push, name)));
+    void *pull = sock(ctx, ZMQ_PULL);
+    say("bound", bind_again(pull, name));
+    say("gets", rx(pull));
+    say("and", rx(pull));
+    say("and then", rx_quiet(pull));
+}
+
 static int freed;
 
 static void count(void *data, void *hint)
@@ -187,7 +203,7 @@ static void mandatory_in_mid_message(void)
     say("events then", events(router));
 }
 
-static const struct rule rules[] = {RULE(messages_outlive), RULE(half_a_message), RULE(request), RULE(never_bound),
+static const struct rule rules[] = {RULE(messages_outlive), RULE(half_a_message), RULE(request), RULE(twice), RULE(never_bound),
                                     RULE(id_of_the_binder), RULE(id_after_the_bind), RULE(refused_by_itself), RULE(stopped),
                                     RULE(probe_of_the_binder), RULE(subscription_to_others), RULE(mandatory_in_mid_message)};
 RUN(rules)

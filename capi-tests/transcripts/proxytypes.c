@@ -151,17 +151,17 @@ static void pairs_with(int front)
     }
 }
 
-#define PAIRS(type) static void pairs_##type(void) { pairs_with(ZMQ_##type); }
-PAIRS(PAIR)
-PAIRS(PUB)
-PAIRS(SUB)
-PAIRS(REQ)
-PAIRS(DEALER)
-PAIRS(ROUTER)
-PAIRS(PULL)
-PAIRS(PUSH)
-PAIRS(XPUB)
-PAIRS(XSUB)
+#define PAIRS(name, type) static void pairs_##name(void) { pairs_with(type); }
+PAIRS(pair, ZMQ_PAIR)
+PAIRS(pub, ZMQ_PUB)
+PAIRS(sub, ZMQ_SUB)
+PAIRS(req, ZMQ_REQ)
+PAIRS(dealer, ZMQ_DEALER)
+PAIRS(router, ZMQ_ROUTER)
+PAIRS(pull, ZMQ_PULL)
+PAIRS(push, ZMQ_PUSH)
+PAIRS(xpub, ZMQ_XPUB)
+PAIRS(xsub, ZMQ_XSUB)
 
 /* A REP passes one request on; looking for the next one is out of turn, which ends the proxy. */
 static void rep_in_front(void)
@@ -655,8 +655,8 @@ static void same_socket_with_control(void)
 }
 
 static const struct rule rules[] = {
-    RULE(pairs_PAIR), RULE(pairs_PUB), RULE(pairs_SUB), RULE(pairs_REQ), RULE(pairs_DEALER),
-    RULE(pairs_ROUTER), RULE(pairs_PULL), RULE(pairs_PUSH), RULE(pairs_XPUB), RULE(pairs_XSUB), RULE(rep_in_front), RULE(req_behind), RULE(same_socket),
+    RULE(pairs_pair), RULE(pairs_pub), RULE(pairs_sub), RULE(pairs_req), RULE(pairs_dealer),
+    RULE(pairs_router), RULE(pairs_pull), RULE(pairs_push), RULE(pairs_xpub), RULE(pairs_xsub), RULE(rep_in_front), RULE(req_behind), RULE(same_socket),
     RULE(streams), RULE(failures), RULE(closed_sockets), RULE_WITHIN(closed_frontend, 2000),
     RULE_WITHIN(device_without_sockets, 2000), RULE(captures), RULE(full_capture), RULE(bursts),
     RULE(turns), RULE(counts), RULE(pauses), RULE(ends_while_paused), RULE(commands_first),

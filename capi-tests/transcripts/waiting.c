@@ -45,7 +45,7 @@ void sync_subscriptions(void *pub, void *sub)
 {
     static int number;
     char topic[32];
-    size_t size = (size_t) sprintf(topic, "\001~sync-%d", ++number);
+    size_t size = (size_t) sprintf(topic, "\001~sync-%d.", ++number);
     if (get_int(sub, ZMQ_TYPE) == ZMQ_XSUB)
         zmq_send(sub, topic, size, 0);
     else

@@ -107,6 +107,26 @@ impl Consumers {
         }
     }
 
+    /// Sends the event that is the last one. It comes whether there is room or not: consumers end with it.
+    pub(super) fn send_last(&mut self, frames: &Frames) {
+        self.listen();
+        match self.kind {
+            Kind::Pair | Kind::Push => {
+                if !self.send_to_next(frames)
+                    && let Some(first) = self.list.first_mut()
+                {
+                    first.append(frames);
+                }
+            }
+            Kind::Pub => {
+                let wanted = |consumer: &&mut Consumer| consumer.wants(frames);
+                for consumer in self.list.iter_mut().filter(wanted) {
+                    consumer.append(frames);
+                }
+            }
+        }
+    }
+
     /// Takes leave: what was sent stays readable.
     pub(super) fn leave(&mut self) {
         for mut consumer in self.list.drain(..) {
@@ -124,7 +144,9 @@ impl Consumers {
 
     fn send_now(&mut self, frames: &Frames) {
         match self.kind {
-            Kind::Pair | Kind::Push => self.send_to_next(frames),
+            Kind::Pair | Kind::Push => {
+                self.send_to_next(frames);
+            }
             Kind::Pub => {
                 let wanted = |consumer: &&mut Consumer| consumer.wants(frames);
                 for consumer in self.list.iter_mut().filter(wanted) {
@@ -134,8 +156,8 @@ impl Consumers {
         }
     }
 
-    /// To the first one with room, beginning with whose turn it is.
-    fn send_to_next(&mut self, frames: &Frames) {
+    /// To the first one with room, beginning with whose turn it is. False if there is none.
+    fn send_to_next(&mut self, frames: &Frames) -> bool {
         let turn = self.next.min(self.list.len());
         let (later, first) = self.list.split_at_mut(turn);
         let turns = first
@@ -145,9 +167,10 @@ impl Consumers {
         for (consumer, at) in turns {
             if consumer.write(frames) {
                 self.next = at + 1;
-                return;
+                return true;
             }
         }
+        false
     }
 }
 
@@ -192,6 +215,11 @@ impl Consumer {
             self.end.noticed_writable();
             return false;
         }
+        self.append(frames)
+    }
+
+    /// Beyond its limit if need be. False if memory ran out.
+    fn append(&mut self, frames: &Frames) -> bool {
         let last = frames.len().saturating_sub(1);
         for (at, frame) in frames.iter().enumerate() {
             let more = at < last;

@@ -115,7 +115,7 @@ impl Monitor {
         let last = Event::MonitorStopped;
         if mask & last as u64 != 0 {
             let frames = active.frames(last, &[0], b"", &EndpointTexts::default());
-            active.consumers.send(frames);
+            active.consumers.send_last(&frames);
         }
         active.consumers.leave();
         true

@@ -147,6 +147,24 @@ fn what_a_consumer_does_not_read_is_dropped_at_last() {
 }
 
 #[test]
+fn the_last_event_needs_no_room() {
+    for kind in [Kind::Pair, Kind::Pub, Kind::Push] {
+        let monitor = started(ALL, 1, kind);
+        let mut end = match kind {
+            Kind::Pub => subscriber(&monitor, &[b""]),
+            Kind::Pair | Kind::Push => consumer(&monitor),
+        };
+        end.join_limits(10, 10);
+        (0..2000).for_each(|value| emit(&monitor, Event::Listening, value));
+        assert!(monitor.stop());
+        let all = events(&mut end);
+        let stopped = (c::ZMQ_EVENT_MONITOR_STOPPED as u16, 0);
+        assert!(all.len() < 2000, "{kind:?}");
+        assert_eq!(all.last(), Some(&stopped), "{kind:?}");
+    }
+}
+
+#[test]
 fn a_pair_has_one_consumer() {
     let monitor = started(ALL, 1, Kind::Pair);
     let mut first = consumer(&monitor);

@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 
 use crate::io::{IoCommand, Linger};
-use crate::socket::endpoints::leave_all;
 use crate::socket::{Core, SocketCommand};
 
 impl Core {
@@ -14,9 +13,12 @@ impl Core {
     pub(super) fn close(mut self: Box<Self>) {
         let linger = Linger::from_option(self.options.linger);
         // The names first, so that nobody is attached to a closed mailbox.
-        let mut idle = self.pipes.keys();
-        idle.retain(|&key| !self.has_something_queued(key));
-        leave_all(self.context.names.remove_socket(&self.mailbox, &idle));
+        let sent = self.inproc_connects_with_messages();
+        let parked = self.context.names.remove_socket(&self.mailbox, &sent);
+        for parked in parked {
+            let mut end = parked.end;
+            end.leave();
+        }
         for command in self.mailbox.close() {
             if let SocketCommand::Attach(attachment) = command {
                 self.attach(*attachment);

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use crate::context::Lingering;
-use crate::context::inproc::{Binder, Owner, Parked, introduce};
-use crate::endpoint::{ConnectAddress, Endpoint, Use};
+use crate::context::inproc::{Binder, Owner};
+use crate::endpoint::{ConnectAddress, Endpoint, Scheme, Use};
 use crate::error::{Error, Result};
 use crate::ffi::constants::ZMQ_RECONNECT_STOP_AFTER_DISCONNECT;
 use crate::io::{
@@ -96,6 +96,14 @@ impl Endpoints {
         self.entries.iter().filter_map(connection).collect()
     }
 
+    fn inproc_pipes(&self) -> Vec<PipeKey> {
+        let pipe = |entry: &Entry| match entry.kind {
+            Kind::InprocPipe { pipe, .. } => Some(pipe),
+            _ => None,
+        };
+        self.entries.iter().filter_map(pipe).collect()
+    }
+
     /// Stops listening. Accepted connections that are still in their handshake end with it.
     pub(super) fn close_listeners(&self) {
         for entry in &self.entries {
@@ -146,19 +154,19 @@ impl Endpoints {
         });
     }
 
-    /// Takes out all entries with one of these texts.
+    /// Takes out all entries with one of these texts; of an inproc name that is bound here just that, though the
+    /// socket may be connected to it, too.
     fn take(&mut self, texts: &[Box<[u8]>]) -> Vec<Kind> {
+        let is_name = |entry: &Entry| {
+            texts.contains(&entry.text) && matches!(entry.kind, Kind::InprocName { .. })
+        };
+        if let Some(at) = self.entries.iter().position(is_name) {
+            return vec![self.entries.remove(at).kind];
+        }
         let taken = self
             .entries
             .extract_if(.., |entry| texts.contains(&entry.text));
         taken.map(|entry| entry.kind).collect()
-    }
-}
-
-/// Ends parked connects for which nothing waits.
-pub(super) fn leave_all(parked: Vec<Parked>) {
-    for mut parked in parked {
-        parked.end.leave();
     }
 }
 
@@ -178,6 +186,7 @@ impl Core {
         } else {
             Use::Adopt
         };
+        self.look_for_thread(text)?;
         let endpoint = Endpoint::parse(text, purpose)
             .inspect_err(|error| self.emit_malformed(text, *error))?;
         match endpoint {
@@ -185,6 +194,15 @@ impl Core {
             Endpoint::Ipc(address) => self.bind_stream(&ConnectAddress::Ipc(address)),
             Endpoint::Tcp(address) => self.bind_stream(&ConnectAddress::Tcp(address)),
         }
+    }
+
+    /// What takes an I/O thread needs one before its address is looked at. `NoThread`, those of
+    /// [`Endpoint::check`].
+    fn look_for_thread(&self, text: &[u8]) -> Result<()> {
+        if Endpoint::check(text)? != Scheme::Inproc {
+            self.context.threads(self.options.affinity)?;
+        }
+        Ok(())
     }
 
     /// An address that is malformed is a failed bind to a monitor, too.
@@ -206,7 +224,7 @@ impl Core {
             mailbox: Arc::clone(&self.mailbox),
             send_hwm: self.options.send_hwm,
             receive_hwm: self.options.receive_hwm,
-            routing_id: self.options.routing_id.clone(),
+            routing_id: (*self.options.routing_id).into(),
             hello: self.row.hello(&self.options)?,
             farewell: self.row.disconnect_message(&self.options)?,
         };
@@ -278,6 +296,7 @@ impl Core {
     /// zmq_connect. Errors: api.md section 4.
     pub(super) fn connect(&mut self, text: &[u8]) -> Result<()> {
         self.notice()?;
+        self.look_for_thread(text)?;
         let endpoint = Endpoint::parse(text, Use::Connect)?;
         if self.row.connects_once && self.endpoints.have_connection(text) {
             return Ok(());
@@ -314,7 +333,7 @@ impl Core {
         };
         let hello = self.row.hello(&self.options)?;
         let (mut mine, theirs) = pipe(own, Limits::NONE, self.row.conflate(&self.options));
-        introduce(&mut mine, &self.options.routing_id);
+        mine.introduce_id(&self.options.routing_id);
         let key = self.attach(Attachment {
             end: mine,
             origin,
@@ -425,21 +444,27 @@ impl Core {
                 let _ = self.context.names.unbind(&name, &self.mailbox);
             }
             Kind::InprocPipe { name, pipe } => {
-                let waits = self.has_something_queued(pipe);
+                let sent = self.has_sent(pipe);
+                let parked = self.context.names.unpark(&name, &self.mailbox, pipe, sent);
                 self.drop_pipe(pipe);
-                if !waits {
-                    let parked = self.context.names.unpark(&name, &self.mailbox, pipe);
-                    leave_all(parked);
+                if let Some(mut parked) = parked {
+                    parked.end.leave();
                 }
             }
         }
     }
 
-    /// The other end of an inproc pipe has messages to read: nobody has bound the name yet, but whoever does gets
-    /// them, also if this socket is gone by then.
-    pub(super) fn has_something_queued(&mut self, pipe: PipeKey) -> bool {
-        let end = self.pipes.get(pipe);
+    /// Whole messages lie in the pipe that nobody has read.
+    fn has_sent(&mut self, key: PipeKey) -> bool {
+        let end = self.pipes.get(key);
         end.is_some_and(|end| end.outbound_queue_length() > 0)
+    }
+
+    /// The pipes of inproc connects in which something waits for the other side.
+    pub(super) fn inproc_connects_with_messages(&mut self) -> Vec<PipeKey> {
+        let mut keys = self.endpoints.inproc_pipes();
+        keys.retain(|key| self.has_sent(*key));
+        keys
     }
 
     /// What listeners and connections capture of this socket.
