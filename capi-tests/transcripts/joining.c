@@ -48,7 +48,8 @@ const char *masked(const char *endpoint)
     return out;
 }
 
-int free_port(void)
+/* A socket bound to a port of its own choice, and the port. */
+static int bound_to_any(int *port)
 {
     struct sockaddr_in address;
     socklen_t size = sizeof address;
@@ -58,8 +59,23 @@ int free_port(void)
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (bind(fd, (struct sockaddr *) &address, size) == 0)
         getsockname(fd, (struct sockaddr *) &address, &size);
-    close(fd);
-    return ntohs(address.sin_port);
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+int free_port(void)
+{
+    int port;
+    close(bound_to_any(&port));
+    return port;
+}
+
+int refusing_port(void)
+{
+    int port;
+    /* Bound as long as the rule runs, and never listening: nobody else gets it. */
+    bound_to_any(&port);
+    return port;
 }
 
 int port_of(const char *endpoint)

@@ -97,6 +97,8 @@ void subscribe(void *socket, const char *topic);
 
 /* A tcp port nobody uses. */
 int free_port(void);
+/* A tcp port that refuses everybody until the rule ends; free_port may be somebody else's by then. */
+int refusing_port(void);
 /* The number behind the last colon. */
 int port_of(const char *endpoint);
 /* Binds to a fresh endpoint of that transport and returns what to connect to. */
