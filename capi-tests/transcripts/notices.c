@@ -60,7 +60,7 @@ static void notify_option(void)
     if (!has(ROUTER_NOTIFY))
         return;
     void *ctx = context();
-    for (int k = 0; k < 11; k++) {
+    for (int k = 0; k < 12; k++) {
         void *s = sock(ctx, classic_types[k]);
         begin_line(type_name(classic_types[k]));
         in_line("set", try_set_int(s, ROUTER_NOTIFY, 3));
