@@ -126,6 +126,7 @@ static void notify_frames(void)
         void *dealer = named(ctx, ZMQ_DEALER, "d");
         attach_to(router, dealer, endpoint);
         tx(dealer, "m");
+        tx_frame(dealer, "never finished", ZMQ_SNDMORE);
         shut(dealer);
         settle(ctx);
         for (int i = 0; i < 6; i++) {
