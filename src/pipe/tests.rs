@@ -101,6 +101,35 @@ fn worked_examples_of_the_contract() {
     assert_eq!(worked_example(2, 3), (5, vec![0, 0, 3, 0, 0, 3]));
 }
 
+/// What is visible to the reader is the reader's alone, but for a frame that goes to other pipes as well.
+#[test]
+fn the_writer_keeps_nothing_of_what_it_wrote() {
+    for size in [10, 100, 5000] {
+        let (mut from, mut to) = unlimited();
+        let mut message = Message::with_size(size).unwrap();
+        let mut frame = Outgoing::from_message(&mut message, false);
+        from.write_shared(&mut frame, false).unwrap();
+        assert_eq!(frame.bytes().len(), size);
+        from.write(&mut frame, true).unwrap();
+        assert_eq!(frame.bytes().len(), size);
+        from.write(&mut frame, false).unwrap();
+        assert_eq!(frame.bytes().len(), 0);
+        for more in [false, true, false] {
+            let (body, has_more) = read(&mut to).unwrap();
+            assert_eq!((body.len(), has_more), (size, more));
+        }
+    }
+    let bytes = [1; COPY_LIMIT + 1];
+    let (mut from, mut to) = unlimited();
+    let mut frame = Outgoing::from_bytes(&bytes, false);
+    from.write_shared(&mut frame, false).unwrap();
+    from.write(&mut frame, false).unwrap();
+    assert_eq!(frame.bytes().len(), 0);
+    for _ in 0..2 {
+        assert_eq!(read(&mut to), Some((bytes.to_vec(), false)));
+    }
+}
+
 #[test]
 fn no_limit_on_either_side_is_no_limit() {
     for (writer, reader) in [(5, 0), (0, 5), (0, 0)] {
