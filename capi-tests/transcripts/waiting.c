@@ -29,6 +29,28 @@ const char *await_not(void *socket, int event)
     return "yes";
 }
 
+int readable_within(int fd, int limit)
+{
+    struct pollfd item = {fd, POLLIN, 0};
+    return poll(&item, 1, limit) == 1;
+}
+
+void calm(void *ctx, void *socket)
+{
+    int fd = get_int(socket, ZMQ_FD);
+    settle(ctx);
+    do
+        get_int(socket, ZMQ_EVENTS);
+    while (readable_within(fd, QUIET));
+}
+
+void tx_there(void *ctx, void *socket, const char *frames)
+{
+    tx(socket, frames);
+    settle(ctx);
+    settle(ctx);
+}
+
 const char *skip_to(void *socket, const char *frame)
 {
     size_t size = strlen(frame);

@@ -192,7 +192,7 @@ impl PipeEnd {
             out_ended: false,
             reading_stopped: false,
         };
-        end.adopt_step();
+        end.adopt_step(low_water_step(end.inbound().credit.limit()));
         end
     }
 
@@ -425,21 +425,11 @@ impl PipeEnd {
     pub(crate) fn join_limits(&mut self, send: i32, receive: i32) {
         self.out().credit.set_writer_limit(send);
         self.inbound().credit.set_reader_limit(receive);
-        self.adopt_step();
+        self.adopt_step(low_water_step(self.inbound().credit.limit()));
         if self.inbound().credit.take_full() {
             self.wake_other(Notice::Writable);
         }
         self.wake_other(Notice::LimitsChanged);
-    }
-
-    /// The limits of the inbound direction changed: when the step gets smaller, report at once, else
-    /// keep the old step until the next regular report.
-    pub(crate) fn limits_changed(&mut self) {
-        let step = low_water_step(self.inbound().credit.limit());
-        let is_lower = step != 0 && (self.step == 0 || step < self.step);
-        if is_lower {
-            self.report(self.read);
-        }
     }
 
     // ---- ending ----
