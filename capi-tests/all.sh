@@ -54,6 +54,7 @@ loom_tests() {
 c_tests() {
     [ -e /usr/include/uv.h ] || install_packages libuv1-dev || true
     step "C programs, stock and ours" 900 /usr/bin/python3 capi-tests/run.py --ours "$library"
+    step "random calls, stock and ours" 120 /usr/bin/python3 capi-tests/random/run.py --ours "$library"
     step "wire interoperation, stock and ours" 900 /usr/bin/python3 capi-tests/interop/run.py --ours "$library"
     step "lives and endings" 900 /usr/bin/python3 capi-tests/claims.py lifecycle --ours "$library" --static
     step "C programs under AddressSanitizer" 1200 /usr/bin/python3 capi-tests/sanitize.py address

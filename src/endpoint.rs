@@ -111,12 +111,14 @@ impl Endpoint {
 
     /// The checks of zmq_unbind and zmq_disconnect, whose key is the text: `Invalid` for a malformed one,
     /// `ProtocolNotSupported` for an unknown scheme, `IncompatibleProtocol` for udp; the address may be anything.
-    pub(crate) fn check(text: &[u8]) -> Result<()> {
-        split(text).map(|_| ())
+    pub(crate) fn check(text: &[u8]) -> Result<Scheme> {
+        split(text).map(|(scheme, _)| scheme)
     }
 }
 
-enum Scheme {
+/// What stands before `://`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
     Inproc,
     Ipc,
     Tcp,

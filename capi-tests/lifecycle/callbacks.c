@@ -131,8 +131,26 @@ static void departures(void)
     while (strcmp(send_one(push, 1000, ZMQ_DONTWAIT), "1000") == 0)
         sent++;
     expect_freed("not sent", 1);
+    send_one(push, 1000, ZMQ_SNDMORE | ZMQ_DONTWAIT);
     shut(push);
-    expect_freed("parked and closed", sent);
+    /* Whoever binds the name gets them, but for the one that was not sent. */
+    expect_freed("parked and closed, not sent either", 1);
+    void *late = sock(ctx, ZMQ_PULL);
+    zmq_bind(late, "inproc://nobody");
+    rx(late);
+    expect_freed("parked and received", 1);
+    shut(late);
+    expect_freed("parked and not received", sent - 1);
+    void *other = context();
+    push = sock(other, ZMQ_PUSH);
+    for (int i = 0; i < 2; i++) {
+        connect_to(push, "inproc://never");
+        send_one(push, 1000, 0);
+        i ? shut(push) : rc(zmq_disconnect(push, "inproc://never"));
+    }
+    expect("parked for ever", text("%d", freed), "0");
+    term(other);
+    expect_freed("parked to the end of the context", 2);
     push = sock(ctx, ZMQ_PUSH);
     connect_to(push, "tcp://127.0.0.1:9");
     for (int i = 0; i < 10; i++)
@@ -337,20 +355,19 @@ static void term_inside(void)
 
     /* The last socket's close drops the message, and with it ends the context. */
     ctx = zmq_ctx_new();
-    void *push = zmq_socket(ctx, ZMQ_PUSH);
-    set_int(push, ZMQ_LINGER, 0);
-    connect_to(push, "inproc://nobody");
+    void *dealer = zmq_socket(ctx, ZMQ_DEALER);
+    connect_to(dealer, bind_any(dealer, INPROC));
     on_free_hint = ctx;
     term_result = -1;
-    send_one(push, 100, 0);
-    expect("close", rc(zmq_close(push)), "0");
+    send_one(dealer, 100, 0);
+    expect("close", rc(zmq_close(dealer)), "0");
     expect_freed("dropped by the close", 1);
     expect("term in the close", error_name(term_result), "no error");
     expect("ended as well", rc(zmq_ctx_term(ctx)), "EFAULT");
 
     /* On an I/O thread, which cannot wait for itself. */
     ctx = zmq_ctx_new();
-    push = zmq_socket(ctx, ZMQ_PUSH);
+    void *push = zmq_socket(ctx, ZMQ_PUSH);
     void *pull = zmq_socket(ctx, ZMQ_PULL);
     set_int(pull, ZMQ_RCVTIMEO, PATIENCE);
     connect_to(push, bind_any(pull, TCP));

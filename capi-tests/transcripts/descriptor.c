@@ -2,36 +2,11 @@
  * it, edge- and level-triggered. api.md section 7, queues.md section 5. */
 #include "transcript.h"
 
-#include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 
 /* Longest wait of a loop under way, milliseconds: another thread has to get its turn first. */
 #define LOOP_PATIENCE 15000
-
-static int readable_within(int fd, int milliseconds)
-{
-    struct pollfd item = {fd, POLLIN, 0};
-    return poll(&item, 1, milliseconds);
-}
-
-/* Looks at EVENTS until nothing more is signalled. */
-static void calm(void *ctx, void *socket)
-{
-    int fd = get_int(socket, ZMQ_FD);
-    settle(ctx);
-    do
-        get_int(socket, ZMQ_EVENTS);
-    while (readable_within(fd, QUIET));
-}
-
-/* Sends, and waits until it has arrived where nothing is read. */
-static void tx_there(void *ctx, void *socket, const char *frames)
-{
-    tx(socket, frames);
-    settle(ctx);
-    settle(ctx);
-}
 
 /* ---- one step after the other ---- */
 

@@ -1,10 +1,8 @@
 /* I/O threads: how many there are, what ZMQ_AFFINITY makes of them, where objects go; descriptors and sockets in
  * number. queues.md sections 13 and 14. */
-#include "transcript.h"
+#include "plain.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 static void set_affinity(void *socket, uint64_t mask)
@@ -87,31 +85,6 @@ static const char *spread(int threads, const int *before, int more)
     for (int i = 0; i < threads; i++)
         sprintf(out + strlen(out), "%s%d", i ? " " : "", counts[i] - before[i]);
     return text("%s", out);
-}
-
-/* A tcp listener of the program's own. */
-static int own_listener(const char **endpoint)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof address;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(fd, (struct sockaddr *) &address, size) != 0 || listen(fd, 64) != 0
-        || getsockname(fd, (struct sockaddr *) &address, &size) != 0)
-        give_up("listen");
-    *endpoint = keep(text("tcp://127.0.0.1:%d", ntohs(address.sin_port)));
-    return fd;
-}
-
-static int connection_to(const char *endpoint)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons((uint16_t) port_of(endpoint));
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(fd, (struct sockaddr *) &address, sizeof address) != 0)
-        give_up("connect");
-    return fd;
 }
 
 /* ---- how many ---- */
@@ -237,7 +210,7 @@ static void set_later(void)
     say("set to 1", spread(3, before, 1));
     int peers[4];
     for (int i = 0; i < 4; i++)
-        peers[i] = connection_to(endpoint);
+        peers[i] = plain_connect(endpoint);
     say("accepted by the listener of 4", spread(3, before, 5));
     bind_any(pull, TCP);
     say("bound with 1", spread(3, before, 6));
@@ -250,8 +223,8 @@ static void set_later(void)
 static void connections(void)
 {
     void *ctx = context_of_threads(3);
-    const char *endpoint;
-    int listener = own_listener(&endpoint);
+    char endpoint[64];
+    int listener = plain_listen(TCP, endpoint);
     void *push = sock(ctx, ZMQ_PUSH);
     set_int(push, ZMQ_RECONNECT_IVL, 5);
     int before[3];
@@ -321,13 +294,13 @@ static void in_use(void)
     say("a listener", until_descriptors(before + 1));
     int peers[10];
     for (int i = 0; i < 10; i++)
-        peers[i] = connection_to(endpoint);
+        peers[i] = plain_connect(endpoint);
     say("ten accepted, with the other ends", until_descriptors(before + 1 + 20));
     for (int i = 0; i < 10; i++)
         close(peers[i]);
     say("gone", until_descriptors(before + 1));
-    const char *place;
-    int listener = own_listener(&place);
+    char place[64];
+    int listener = plain_listen(TCP, place);
     for (int i = 0; i < 10; i++) {
         connect_to(push, place);
         peers[i] = accept(listener, NULL, NULL);

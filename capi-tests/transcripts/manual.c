@@ -69,10 +69,9 @@ static void show(struct scene *it, const char *key, const char *topics)
 
 static void peer_leaves(struct scene *it, int peer)
 {
+    leave(it->peers[peer], it->xpub, INPROC);
     shut(it->peers[peer]);
     it->peers[peer] = NULL;
-    zmq_pollitem_t item = {it->xpub, 0, ZMQ_POLLIN, 0};
-    zmq_poll(&item, 1, QUIET);
 }
 
 /* Grants go to whoever sent the subscription received last. */

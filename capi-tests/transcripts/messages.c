@@ -39,7 +39,12 @@ static const char *await_freed(int times)
 static void init(void)
 {
     zmq_msg_t m;
+    struct placed {
+        char before;
+        zmq_msg_t m;
+    };
     line("sizeof", "%zu", sizeof m);
+    line("alignment", "%zu", offsetof(struct placed, m));
     say("init", rc(zmq_msg_init(&m)));
     line("size", "%zu", zmq_msg_size(&m));
     line("more", "%d", zmq_msg_more(&m));
@@ -262,6 +267,7 @@ static void null_data(void)
 {
     zmq_msg_t m;
     say("init", rc(zmq_msg_init_data(&m, NULL, 10, on_free, NULL)));
+    line("freed", "%d", freed);
 }
 
 static void sent_over(enum transport transport)

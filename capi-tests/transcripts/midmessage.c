@@ -71,22 +71,29 @@ static struct scene scene(enum transport t, int type, int peer_type, int binds)
     return s;
 }
 
-/* The peer goes, and the sender has heard all of it: over inproc both sides have to agree. */
+/* The peer goes, and the sender has heard all of it. Over inproc both sides have to agree: one that has bound goes only
+ * by being closed, which says so in its own time. */
 static void lose(struct scene *s)
 {
+    if (s->transport == INPROC && s->binds) {
+        leave(s->peer, s->sender, INPROC);
+        shut(s->peer);
+        return;
+    }
     int connected = s->transport != INPROC;
     void *monitor = connected ? watch(s->sender, ZMQ_EVENT_DISCONNECTED) : NULL;
+    struct pollfd item = {.fd = get_int(s->sender, ZMQ_FD), .events = POLLIN};
+    get_int(s->sender, ZMQ_EVENTS);
     shut(s->peer);
     if (connected) {
         await_event(monitor, ZMQ_EVENT_DISCONNECTED);
         unwatch(s->sender, monitor);
     }
-    struct pollfd item = {.fd = get_int(s->sender, ZMQ_FD), .events = POLLIN};
     for (int step = 0; step < 3; step++) {
         if (connected)
             settle(s->ctx);
         else
-            poll(&item, 1, QUIET / 4);
+            poll(&item, 1, step ? QUIET / 4 : PATIENCE);
         get_int(s->sender, ZMQ_EVENTS);
     }
 }

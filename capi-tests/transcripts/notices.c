@@ -60,7 +60,7 @@ static void notify_option(void)
     if (!has(ROUTER_NOTIFY))
         return;
     void *ctx = context();
-    for (int k = 0; k < 11; k++) {
+    for (int k = 0; k < 12; k++) {
         void *s = sock(ctx, classic_types[k]);
         begin_line(type_name(classic_types[k]));
         in_line("set", try_set_int(s, ROUTER_NOTIFY, 3));
@@ -126,6 +126,7 @@ static void notify_frames(void)
         void *dealer = named(ctx, ZMQ_DEALER, "d");
         attach_to(router, dealer, endpoint);
         tx(dealer, "m");
+        tx_frame(dealer, "never finished", ZMQ_SNDMORE);
         shut(dealer);
         settle(ctx);
         for (int i = 0; i < 6; i++) {
@@ -427,7 +428,7 @@ static void disconnect_message(void)
     }
 }
 
-/* Connected before the bind, and with nobody there any more. */
+/* Connected before the bind: who left before it, too, is heard, but not said to have gone. */
 static void disconnect_message_order(void)
 {
     if (!has(DISCONNECT_MSG))
@@ -446,6 +447,7 @@ static void disconnect_message_order(void)
     in_line("bind", rc(zmq_bind(router, "inproc://later")));
     shut(early);
     in_line("message", rx(router));
+    in_line("left", rx(router));
     in_line("end", rx(router));
     in_line("then", rx_quiet(router));
     /* Needs no room. */

@@ -1,8 +1,6 @@
 /* When a pipe is there, what counts in it, what is seen of it, and in what order. queues.md sections 1, 3 and 12. */
-#include "transcript.h"
+#include "plain.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 /* How many messages a socket accepts without waiting, up to a bound. */
@@ -12,31 +10,6 @@ static int fill(void *socket, int bound)
     while (count < bound && zmq_send(socket, "m", 1, ZMQ_DONTWAIT) == 1)
         count++;
     return count;
-}
-
-/* A tcp listener that says nothing, and a connection to a port. */
-static int silent_listener(const char **endpoint)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof address;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(fd, (struct sockaddr *) &address, size) != 0 || listen(fd, 8) != 0
-        || getsockname(fd, (struct sockaddr *) &address, &size) != 0)
-        give_up("listen");
-    *endpoint = keep(text("tcp://127.0.0.1:%d", ntohs(address.sin_port)));
-    return fd;
-}
-
-static int connection_to(const char *endpoint)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons((uint16_t) port_of(endpoint));
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(fd, (struct sockaddr *) &address, sizeof address) != 0)
-        give_up("connect");
-    return fd;
 }
 
 /* Greeting and READY of a NULL peer of ZMTP 3.0. */
@@ -68,8 +41,8 @@ static void connecting(void)
 {
     for (int immediate = 0; immediate < 2; immediate++) {
         void *ctx = context();
-        const char *endpoint;
-        int listener = silent_listener(&endpoint);
+        char endpoint[64];
+        int listener = plain_listen(TCP, endpoint);
         void *push = sock(ctx, ZMQ_PUSH);
         set_int(push, ZMQ_IMMEDIATE, immediate);
         set_int(push, ZMQ_SNDHWM, 3);
@@ -94,14 +67,14 @@ static void accepting(void)
     void *push = sock(ctx, ZMQ_PUSH);
     set_int(push, ZMQ_SNDHWM, 3);
     const char *endpoint = bind_any(push, TCP);
-    int fd = connection_to(endpoint);
+    int fd = plain_connect(endpoint);
     settle(ctx);
     say("connected", events(push));
     say("send", tx_now(push, "x"));
     shake_hands(fd, "PULL");
     say("after the handshake", await(push, ZMQ_POLLOUT));
     say("send then", tx_now(push, "x"));
-    int second = connection_to(endpoint);
+    int second = plain_connect(endpoint);
     shake_hands(second, "PULL");
     /* One pipe per connection: the second takes every other message. */
     char got = 0;
@@ -116,7 +89,7 @@ static void accepting(void)
     close(second);
     void *stream = sock(ctx, ZMQ_STREAM);
     const char *place = bind_any(stream, TCP);
-    int plain = connection_to(place);
+    int plain = plain_connect(place);
     say("STREAM needs no more than the connection", await(stream, ZMQ_POLLIN));
     close(plain);
 }

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -41,7 +40,7 @@ int plain_listen(enum transport transport, char *endpoint)
         sprintf(address.sun_path, "plain.sock");
         unlink(address.sun_path);
         fd = socket(AF_UNIX, SOCK_STREAM, 0);
-        must(bind(fd, (struct sockaddr *) &address, sizeof address) == 0 && listen(fd, 8) == 0, "listen");
+        must(bind(fd, (struct sockaddr *) &address, sizeof address) == 0 && listen(fd, 64) == 0, "listen");
         sprintf(endpoint, "ipc://%s", address.sun_path);
         return fd;
     }
@@ -49,21 +48,15 @@ int plain_listen(enum transport transport, char *endpoint)
     socklen_t size = sizeof address;
     fd = socket(AF_INET, SOCK_STREAM, 0);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    must(bind(fd, (struct sockaddr *) &address, size) == 0 && listen(fd, 8) == 0, "listen");
+    must(bind(fd, (struct sockaddr *) &address, size) == 0 && listen(fd, 64) == 0, "listen");
     must(getsockname(fd, (struct sockaddr *) &address, &size) == 0, "getsockname");
     sprintf(endpoint, "tcp://127.0.0.1:%d", ntohs(address.sin_port));
     return fd;
 }
 
-int readable(int fd, int limit)
-{
-    struct pollfd item = {.fd = fd, .events = POLLIN};
-    return poll(&item, 1, limit) == 1;
-}
-
 int plain_accept(int listener)
 {
-    if (!readable(listener, PATIENCE))
+    if (!readable_within(listener, PATIENCE))
         return -1;
     return accept(listener, NULL, NULL);
 }
@@ -78,7 +71,7 @@ const char *plain_recv(int fd, size_t size)
     char bytes[4096];
     size_t got = 0;
     while (got < size) {
-        if (!readable(fd, PATIENCE))
+        if (!readable_within(fd, PATIENCE))
             return text("%s and nothing more", shown(bytes, got));
         ssize_t now = recv(fd, bytes + got, sizeof bytes - got, 0);
         if (now <= 0)
@@ -94,7 +87,7 @@ size_t plain_count(int fd, void *socket)
     size_t total = 0;
     long end = now_ms() + PATIENCE;
     while (now_ms() < end) {
-        if (!readable(fd, 20)) {
+        if (!readable_within(fd, 20)) {
             events(socket);
             continue;
         }
@@ -111,15 +104,15 @@ const char *plain_end(int fd, void *socket)
     return plain_count(fd, socket) == 0 ? "end" : "not the end";
 }
 
-struct id ids[26];
+struct id known_ids[26];
 
 char letter_of(const void *bytes, size_t size)
 {
     int i = 0;
-    while (ids[i].size && (ids[i].size != size || memcmp(ids[i].bytes, bytes, size) != 0))
+    while (known_ids[i].size && (known_ids[i].size != size || memcmp(known_ids[i].bytes, bytes, size) != 0))
         i++;
-    memcpy(ids[i].bytes, bytes, size);
-    ids[i].size = size;
+    memcpy(known_ids[i].bytes, bytes, size);
+    known_ids[i].size = size;
     return (char) ('A' + i);
 }
 
@@ -149,7 +142,7 @@ const char *get_quiet(void *socket)
 const char *put_bytes(void *socket, char letter, const void *data, size_t size, int flags)
 {
     int i = letter - 'A';
-    if (zmq_send(socket, ids[i].bytes, ids[i].size, ZMQ_SNDMORE | flags) < 0)
+    if (zmq_send(socket, known_ids[i].bytes, known_ids[i].size, ZMQ_SNDMORE | flags) < 0)
         return error_name(zmq_errno());
     return tx_bytes(socket, data, size, flags);
 }

@@ -10,7 +10,6 @@ void must(int ok, const char *what);
 int plain_connect(const char *endpoint);
 /* A listener on a free port or at "plain.sock", and the endpoint to connect to. */
 int plain_listen(enum transport transport, char *endpoint);
-int readable(int fd, int limit);
 /* -1 if nobody comes. */
 int plain_accept(int listener);
 void plain_send(int fd, const char *bytes);
@@ -30,7 +29,7 @@ struct id {
     char bytes[256];
     size_t size;
 };
-extern struct id ids[26];
+extern struct id known_ids[26];
 char letter_of(const void *bytes, size_t size);
 /* ZMQ_ROUTING_ID of a socket, as a letter. */
 const char *own_id(void *socket);

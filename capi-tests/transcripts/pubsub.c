@@ -424,7 +424,10 @@ static void publisher_restarts(void)
         subscribe(sub, "a");
         set_int(sub, ZMQ_RECONNECT_IVL, 1);
         void *pub = sock(ctx, ZMQ_PUB);
-        const char *endpoint = attach(pub, sub, t);
+        /* A wildcard of ipc would be gone with its socket. */
+        const char *endpoint = t == IPC ? "ipc://restarts" : text("tcp://127.0.0.1:%d", free_port());
+        say(text("%s bind", name), rc(zmq_bind(pub, endpoint)));
+        attach_to(pub, sub, endpoint);
         sync_subscriptions(pub, sub);
         tx(pub, "abc");
         say(text("%s before", name), rx(sub));
@@ -432,7 +435,7 @@ static void publisher_restarts(void)
         shut(pub);
         say(text("%s gone", name), event_name(next_event(monitor, NULL, NULL, 0)));
         pub = sock(ctx, ZMQ_PUB);
-        bind_again(pub, endpoint);
+        say(text("%s bind again", name), bind_again(pub, endpoint));
         long end = now_ms() + PATIENCE;
         say(text("%s back", name), event_name(next_event(monitor, NULL, NULL, 0)));
         get_int(sub, ZMQ_EVENTS);

@@ -89,7 +89,9 @@ static void gap(int immediate)
             struct pair pair = begin(senders[i].type, senders[i].peer, t, immediate);
             const char *name = text("%s %s", transport_names[t], type_name(senders[i].type));
             lose(&pair);
-            say(text("%s events", name), events(pair.connecter));
+            /* A ROUTER of the stock library now and then is ready to send what it then says EHOSTUNREACH to. */
+            if (senders[i].type != ZMQ_ROUTER)
+                say(text("%s events", name), events(pair.connecter));
             say(text("%s sends", name), tx_now(pair.connecter, senders[i].message));
             come_back(&pair);
             /* A PUB drops without a word what nobody has subscribed to. */

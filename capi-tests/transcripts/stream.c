@@ -13,10 +13,10 @@ static void conversation(void)
             void *s = raw(ctx, raw_types[k]);
             say(text("%s fresh", name), events(s));
             const char *endpoint = bind_any(s, t);
-            memset(ids, 0, sizeof ids);
+            memset(known_ids, 0, sizeof known_ids);
             int one = plain_connect(endpoint);
             say(text("%s comes", name), get(s));
-            line(text("%s id", name), "%zu bytes, first %d", ids[0].size, ids[0].bytes[0]);
+            line(text("%s id", name), "%zu bytes, first %d", known_ids[0].size, known_ids[0].bytes[0]);
             plain_send(one, "hello");
             say(text("%s data", name), get(s));
             say(text("%s silent", name), events(s));
@@ -76,13 +76,13 @@ static void cadence(void)
         void *s = raw(ctx, raw_types[k]);
         say(text("%s before any peer", name), tx_bytes(s, "id", 2, ZMQ_DONTWAIT));
         say(text("%s its other half", name), tx_bytes(s, "data", 4, ZMQ_DONTWAIT));
-        memset(ids, 0, sizeof ids);
+        memset(known_ids, 0, sizeof known_ids);
         int peer = plain_connect(bind_any(s, TCP));
         get(s);
-        say(text("%s id alone", name), tx_bytes(s, ids[0].bytes, ids[0].size, 0));
+        say(text("%s id alone", name), tx_bytes(s, known_ids[0].bytes, known_ids[0].size, 0));
         if (raw_types[k] == ZMQ_STREAM)
             say(text("%s dropped", name), tx_bytes(s, "dropped", 7, 0));
-        tx_bytes(s, ids[0].bytes, ids[0].size, ZMQ_SNDMORE);
+        tx_bytes(s, known_ids[0].bytes, known_ids[0].size, ZMQ_SNDMORE);
         say(text("%s data with MORE", name), tx_bytes(s, "a", 1, ZMQ_SNDMORE));
         say(text("%s next", name), put(s, 'A', "b"));
         say(text("%s arrives", name), plain_recv(peer, 2));
@@ -115,14 +115,14 @@ static void close_by_empty_frame(void)
         if (raw_types[k] == ZMQ_ROUTER)
             set_int(s, ZMQ_ROUTER_MANDATORY, 1);
         const char *endpoint = bind_any(s, TCP);
-        memset(ids, 0, sizeof ids);
+        memset(known_ids, 0, sizeof known_ids);
         int peer = plain_connect(endpoint);
         int stays = plain_connect(endpoint);
         get(s);
         get(s);
         /* Which of the two came first is not said. */
         say(text("%s who", name), put(s, 'A', "!"));
-        int closed = readable(peer, 20) || !readable(stays, PATIENCE) ? peer : stays;
+        int closed = readable_within(peer, 20) || !readable_within(stays, PATIENCE) ? peer : stays;
         int open = closed == peer ? stays : peer;
         say(text("%s last words", name), put(s, 'A', "bye"));
         say(text("%s close", name), put(s, 'A', ""));
@@ -250,7 +250,7 @@ static void connecting(void)
     say("closed", plain_end(peer, s));
     say("afterwards", put(s, 'A', "x"));
     close(peer);
-    say("no new attempt", readable(listener, QUIET) ? "attempt" : "none");
+    say("no new attempt", readable_within(listener, QUIET) ? "attempt" : "none");
     say("no notice", get_quiet(s));
     say("disconnect", rc(zmq_disconnect(s, endpoint)));
     close(listener);
@@ -263,7 +263,7 @@ static void named(void)
     int listener = plain_listen(TCP, endpoint);
     for (int k = 0; k < 2; k++) {
         const char *name = type_name(raw_types[k]);
-        memset(ids, 0, sizeof ids);
+        memset(known_ids, 0, sizeof known_ids);
         void *s = raw(ctx, raw_types[k]);
         set_bytes(s, ZMQ_ROUTING_ID, "own", 3);
         set_bytes(s, ZMQ_CONNECT_ROUTING_ID, "peer", 4);
@@ -327,7 +327,7 @@ static void full(void)
     set_int(s, ZMQ_SNDTIMEO, 50);
     say("waiting", put_bytes(s, 'A', "x", 1, 0));
     size_t total = 0;
-    while (total < (size_t) sent << 20 && readable(peer, PATIENCE))
+    while (total < (size_t) sent << 20 && readable_within(peer, PATIENCE))
         total += (size_t) recv(peer, megabyte, sizeof megabyte, 0);
     line("all arrives", "%d", total == (size_t) sent << 20);
     set_int(s, ZMQ_SNDTIMEO, PATIENCE);
@@ -380,7 +380,7 @@ static void lost(void)
     void *s = raw(ctx, ZMQ_STREAM);
     int peer = plain_connect(bind_any(s, TCP));
     get(s);
-    say("id", tx_bytes(s, ids[0].bytes, ids[0].size, ZMQ_SNDMORE));
+    say("id", tx_bytes(s, known_ids[0].bytes, known_ids[0].size, ZMQ_SNDMORE));
     close(peer);
     say("goes", get(s));
     say("data", tx_bytes(s, "dropped", 7, 0));
@@ -395,7 +395,7 @@ static void two_streams(void)
         const char *name = transport_names[t];
         void *server = raw(ctx, ZMQ_STREAM);
         void *client = raw(ctx, ZMQ_STREAM);
-        memset(ids, 0, sizeof ids);
+        memset(known_ids, 0, sizeof known_ids);
         connect_to(client, bind_any(server, t));
         say(text("%s client's id", name), own_id(client));
         say(text("%s hello", name), put(client, 'A', "hello"));
@@ -502,7 +502,7 @@ static void web_server(void)
     void *s = raw(ctx, ZMQ_STREAM);
     const char *endpoint = bind_any(s, TCP);
     for (int i = 0; i < 3; i++) {
-        memset(ids, 0, sizeof ids);
+        memset(known_ids, 0, sizeof known_ids);
         int peer = plain_connect(endpoint);
         plain_send(peer, "GET / HTTP/1.0\r\n\r\n");
         say(text("%d comes", i), get(s));

@@ -10,7 +10,7 @@ static void connecting(void)
         char endpoint[64];
         void *ctx = context();
         begin_line(transport_names[t]);
-        memset(ids, 0, sizeof ids);
+        memset(known_ids, 0, sizeof known_ids);
         int listener = plain_listen(t, endpoint);
         void *s = raw(ctx, ZMQ_STREAM);
         set_int(s, ZMQ_RECONNECT_IVL, 20);
@@ -31,7 +31,7 @@ static void connecting(void)
         in_line("close", put(s, 'A', ""));
         in_line("closed", plain_end(peer, s));
         in_line("afterwards", put(s, 'A', "x"));
-        in_line("no new attempt", readable(listener, QUIET) ? "attempt" : "none");
+        in_line("no new attempt", readable_within(listener, QUIET) ? "attempt" : "none");
         in_line("no notice", get_quiet(s));
         close(peer);
         close(listener);
@@ -45,7 +45,7 @@ static void late_listener(void)
     for (int t = TCP; t <= IPC; t++) {
         void *ctx = context();
         begin_line(transport_names[t]);
-        memset(ids, 0, sizeof ids);
+        memset(known_ids, 0, sizeof known_ids);
         const char *endpoint = vacant(t);
         void *s = raw(ctx, ZMQ_STREAM);
         set_int(s, ZMQ_RECONNECT_IVL, 10);
@@ -79,7 +79,7 @@ static void newest_id(void)
     for (int t = TCP; t <= IPC; t++) {
         void *ctx = context();
         begin_line(transport_names[t]);
-        memset(ids, 0, sizeof ids);
+        memset(known_ids, 0, sizeof known_ids);
         void *s = raw(ctx, ZMQ_STREAM);
         const char *endpoint = bind_any(s, t);
         in_line("none", own_id(s));
@@ -134,7 +134,7 @@ static void reset(void)
         for (int notify = 0; notify < 2; notify++) {
             void *ctx = context();
             begin_line(text("%s%s", transport_names[t], notify ? "" : " without notices"));
-            memset(ids, 0, sizeof ids);
+            memset(known_ids, 0, sizeof known_ids);
             void *s = raw(ctx, ZMQ_STREAM);
             set_int(s, ZMQ_STREAM_NOTIFY, notify);
             const char *endpoint = bind_any(s, t);
@@ -164,7 +164,7 @@ static void lost_in_between(void)
             char endpoint[64];
             void *ctx = context();
             begin_line(text("%s%s", transport_names[t], connects ? " connecting" : ""));
-            memset(ids, 0, sizeof ids);
+            memset(known_ids, 0, sizeof known_ids);
             void *s = raw(ctx, ZMQ_STREAM);
             set_int(s, ZMQ_RECONNECT_IVL, 10);
             int listener = connects ? plain_listen(t, endpoint) : -1, peer;
@@ -176,7 +176,7 @@ static void lost_in_between(void)
                 peer = plain_connect(bind_any(s, t));
             }
             in_line("comes", get(s));
-            in_line("id", tx_bytes(s, ids[0].bytes, ids[0].size, ZMQ_SNDMORE));
+            in_line("id", tx_bytes(s, known_ids[0].bytes, known_ids[0].size, ZMQ_SNDMORE));
             close(peer);
             in_line("goes", get(s));
             in_line("data", tx_bytes(s, "dropped", 7, 0));
@@ -201,11 +201,11 @@ static void both_ways(void)
     char id[256], data[16] = "";
     int size = zmq_recv(s, id, sizeof id, 0);
     line("id", "%c, more %d", letter_of(id, (size_t) size), get_int(s, ZMQ_RCVMORE));
-    say("id of B", tx_bytes(s, ids[1].bytes, ids[1].size, ZMQ_SNDMORE));
+    say("id of B", tx_bytes(s, known_ids[1].bytes, known_ids[1].size, ZMQ_SNDMORE));
     line("data", "%d %s, more %d", zmq_recv(s, data, sizeof data, 0), data, get_int(s, ZMQ_RCVMORE));
     say("out", tx_bytes(s, "out", 3, 0));
     say("two", plain_recv(two, 3));
-    say("one", readable(one, QUIET) ? "something" : "nothing");
+    say("one", readable_within(one, QUIET) ? "something" : "nothing");
     close(one);
     close(two);
 }
@@ -217,7 +217,7 @@ static void sent_sizes(void)
     static const size_t sizes[] = {1, 2, 255, 256, 8191, 8192, 8193, 65536, 300000};
     for (int t = TCP; t <= IPC; t++) {
         void *ctx = context();
-        memset(ids, 0, sizeof ids);
+        memset(known_ids, 0, sizeof known_ids);
         void *s = raw(ctx, ZMQ_STREAM);
         int peer = plain_connect(bind_any(s, t));
         get(s);
@@ -233,7 +233,7 @@ static void sent_sizes(void)
         size_t seen[9] = {0}, got = 0;
         int sorted = 1;
         char last = 'a';
-        for (ssize_t now = 1; now > 0 && readable(peer, PATIENCE);) {
+        for (ssize_t now = 1; now > 0 && readable_within(peer, PATIENCE);) {
             now = recv(peer, bytes, sizeof bytes, 0);
             for (ssize_t k = 0; k < now; k++) {
                 sorted &= bytes[k] >= last;
@@ -259,7 +259,7 @@ static void names(void)
         char endpoint[64];
         void *ctx = context();
         begin_line(transport_names[t]);
-        memset(ids, 0, sizeof ids);
+        memset(known_ids, 0, sizeof known_ids);
         int listener = plain_listen(t, endpoint);
         void *s = raw(ctx, ZMQ_STREAM);
         for (int round = 0; round < 2; round++) {
@@ -299,7 +299,7 @@ static void name_in_use(void)
     say("send", tx(s, "peer|x"));
     int peer = plain_accept(listener);
     say("arrives", plain_recv(peer, 1));
-    say("just one", readable(listener, QUIET) ? "another" : "one");
+    say("just one", readable_within(listener, QUIET) ? "another" : "one");
 }
 
 /* ROUTER_RAW that comes too late: the endpoint goes on speaking ZMTP. */
@@ -308,7 +308,7 @@ static void raw_too_late(void)
     for (int t = TCP; t <= IPC; t++) {
         void *ctx = context();
         begin_line(transport_names[t]);
-        memset(ids, 0, sizeof ids);
+        memset(known_ids, 0, sizeof known_ids);
         void *router = sock(ctx, ZMQ_ROUTER);
         const char *endpoint = bind_any(router, t);
         in_line("set", try_set_int(router, ZMQ_ROUTER_RAW, 1));
@@ -321,7 +321,7 @@ static void raw_too_late(void)
         connect_to(dealer, endpoint);
         tx(dealer, "x");
         in_line("message", get(router));
-        line("id", "%zu bytes, first %d", ids[0].size, ids[0].bytes[0]);
+        line("id", "%zu bytes, first %d", known_ids[0].size, known_ids[0].bytes[0]);
         end_line();
     }
 }

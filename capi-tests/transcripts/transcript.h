@@ -54,6 +54,8 @@ void end_line(void);
 void give_up(const char *what);
 /* A short-lived formatted text, for keys and results put together from parts. */
 const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Room for a text as short-lived as that. */
+char *scratch(size_t size);
 /* The same text, until the program ends. */
 char *keep(const char *text);
 /* Name of an error number, e.g. "EAGAIN". */
@@ -95,6 +97,8 @@ void subscribe(void *socket, const char *topic);
 
 /* A tcp port nobody uses. */
 int free_port(void);
+/* A tcp port that refuses everybody until the rule ends; free_port may be somebody else's by then. */
+int refusing_port(void);
 /* The number behind the last colon. */
 int port_of(const char *endpoint);
 /* Binds to a fresh endpoint of that transport and returns what to connect to. */
@@ -134,6 +138,12 @@ const char *events(void *socket);
 const char *await(void *socket, int event);
 /* Waits until ZMQ_EVENTS no longer shows that event; "yes", or "never". */
 const char *await_not(void *socket, int event);
+/* Whether a descriptor has something to read, or will have within so many milliseconds. */
+int readable_within(int fd, int limit);
+/* Looks at ZMQ_EVENTS until ZMQ_FD is signalled no more. */
+void calm(void *ctx, void *socket);
+/* As tx, and waits until it has arrived where nothing is read. */
+void tx_there(void *ctx, void *socket, const char *frames);
 /* Receives and forgets everything that comes until `frame` arrives as a message of its own. */
 const char *skip_to(void *socket, const char *frame);
 /* Makes sure that what `sub` has subscribed to so far is in force at `pub`. Both may be the X kind of

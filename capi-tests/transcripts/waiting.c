@@ -29,6 +29,28 @@ const char *await_not(void *socket, int event)
     return "yes";
 }
 
+int readable_within(int fd, int limit)
+{
+    struct pollfd item = {fd, POLLIN, 0};
+    return poll(&item, 1, limit) == 1;
+}
+
+void calm(void *ctx, void *socket)
+{
+    int fd = get_int(socket, ZMQ_FD);
+    settle(ctx);
+    do
+        get_int(socket, ZMQ_EVENTS);
+    while (readable_within(fd, QUIET));
+}
+
+void tx_there(void *ctx, void *socket, const char *frames)
+{
+    tx(socket, frames);
+    settle(ctx);
+    settle(ctx);
+}
+
 const char *skip_to(void *socket, const char *frame)
 {
     size_t size = strlen(frame);
@@ -45,7 +67,7 @@ void sync_subscriptions(void *pub, void *sub)
 {
     static int number;
     char topic[32];
-    size_t size = (size_t) sprintf(topic, "\001~sync-%d", ++number);
+    size_t size = (size_t) sprintf(topic, "\001~sync-%d.", ++number);
     if (get_int(sub, ZMQ_TYPE) == ZMQ_XSUB)
         zmq_send(sub, topic, size, 0);
     else

@@ -1,36 +1,9 @@
 /* Blocking calls, wake-ups, and what goes on without the application; ZMQ_FD read to the letter. queues.md section 5;
  * event loops are in descriptor.c. */
-#include "transcript.h"
+#include "plain.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
-
-static int readable_within(int fd, int milliseconds)
-{
-    struct pollfd item = {fd, POLLIN, 0};
-    return poll(&item, 1, milliseconds);
-}
-
-/* Looks at EVENTS until nothing more is signalled. */
-static void calm(void *ctx, void *socket)
-{
-    int fd = get_int(socket, ZMQ_FD);
-    settle(ctx);
-    do
-        get_int(socket, ZMQ_EVENTS);
-    while (readable_within(fd, QUIET));
-}
-
-/* Sends, and waits until it has arrived where nothing is read. */
-static void tx_there(void *ctx, void *socket, const char *frames)
-{
-    tx(socket, frames);
-    settle(ctx);
-    settle(ctx);
-}
 
 struct flow {
     const char *name;
@@ -263,16 +236,11 @@ static const char *read_behind_opening(int fd, size_t size)
 static void connecting_side(void)
 {
     void *ctx = context();
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof address;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(listener, (struct sockaddr *) &address, size) != 0 || listen(listener, 8) != 0
-        || getsockname(listener, (struct sockaddr *) &address, &size) != 0)
-        give_up("listen");
+    char endpoint[64];
+    int listener = plain_listen(TCP, endpoint);
     void *push = sock(ctx, ZMQ_PUSH);
     set_int(push, ZMQ_RECONNECT_IVL, 10);
-    connect_to(push, text("tcp://127.0.0.1:%d", ntohs(address.sin_port)));
+    connect_to(push, endpoint);
     tx(push, "one|two");
     for (int round = 0; round < 3; round++) {
         if (!readable_within(listener, PATIENCE))

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::mailbox::Mailbox;
 use crate::monitor::Monitor;
-use crate::pipe::{PipeEnd, Prepared};
+use crate::pipe::{PipeEnd, PipeKey, Prepared};
 use crate::socket::{Attachment, SocketCommand};
 use crate::sync::Mutex;
 
@@ -36,6 +36,8 @@ pub(crate) struct Binder {
     /// The high-water marks that it brings into pipes.
     pub(crate) send_hwm: i32,
     pub(crate) receive_hwm: i32,
+    /// ZMQ_ROUTING_ID: the connecter can address the binder before that has looked.
+    pub(crate) routing_id: Arc<[u8]>,
     /// ZMQ_HELLO_MSG.
     pub(crate) hello: Option<Prepared>,
     /// ZMQ_DISCONNECT_MSG.
@@ -47,6 +49,7 @@ impl Binder {
     pub(crate) fn join(&self, mut end: PipeEnd) -> Attachment {
         // The connecter may send, or leave, before the binder looks.
         end.join_limits(self.send_hwm, self.receive_hwm);
+        end.introduce_id(&self.routing_id);
         end.expect_farewell(self.farewell.clone());
         Attachment::inproc(end, self.hello.clone())
     }
@@ -57,8 +60,16 @@ impl Binder {
 pub(crate) struct Parked {
     /// The binder's end.
     pub(crate) end: PipeEnd,
-    /// The connecting socket.
-    connecter: Arc<Mailbox<SocketCommand>>,
+    /// The connecting socket, and its end; `None` if it left, with messages for whoever will bind.
+    connecter: Option<(Arc<Mailbox<SocketCommand>>, PipeKey)>,
+}
+
+impl Parked {
+    /// The connecter's key, if that is `mailbox`.
+    fn key_at(&self, mailbox: &Arc<Mailbox<SocketCommand>>) -> Option<PipeKey> {
+        let (connecter, key) = self.connecter.as_ref()?;
+        Arc::ptr_eq(connecter, mailbox).then_some(*key)
+    }
 }
 
 /// See the module.
@@ -84,12 +95,13 @@ impl Names {
         Ok(inner.parked.remove(name).unwrap_or_default())
     }
 
-    /// Hands `end`, the binder's, to whoever has bound the name, or parks it.
+    /// Hands `end`, the binder's, to whoever has bound the name, or parks it. `key`: the connecter's end.
     pub(crate) fn connect(
         &self,
         name: &[u8],
         end: PipeEnd,
         connecter: &Arc<Mailbox<SocketCommand>>,
+        key: PipeKey,
     ) {
         let mut inner = self.inner.lock();
         let parked = match inner.bound.get(name) {
@@ -108,7 +120,7 @@ impl Names {
                 }
             }
         };
-        let connecter = Arc::clone(connecter);
+        let connecter = Some((Arc::clone(connecter), key));
         let waiting = inner.parked.entry(name.into()).or_default();
         waiting.push(Parked {
             end: parked,
@@ -135,28 +147,69 @@ impl Names {
         self.inner.lock().bound.retain(|_, owner| is_other(owner));
     }
 
-    /// Removes all names and parked connects of a socket that closes. What the parked pipes hold is
-    /// returned, to be dropped outside of the leaf.
-    pub(crate) fn remove_socket(&self, mailbox: &Arc<Mailbox<SocketCommand>>) -> Vec<Parked> {
+    /// Removes all names of a socket that closes, and its parked connects but for those that have `sent`
+    /// something. What is returned is to be dropped outside of the leaf.
+    pub(crate) fn remove_socket(
+        &self,
+        mailbox: &Arc<Mailbox<SocketCommand>>,
+        sent: &[PipeKey],
+    ) -> Vec<Parked> {
         let mut inner = self.inner.lock();
         inner.bound.retain(|_, owner| !owner.is(mailbox));
         let mut removed = Vec::new();
         inner.parked.retain(|_, waiting| {
-            removed
-                .extend(waiting.extract_if(.., |parked| Arc::ptr_eq(&parked.connecter, mailbox)));
+            removed.extend(leave(waiting, mailbox, sent));
             !waiting.is_empty()
         });
         removed
     }
 
-    /// Drops the parked connects of `mailbox` to a name (zmq_disconnect).
-    pub(crate) fn unpark(&self, name: &[u8], mailbox: &Arc<Mailbox<SocketCommand>>) -> Vec<Parked> {
+    /// Takes out the connect to a name whose pipe is `key`, which leaves (zmq_disconnect). It stays if it has `sent`
+    /// something, as in [`Names::remove_socket`].
+    pub(crate) fn unpark(
+        &self,
+        name: &[u8],
+        mailbox: &Arc<Mailbox<SocketCommand>>,
+        key: PipeKey,
+        sent: bool,
+    ) -> Option<Parked> {
         let mut inner = self.inner.lock();
-        let Some(waiting) = inner.parked.get_mut(name) else {
-            return Vec::new();
-        };
-        waiting
-            .extract_if(.., |parked| Arc::ptr_eq(&parked.connecter, mailbox))
-            .collect()
+        let waiting = inner.parked.get_mut(name)?;
+        let own = |parked: &Parked| parked.key_at(mailbox) == Some(key);
+        let place = waiting.iter().position(own)?;
+        if sent {
+            waiting.get_mut(place)?.connecter = None;
+            return None;
+        }
+        let removed = waiting.remove(place);
+        if waiting.is_empty() {
+            inner.parked.remove(name);
+        }
+        Some(removed)
     }
+
+    /// Nobody will bind any more: what is left, to be dropped outside of the leaf.
+    pub(crate) fn give_up(&self) -> Vec<Parked> {
+        let parked = std::mem::take(&mut self.inner.lock().parked);
+        parked.into_values().flatten().collect()
+    }
+}
+
+/// Takes out the connects of a socket that leaves. Those with messages stay, nobody's from now on: over a network
+/// they would be on their way to the binder.
+fn leave(
+    waiting: &mut Vec<Parked>,
+    mailbox: &Arc<Mailbox<SocketCommand>>,
+    sent: &[PipeKey],
+) -> Vec<Parked> {
+    waiting
+        .extract_if(.., |parked| match parked.key_at(mailbox) {
+            Some(key) if sent.contains(&key) => {
+                parked.connecter = None;
+                false
+            }
+            Some(_) => true,
+            None => false,
+        })
+        .collect()
 }

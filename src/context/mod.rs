@@ -200,6 +200,10 @@ impl Context {
         }
         let joins = self.life.lock().stop_threads();
         join_all(joins);
+        for parked in self.names.give_up() {
+            let mut end = parked.end;
+            end.leave();
+        }
         Ok(())
     }
 

@@ -68,7 +68,7 @@ fn a_key_only_needs_a_scheme_and_an_address() {
         &long,
     ];
     for text in keys {
-        assert_eq!(Endpoint::check(text), Ok(()), "{}", text.escape_ascii());
+        assert!(Endpoint::check(text).is_ok(), "{}", text.escape_ascii());
     }
 }
 

@@ -141,6 +141,11 @@ impl Message {
         }
     }
 
+    /// Drops the payload alone.
+    pub(crate) fn clear(&mut self) {
+        self.payload = Payload::empty();
+    }
+
     /// The message, leaving an empty one (zmq_msg_move).
     pub(crate) fn take(&mut self) -> Self {
         std::mem::take(self)

@@ -63,10 +63,11 @@ impl Credit {
         self.full.swap(0, Ordering::Relaxed);
     }
 
-    /// The writer waits since a time when the limit was less than `limit`: it may have written less than
-    /// that allows.
-    pub(crate) fn is_full_below(&self, limit: u64) -> bool {
-        (1..limit).contains(&self.full.load(Ordering::Relaxed))
+    /// The limit at which the writer waits, if that was less than `limit` (0 = unlimited): it may have written
+    /// less than that allows.
+    pub(crate) fn full_below(&self, limit: u64) -> Option<u64> {
+        let full = self.full.load(Ordering::Relaxed);
+        (full != 0 && (limit == 0 || full < limit)).then_some(full)
     }
 
     /// Reports `read` messages; true if the writer waits for it and has to be woken.

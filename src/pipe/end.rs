@@ -192,7 +192,7 @@ impl PipeEnd {
             out_ended: false,
             reading_stopped: false,
         };
-        end.adopt_step();
+        end.adopt_step(low_water_step(end.inbound().credit.limit()));
         end
     }
 
@@ -274,6 +274,23 @@ impl PipeEnd {
     /// Writes a frame; the last frame of a message makes all of it visible and wakes a sleeping
     /// reader. Does not test credit.
     pub(crate) fn write(&mut self, frame: &mut Outgoing<'_>, more: bool) -> Result<()> {
+        if more {
+            return self.append(frame, more);
+        }
+        if self.out().slot.is_some() {
+            let newest = frame.shared_message()?;
+            frame.give_up();
+            self.replace_newest(newest);
+            return Ok(());
+        }
+        self.append(frame, more)?;
+        frame.give_up();
+        self.flush();
+        Ok(())
+    }
+
+    /// As [`PipeEnd::write`] for a frame that goes to other pipes, too.
+    pub(crate) fn write_shared(&mut self, frame: &mut Outgoing<'_>, more: bool) -> Result<()> {
         self.append(frame, more)?;
         if !more {
             self.flush();
@@ -284,11 +301,8 @@ impl PipeEnd {
     /// As [`PipeEnd::write`], but nothing becomes visible before [`PipeEnd::flush`].
     pub(crate) fn append(&mut self, frame: &mut Outgoing<'_>, more: bool) -> Result<()> {
         if self.out().slot.is_some() {
-            let stored = match frame.stored()? {
-                Stored::Copy(bytes) => Message::from_slice(bytes)?,
-                Stored::Reference(storage) => Message::from_storage(storage),
-            };
-            return self.replace_newest(stored);
+            self.replace_newest(frame.shared_message()?);
+            return Ok(());
         }
         match frame.stored()? {
             Stored::Copy(bytes) => self.writer.append(more, bytes)?,
@@ -301,7 +315,8 @@ impl PipeEnd {
     /// As [`PipeEnd::append`] for bytes.
     pub(crate) fn append_bytes(&mut self, body: &[u8], more: bool) -> Result<()> {
         if self.out().slot.is_some() {
-            return self.replace_newest(Message::from_slice(body)?);
+            self.replace_newest(Message::from_slice(body)?);
+            return Ok(());
         }
         self.writer.append(more, body)?;
         self.count_written(more);
@@ -315,7 +330,8 @@ impl PipeEnd {
         more: bool,
     ) -> Result<()> {
         if self.out().slot.is_some() {
-            return self.replace_newest(Message::from_storage(body));
+            self.replace_newest(Message::from_storage(body));
+            return Ok(());
         }
         self.writer.append_storage(more, body)?;
         self.count_written(more);
@@ -345,9 +361,9 @@ impl PipeEnd {
         !self.mid_write && self.out().subscriptions.load(Ordering::Relaxed) >= FLOOD
     }
 
-    fn replace_newest(&self, message: Message) -> Result<()> {
+    fn replace_newest(&self, message: Message) {
         let Some(slot) = &self.out().slot else {
-            return Ok(());
+            return;
         };
         let old = slot.newest.lock().replace(message);
         let asleep = slot.reader_asleep.swap(false, Ordering::AcqRel);
@@ -355,7 +371,6 @@ impl PipeEnd {
         if asleep {
             self.wake_other(Notice::Readable);
         }
-        Ok(())
     }
 
     /// Appends a marker (no message, no credit). Visible after [`PipeEnd::flush`].
@@ -410,21 +425,11 @@ impl PipeEnd {
     pub(crate) fn join_limits(&mut self, send: i32, receive: i32) {
         self.out().credit.set_writer_limit(send);
         self.inbound().credit.set_reader_limit(receive);
-        self.adopt_step();
+        self.adopt_step(low_water_step(self.inbound().credit.limit()));
         if self.inbound().credit.take_full() {
             self.wake_other(Notice::Writable);
         }
         self.wake_other(Notice::LimitsChanged);
-    }
-
-    /// The limits of the inbound direction changed: when the step gets smaller, report at once, else
-    /// keep the old step until the next regular report.
-    pub(crate) fn limits_changed(&mut self) {
-        let step = low_water_step(self.inbound().credit.limit());
-        let is_lower = step != 0 && (self.step == 0 || step < self.step);
-        if is_lower {
-            self.report(self.read);
-        }
     }
 
     // ---- ending ----

@@ -48,6 +48,16 @@ impl<'a> Outgoing<'a> {
         }
     }
 
+    /// A caller's message gets the MORE flag of this call and loses received metadata, also if it is not sent
+    /// in the end (patterns.md 1.3).
+    #[inline]
+    pub(crate) fn mark(&mut self) {
+        if let Body::Message(message) = &mut self.body {
+            message.set_more(self.more);
+            message.strip();
+        }
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         match &self.body {
             Body::Bytes(bytes) => bytes,
@@ -72,6 +82,27 @@ impl<'a> Outgoing<'a> {
                 None => Stored::Copy(message.bytes()),
             },
         })
+    }
+}
+
+impl Outgoing<'_> {
+    /// The frame as a message of its own, which shares long bytes. Errors: `NoMemory`.
+    pub(super) fn shared_message(&mut self) -> Result<Message> {
+        Ok(match self.stored()? {
+            Stored::Copy(bytes) => Message::from_slice(bytes)?,
+            Stored::Reference(storage) => Message::from_storage(storage),
+        })
+    }
+
+    /// Lets go of the storage, which is in a pipe now: whoever reads it there is the last to have it, so that a user's
+    /// free function runs on the reader's side and not, now and then, in the middle of a send. No pipe can take this
+    /// frame any more.
+    pub(super) fn give_up(&mut self) {
+        match &mut self.body {
+            Body::Bytes(_) => {}
+            Body::Message(message) => message.clear(),
+            Body::Shared(_) => self.body = Body::Bytes(&[]),
+        }
     }
 }
 

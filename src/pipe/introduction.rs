@@ -70,6 +70,16 @@ impl PipeEnd {
         self.introduction = Some(LastIntroduction { place, written });
         Ok(())
     }
+
+    /// Over inproc the routing id is all that a socket says of itself, as the first thing on the pipe, whatever the
+    /// type.
+    pub(crate) fn introduce_id(&mut self, routing_id: &[u8]) {
+        let peer = PeerInfo::new(routing_id.into(), None, -1, &[]);
+        // Without memory the peer generates an id.
+        if self.introduce(Arc::new(peer)).is_ok() {
+            self.flush();
+        }
+    }
 }
 
 #[cfg(all(test, not(loom)))]

@@ -147,6 +147,17 @@ impl Pipes {
         self.get(key).ok_or(Error::NotFound)?.write(frame, more)
     }
 
+    /// As [`Pipes::write`] for a frame that goes to other pipes, too.
+    pub(crate) fn write_shared(
+        &mut self,
+        key: PipeKey,
+        frame: &mut Outgoing<'_>,
+        more: bool,
+    ) -> Result<()> {
+        let end = self.get(key).ok_or(Error::NotFound)?;
+        end.write_shared(frame, more)
+    }
+
     /// Writes a frame that the pattern made itself (a delimiter, an envelope).
     pub(crate) fn write_bytes(&mut self, key: PipeKey, body: &[u8], more: bool) -> Result<()> {
         self.write(key, &mut Outgoing::from_bytes(body, more), more)

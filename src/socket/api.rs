@@ -95,15 +95,13 @@ pub(crate) fn send_bytes(
     send(cell, dont_wait, Outgoing::from_bytes(bytes, more))
 }
 
-/// zmq_msg_send: on success `message` is empty, on failure it is untouched.
+/// zmq_msg_send: on success `message` is empty, on failure it is as before but for what [`Outgoing::mark`] does.
 pub(crate) fn send_message(
     cell: &'static SocketCell,
     message: &mut Message,
     more: bool,
     dont_wait: bool,
 ) -> Result<usize> {
-    message.set_more(more);
-    message.strip();
     let size = send(cell, dont_wait, Outgoing::from_message(&mut *message, more))?;
     *message = Message::new();
     Ok(size)

@@ -13,7 +13,8 @@ impl Core {
     pub(super) fn close(mut self: Box<Self>) {
         let linger = Linger::from_option(self.options.linger);
         // The names first, so that nobody is attached to a closed mailbox.
-        let parked = self.context.names.remove_socket(&self.mailbox);
+        let sent = self.inproc_connects_with_messages();
+        let parked = self.context.names.remove_socket(&self.mailbox, &sent);
         for parked in parked {
             let mut end = parked.end;
             end.leave();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::context::Lingering;
 use crate::context::inproc::{Binder, Owner};
-use crate::endpoint::{ConnectAddress, Endpoint, Use};
+use crate::endpoint::{ConnectAddress, Endpoint, Scheme, Use};
 use crate::error::{Error, Result};
 use crate::ffi::constants::ZMQ_RECONNECT_STOP_AFTER_DISCONNECT;
 use crate::io::{
@@ -96,6 +96,14 @@ impl Endpoints {
         self.entries.iter().filter_map(connection).collect()
     }
 
+    fn inproc_pipes(&self) -> Vec<PipeKey> {
+        let pipe = |entry: &Entry| match entry.kind {
+            Kind::InprocPipe { pipe, .. } => Some(pipe),
+            _ => None,
+        };
+        self.entries.iter().filter_map(pipe).collect()
+    }
+
     /// Stops listening. Accepted connections that are still in their handshake end with it.
     pub(super) fn close_listeners(&self) {
         for entry in &self.entries {
@@ -153,8 +161,15 @@ impl Endpoints {
         });
     }
 
-    /// Takes out all entries with one of these texts.
+    /// Takes out all entries with one of these texts; of an inproc name that is bound here just that, though the
+    /// socket may be connected to it, too.
     fn take(&mut self, texts: &[Box<[u8]>]) -> Vec<Kind> {
+        let is_name = |entry: &Entry| {
+            texts.contains(&entry.text) && matches!(entry.kind, Kind::InprocName { .. })
+        };
+        if let Some(at) = self.entries.iter().position(is_name) {
+            return vec![self.entries.remove(at).kind];
+        }
         let taken = self
             .entries
             .extract_if(.., |entry| texts.contains(&entry.text));
@@ -178,6 +193,7 @@ impl Core {
         } else {
             Use::Adopt
         };
+        self.look_for_thread(text)?;
         let endpoint = Endpoint::parse(text, purpose)
             .inspect_err(|error| self.emit_malformed(text, *error))?;
         match endpoint {
@@ -185,6 +201,15 @@ impl Core {
             Endpoint::Ipc(address) => self.bind_stream(&ConnectAddress::Ipc(address)),
             Endpoint::Tcp(address) => self.bind_stream(&ConnectAddress::Tcp(address)),
         }
+    }
+
+    /// What takes an I/O thread needs one before its address is looked at. `NoThread`, those of
+    /// [`Endpoint::check`].
+    fn look_for_thread(&self, text: &[u8]) -> Result<()> {
+        if Endpoint::check(text)? != Scheme::Inproc {
+            self.context.threads(self.options.affinity)?;
+        }
+        Ok(())
     }
 
     /// An address that is malformed is a failed bind to a monitor, too.
@@ -206,6 +231,7 @@ impl Core {
             mailbox: Arc::clone(&self.mailbox),
             send_hwm: self.options.send_hwm,
             receive_hwm: self.options.receive_hwm,
+            routing_id: (*self.options.routing_id).into(),
             hello: self.row.hello(&self.options)?,
             farewell: self.row.disconnect_message(&self.options)?,
         };
@@ -277,6 +303,7 @@ impl Core {
     /// zmq_connect. Errors: api.md section 4.
     pub(super) fn connect(&mut self, text: &[u8]) -> Result<()> {
         self.notice()?;
+        self.look_for_thread(text)?;
         let endpoint = Endpoint::parse(text, Use::Connect)?;
         if self.row.connects_once && self.endpoints.have_connection(text) {
             return Ok(());
@@ -312,7 +339,8 @@ impl Core {
             receive: Some(self.options.receive_hwm),
         };
         let hello = self.row.hello(&self.options)?;
-        let (mine, theirs) = pipe(own, Limits::NONE, self.row.conflate(&self.options));
+        let (mut mine, theirs) = pipe(own, Limits::NONE, self.row.conflate(&self.options));
+        mine.introduce_id(&self.options.routing_id);
         let key = self.attach(Attachment {
             end: mine,
             origin,
@@ -321,6 +349,10 @@ impl Core {
             hello,
         });
         self.settle();
+        if self.pipes.get(key).is_none() {
+            // This socket itself refused the pipe: a PAIR that has its peer.
+            return Ok(());
+        }
         self.endpoints.add(
             text,
             Kind::InprocPipe {
@@ -328,7 +360,7 @@ impl Core {
                 pipe: key,
             },
         );
-        self.context.names.connect(name, theirs, &self.mailbox);
+        self.context.names.connect(name, theirs, &self.mailbox, key);
         Ok(())
     }
 
@@ -424,13 +456,27 @@ impl Core {
                 let _ = self.context.names.unbind(&name, &self.mailbox);
             }
             Kind::InprocPipe { name, pipe } => {
+                let sent = self.has_sent(pipe);
+                let parked = self.context.names.unpark(&name, &self.mailbox, pipe, sent);
                 self.drop_pipe(pipe);
-                for parked in self.context.names.unpark(&name, &self.mailbox) {
-                    let mut end = parked.end;
-                    end.leave();
+                if let Some(mut parked) = parked {
+                    parked.end.leave();
                 }
             }
         }
+    }
+
+    /// Whole messages lie in the pipe that nobody has read.
+    fn has_sent(&mut self, key: PipeKey) -> bool {
+        let end = self.pipes.get(key);
+        end.is_some_and(|end| end.outbound_queue_length() > 0)
+    }
+
+    /// The pipes of inproc connects in which something waits for the other side.
+    pub(super) fn inproc_connects_with_messages(&mut self) -> Vec<PipeKey> {
+        let mut keys = self.endpoints.inproc_pipes();
+        keys.retain(|key| self.has_sent(*key));
+        keys
     }
 
     /// What listeners and connections capture of this socket.

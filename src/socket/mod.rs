@@ -20,7 +20,6 @@ use crate::context::{Context, Slot};
 use crate::error::{Error, Result};
 use crate::io::{IoHandle, Linger, ObjectId};
 use crate::mailbox::Mailbox;
-use crate::message::PeerInfo;
 use crate::monitor::Monitor;
 use crate::options::{Bytes, SocketOptions};
 use crate::patterns::{Origin, Pattern, TypeRow};
@@ -171,7 +170,6 @@ impl Core {
             hello,
             ..
         } = attachment;
-        let over_inproc = connection.is_none();
         let key = self.pipes.insert(end);
         if let Some(connection) = connection {
             self.connections.insert(key, connection);
@@ -180,9 +178,6 @@ impl Core {
         if let Some(end) = self.pipes.get(key) {
             end.set_wake(Arc::new(NotifySocket { mailbox, key }));
             end.set_limits(Some(self.options.send_hwm), Some(self.options.receive_hwm));
-            if over_inproc {
-                introduce(end, &self.options.routing_id);
-            }
             if let Some(hello) = &hello {
                 // Without memory the peer misses it; nothing else suffers.
                 let _ = end.write_prepared(hello);
@@ -305,6 +300,7 @@ impl Core {
     /// One try to send a frame; `Again` = would block.
     fn send_once(&mut self, frame: &mut Outgoing<'_>) -> Result<usize> {
         self.notice()?;
+        frame.mark();
         let size = frame.bytes().len();
         let sent = self.pattern.send(&mut self.pipes, frame);
         self.settle();
@@ -338,15 +334,6 @@ impl Core {
         }
         self.settle();
         Ok(events)
-    }
-}
-
-/// Over inproc the routing id travels as the first thing on the pipe, whatever the type.
-fn introduce(end: &mut PipeEnd, routing_id: &[u8]) {
-    let peer = PeerInfo::new(routing_id.into(), None, -1, &[]);
-    // Without memory the peer generates an id.
-    if end.introduce(Arc::new(peer)).is_ok() {
-        end.flush();
     }
 }
 

@@ -109,6 +109,93 @@ fn names_are_free_at_once() {
     assert_eq!(context.terminate(), Ok(()));
 }
 
+/// A socket that is connected to its own inproc name: the name goes first, then the connection.
+#[test]
+fn an_own_name_goes_before_the_connects_to_it() {
+    let context = Arc::new(Context::new());
+    let dealer = open(&context, c::ZMQ_DEALER);
+    api::bind(dealer, b"inproc://own").expect("bind");
+    api::connect(dealer, b"inproc://own").expect("connect");
+    assert_eq!(api::end_endpoint(dealer, Some(b"inproc://own")), Ok(()));
+    send(dealer, b"the pipe stays", false);
+    assert_eq!(receive(dealer), b"the pipe stays");
+    assert_eq!(api::end_endpoint(dealer, Some(b"inproc://own")), Ok(()));
+    assert_eq!(
+        api::end_endpoint(dealer, Some(b"inproc://own")),
+        Err(Error::NotFound)
+    );
+    api::close(dealer).expect("close");
+    assert_eq!(context.terminate(), Ok(()));
+}
+
+/// What was sent before anybody bound is there for whoever does, though the sender left; without messages nothing
+/// stays behind.
+#[test]
+fn messages_of_parked_connects_outlive_their_socket() {
+    let context = Arc::new(Context::new());
+    for closes in [false, true] {
+        let push = open(&context, c::ZMQ_PUSH);
+        let idle = open(&context, c::ZMQ_PUSH);
+        for socket in [push, idle] {
+            api::connect(socket, b"inproc://late").expect("connect");
+        }
+        send(push, b"one", true);
+        send(push, b"part", false);
+        send(push, b"unfinished", true);
+        if closes {
+            api::close(push).expect("close");
+            api::close(idle).expect("close");
+        } else {
+            for socket in [push, idle] {
+                assert_eq!(api::end_endpoint(socket, Some(b"inproc://late")), Ok(()));
+            }
+        }
+        let pull = open(&context, c::ZMQ_PULL);
+        api::bind(pull, b"inproc://late").expect("bind");
+        assert_eq!(
+            (receive(pull), receive(pull)),
+            (b"one".to_vec(), b"part".to_vec())
+        );
+        let mut message = Message::new();
+        let nothing = api::receive(pull, &mut Incoming::into_message(&mut message), true);
+        assert_eq!(nothing, Err(Error::Again));
+        api::close(pull).expect("close");
+        if !closes {
+            api::close(push).expect("close");
+            api::close(idle).expect("close");
+        }
+    }
+    // Nobody ever binds: the context ends all the same.
+    let push = open(&context, c::ZMQ_PUSH);
+    api::connect(push, b"inproc://never").expect("connect");
+    send(push, b"lost", false);
+    api::close(push).expect("close");
+    assert_eq!(context.terminate(), Ok(()));
+    assert!(context.names.give_up().is_empty());
+}
+
+#[test]
+fn a_missing_thread_comes_between_the_scheme_and_the_address() {
+    let context = Arc::new(Context::new());
+    let pair = open(&context, c::ZMQ_PAIR);
+    // No such thread.
+    let mask = (1_u64 << 63).to_ne_bytes();
+    api::set_option(pair, c::ZMQ_AFFINITY, Some(&mask), 8).expect("mask");
+    for (endpoint, error) in [
+        (&b"tcp://"[..], Error::Invalid),
+        (b"nonsense://x", Error::ProtocolNotSupported),
+        (b"tcp://nosuch0", Error::NoThread),
+        (b"tcp://x$:y", Error::NoThread),
+        (b"ipc://@", Error::NoThread),
+    ] {
+        assert_eq!(api::bind(pair, endpoint), Err(error));
+        assert_eq!(api::connect(pair, endpoint), Err(error));
+    }
+    assert_eq!(api::bind(pair, b"inproc://x"), Ok(()));
+    api::close(pair).expect("close");
+    assert_eq!(context.terminate(), Ok(()));
+}
+
 /// A connection can be accepted while its context is on the way out: it must not outlive the context.
 #[test]
 fn nothing_accepted_outlives_the_context() {

@@ -125,11 +125,18 @@ impl Distributor {
     pub(crate) fn send(&mut self, pipes: &mut Pipes, frame: &mut Outgoing<'_>) {
         let first = !self.mid_message;
         let more = frame.more;
+        let mut left = self.receivers.len();
         self.receivers.retain(|&key| {
+            left -= 1;
             if first && !pipes.can_write(key) {
                 return false;
             }
-            let written = !pipes.is_write_closed(key) && pipes.write(key, frame, more).is_ok();
+            let written = !pipes.is_write_closed(key)
+                && if left == 0 {
+                    pipes.write(key, frame, more).is_ok()
+                } else {
+                    pipes.write_shared(key, frame, more).is_ok()
+                };
             if !written {
                 pipes.rollback(key);
             }

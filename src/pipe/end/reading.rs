@@ -147,44 +147,76 @@ impl PipeEnd {
     /// Counts whole messages read and reports at the low-water steps.
     fn count_messages_read(&mut self, messages: u64) {
         self.read += messages;
+        self.report_if_due();
+    }
+
+    fn report_if_due(&mut self) {
         if self.read >= self.next_report && !self.adopt_larger_step() {
-            let due = self.read - self.read % self.step.max(1);
-            self.report(due);
+            self.report(self.read - self.read % self.step.max(1));
         }
     }
 
-    pub(super) fn report(&mut self, read: u64) {
-        let wanted = self.inbound().credit.report(read);
-        self.adopt_step();
+    /// Reports `read` messages, and takes the step that belongs to the present limits: it changes only with a
+    /// report. Where the limits have shrunk, so that this leaves more unreported than they allow, that is
+    /// reported, too.
+    pub(super) fn report(&mut self, mut read: u64) {
+        let mut wanted = false;
+        loop {
+            wanted |= self.inbound().credit.report(read);
+            self.adopt_step(low_water_step(self.inbound().credit.limit()));
+            if self.read < self.next_report {
+                break;
+            }
+            read = self.read - self.read % self.step;
+        }
         if wanted {
             self.wake_other(Notice::Writable);
         }
     }
 
-    /// Takes the step that belongs to the present limits. The step changes only with a report.
-    pub(super) fn adopt_step(&mut self) {
-        self.step = low_water_step(self.inbound().credit.limit());
-        self.next_report = match self.read.checked_div(self.step) {
-            Some(reports) => (reports + 1) * self.step,
+    /// From now on reports are due at multiples of `step`; 0 = never.
+    pub(super) fn adopt_step(&mut self, step: u64) {
+        self.step = step;
+        self.next_report = match self.inbound().credit.reported().checked_div(step) {
+            Some(reports) => (reports + 1) * step,
             None => u64::MAX,
         };
+    }
+
+    /// The limits of the inbound direction changed: when the step gets smaller, report at once, else
+    /// keep the old step until the next regular report.
+    ///
+    /// What the reader sees may be the last of several changes. A writer that found the pipe full at a smaller
+    /// limit in between writes no more until it gets a report, and may have written less than the reader's step:
+    /// then the step is the one of that limit.
+    pub(crate) fn limits_changed(&mut self) {
+        let credit = &self.inbound().credit;
+        let limit = credit.limit();
+        let step = low_water_step(limit);
+        if step != 0 && (self.step == 0 || step < self.step) {
+            self.report(self.read);
+        } else if let Some(full) = credit.full_below(limit)
+            && credit.reported() + full < self.next_report
+        {
+            self.adopt_step(low_water_step(full));
+            self.report_if_due();
+        }
     }
 
     /// True if the limits have grown so that the report now due is due later. Less than the old step is
     /// unreported, so the writer gets a report before it can use up the larger limit. A writer that waits
     /// since the limits were smaller gets its report now: it may not have written as much as the larger step.
     fn adopt_larger_step(&mut self) -> bool {
-        let limit = self.inbound().credit.limit();
+        let credit = &self.inbound().credit;
+        let limit = credit.limit();
         let step = low_water_step(limit);
-        if step <= self.step || self.inbound().credit.is_full_below(limit) {
+        if step <= self.step || credit.full_below(limit).is_some() {
             return false;
         }
-        let next = (self.inbound().credit.reported() / step + 1) * step;
-        if self.read >= next {
+        if self.read >= (credit.reported() / step + 1) * step {
             return false;
         }
-        self.step = step;
-        self.next_report = next;
+        self.adopt_step(step);
         true
     }
 
