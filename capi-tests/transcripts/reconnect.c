@@ -529,6 +529,7 @@ static void protocol_error(void)
         say(text("%s unread", name), rx(dealer));
         say(text("%s unread 2", name), rx(dealer));
         say(text("%s then", name), rx_now(dealer));
+        say(text("%s no room", name), await_not(dealer, ZMQ_POLLOUT));
         say(text("%s send", name), tx_now(dealer, "x"));
         say(text("%s disconnect", name), rc(zmq_disconnect(dealer, endpoint)));
         say(text("%s again", name), rc(zmq_disconnect(dealer, endpoint)));
