@@ -156,7 +156,7 @@ static void each_type(void)
     for (int i = 0; versioned && i < 3; i++) {
         for (int version = 1; version <= 2; version++) {
             /* Not from scratch: many texts are made meanwhile. */
-            const char *name = strdup(text("%s %d", type_name(types[i][0]), version));
+            const char *name = keep(text("%s %d", type_name(types[i][0]), version));
             void *ctx = context();
             void *s = sock(ctx, ZMQ_PULL);
             say(text("%s start", name), rc(versioned(s, "inproc://m", ZMQ_EVENT_ALL, version, types[i][0])));

@@ -7,7 +7,7 @@ static const char *bind_there(void *socket, enum transport transport)
     static int number;
     if (transport != IPC)
         return bind_any(socket, transport);
-    const char *endpoint = strdup(text("ipc://place-%d", ++number));
+    const char *endpoint = keep(text("ipc://place-%d", ++number));
     if (zmq_bind(socket, endpoint) != 0)
         give_up("bind");
     return endpoint;
