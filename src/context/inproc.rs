@@ -1,7 +1,8 @@
 //! The inproc names of a context, and the connects that wait for a name to be bound.
 //!
 //! Looking a name up and pushing to its owner happen under the same leaf, and an owner removes its names
-//! before it closes its mailbox: no attachment is lost. Contract: transports.md section 4.
+//! before it closes its mailbox: no attachment is lost. The connecter is woken under that leaf, too: mailboxes lock
+//! nothing of this module, so the order of the two is always the same. Contract: transports.md section 4.
 
 #![forbid(unsafe_code)]
 

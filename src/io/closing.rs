@@ -41,7 +41,8 @@ pub(crate) struct Closing {
 pub(crate) enum Peer {
     /// It has sent nothing so far.
     Listens,
-    /// It has sent messages: only its EOF says that it has read everything, and it may be slow.
+    /// It has sent messages, or anything at all (a subscription, too) since we ended our side: only its EOF says that
+    /// it has read everything, and it may be slow.
     Answers,
     /// It does not speak ZMTP. Nobody knows whether it closes its side when we close ours.
     Foreign,

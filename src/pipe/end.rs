@@ -45,7 +45,9 @@ pub(crate) struct Conflate {
 
 impl Conflate {
     pub(crate) const NEITHER: Self = Self::of(false, false);
+    /// What the first end writes.
     pub(crate) const FORTH: Self = Self::of(true, false);
+    /// What the second end writes.
     pub(crate) const BACK: Self = Self::of(false, true);
     pub(crate) const BOTH: Self = Self::of(true, true);
 
