@@ -45,7 +45,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "context",
         &[
-            "decimal", "error", "ffi", "io", "mailbox", "monitor", "pipe", "socket", "sync", "sys",
+            "decimal", "error", "ffi", "io", "mailbox", "message", "monitor", "pipe", "socket",
+            "sync", "sys",
         ],
     ),
     // Up to `io`: the texts of an endpoint.

@@ -353,7 +353,7 @@ static void term_inside(void)
     expect("term", error_name(term_result), "no error");
     expect("ended", rc(zmq_ctx_term(ctx)), "EFAULT");
 
-    /* The last socket's close drops the message, and with it ends the context. */
+    /* The last socket's close drops the message; an I/O thread releases it. */
     ctx = zmq_ctx_new();
     void *dealer = zmq_socket(ctx, ZMQ_DEALER);
     connect_to(dealer, bind_any(dealer, INPROC));
@@ -362,6 +362,19 @@ static void term_inside(void)
     send_one(dealer, 100, 0);
     expect("close", rc(zmq_close(dealer)), "0");
     expect_freed("dropped by the close", 1);
+    expect("term after the close", text("%d", (int) term_result), text("%d", EDEADLK));
+    expect("ended by its owner", rc(zmq_ctx_term(ctx)), "0");
+
+    /* In a context without I/O threads the close does that itself, and the message ends the context. */
+    ctx = zmq_ctx_new();
+    zmq_ctx_set(ctx, ZMQ_IO_THREADS, 0);
+    dealer = zmq_socket(ctx, ZMQ_DEALER);
+    connect_to(dealer, bind_any(dealer, INPROC));
+    on_free_hint = ctx;
+    term_result = -1;
+    send_one(dealer, 100, 0);
+    expect("close without I/O threads", rc(zmq_close(dealer)), "0");
+    expect_freed("dropped by that close", 1);
     expect("term in the close", error_name(term_result), "no error");
     expect("ended as well", rc(zmq_ctx_term(ctx)), "EFAULT");
 
@@ -460,6 +473,34 @@ static void wait_inside(void)
     term(ctx);
 }
 
+static pthread_mutex_t callers_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void take_the_lock(void *hint)
+{
+    (void) hint;
+    pthread_mutex_lock(&callers_lock);
+    pthread_mutex_unlock(&callers_lock);
+}
+
+/* A caller may hold a lock across zmq_close that its free functions take. */
+static void close_locked(void)
+{
+    void *ctx = context();
+    void *push = sock(ctx, ZMQ_PUSH), *pull = sock(ctx, ZMQ_PULL);
+    attach(pull, push, INPROC);
+    on_free = take_the_lock;
+    for (int i = 0; i < 3; i++)
+        send_one(push, 1000, 0);
+    pthread_mutex_lock(&callers_lock);
+    shut(pull);
+    shut(push);
+    expect("while it is held", text("%d", freed), "0");
+    pthread_mutex_unlock(&callers_lock);
+    expect_freed("once it is not", 3);
+    on_free = NULL;
+    term(ctx);
+}
+
 /* Many threads drop copies of the same messages. */
 struct dropper {
     zmq_msg_t *copies;
@@ -501,7 +542,7 @@ static void racing_copies(void)
 
 static const struct rule rules[] = {
     RULE(by_hand), RULE(arrivals), RULE(departures), RULE(shared), RULE(in_flight), RULE(library_inside),
-    RULE(same_socket_inside), RULE(term_inside), RULE(close_inside), RULE(wait_inside),
+    RULE(same_socket_inside), RULE(term_inside), RULE(close_inside), RULE(close_locked), RULE(wait_inside),
     RULE(racing_copies),
 };
 

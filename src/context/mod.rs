@@ -21,6 +21,7 @@ use crate::context::inproc::Names;
 use crate::error::{Error, Result};
 use crate::io::{IoCommand, IoHandle, IoThread, Linger, ObjectId};
 use crate::mailbox::{Mailbox, Waiter};
+use crate::message::release::Released;
 use crate::socket::SocketCommand;
 use crate::sync::Mutex;
 use crate::sys;
@@ -242,6 +243,14 @@ impl Context {
             self.lingering.begin(connection);
         }
         thread.post(IoCommand::Detach(connection, linger));
+    }
+
+    /// Has an I/O thread run free functions; the calling one, if there is none.
+    pub(crate) fn release(&self, released: Released) {
+        let thread = self.life.lock().threads.first().cloned();
+        if let Some(thread) = thread {
+            thread.post(IoCommand::Release(released));
+        }
     }
 }
 

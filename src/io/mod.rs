@@ -34,6 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::mailbox::CommandQueue;
+use crate::message::release::Released;
 use crate::pipe::{Notice, Wake};
 use crate::sync::Lock;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
@@ -98,6 +99,8 @@ pub(crate) enum IoCommand {
     ListenerClosed(ObjectId),
     /// From a resolver thread: the addresses for this attempt.
     Resolved(ObjectId, u64, Vec<SocketAddr>),
+    /// From zmq_close: free functions to run.
+    Release(Released),
     /// From zmq_ctx_term: no object is needed any more.
     Stop,
 }

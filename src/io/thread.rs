@@ -203,6 +203,7 @@ impl IoThread {
                     connection.handle_resolved(attempt, addresses, around)
                 });
             }
+            IoCommand::Release(released) => drop(released),
             IoCommand::Stop => self.stopping = true,
         }
     }

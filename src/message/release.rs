@@ -1,4 +1,5 @@
-//! When a user's free functions run: never while the library holds a lock on this thread.
+//! When and where a user's free functions run: never while the library holds a lock on this thread, and not on the
+//! thread that closes a socket.
 
 #![allow(
     unsafe_code,
@@ -28,6 +29,15 @@ impl Hold {
             _not_send: PhantomData,
         }
     }
+
+    /// What was collected so far, for another thread to release. `None` if there is nothing.
+    pub(crate) fn take(&self) -> Option<Released> {
+        STATE.with(|state| {
+            let first = state.first.replace(ptr::null_mut());
+            state.last.set(ptr::null_mut());
+            (!first.is_null()).then_some(Released { first })
+        })
+    }
 }
 
 impl Drop for Hold {
@@ -40,6 +50,32 @@ impl Drop for Hold {
                 state.run_all();
             }
         });
+    }
+}
+
+/// Users' buffers that nobody holds any more. Their free functions run when this is dropped, on that thread and as
+/// [`Hold`] allows there.
+#[derive(Debug)]
+pub(crate) struct Released {
+    /// The list of [`State`]; not empty.
+    first: *mut Foreign,
+}
+
+// SAFETY: the blocks are known to nobody else, and C's free functions may run on any thread
+// (zmq_msg_init_data says so).
+unsafe impl Send for Released {}
+
+impl Drop for Released {
+    fn drop(&mut self) {
+        while !self.first.is_null() {
+            let first = self.first;
+            // SAFETY: blocks in the list are live until they are taken out, which is done here.
+            self.first = unsafe { (*first).next };
+            // SAFETY: the block is live.
+            unsafe { (*first).next = ptr::null_mut() }
+            // SAFETY: it was given up by `append`'s caller and is in the list no more.
+            unsafe { release(first) }
+        }
     }
 }
 

@@ -377,6 +377,30 @@ fn hold_defers_until_the_outermost_ends() {
     assert_eq!(freed.calls(), 4);
 }
 
+/// What a hold has collected can be given to another thread, which observes its own holds.
+#[test]
+fn what_was_released_moves_to_another_thread() {
+    let freed = Freed::default();
+    let hold = Hold::new();
+    assert!(hold.take().is_none());
+    drop(user_message(b"1", &freed));
+    drop(user_message(b"2", &freed));
+    let released = hold.take().unwrap();
+    assert!(hold.take().is_none());
+    drop(user_message(b"3", &freed));
+    drop(hold);
+    assert_eq!(freed.calls(), 1);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let hold = Hold::new();
+            drop(released);
+            assert_eq!(freed.calls(), 1);
+            drop(hold);
+            assert_eq!(freed.calls(), 3);
+        });
+    });
+}
+
 /// Free functions that note their order, release further messages and use the library.
 struct Chain {
     order: std::cell::RefCell<Vec<usize>>,

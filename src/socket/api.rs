@@ -79,9 +79,9 @@ pub(crate) fn close(cell: &'static SocketCell) -> Result<()> {
         // The parent's connections are none of ours.
         return SOCKETS.disown(cell).then_some(()).ok_or(Error::NotSocket);
     }
-    let _hold = Hold::new();
+    let hold = Hold::new();
     let core = SOCKETS.remove(cell).ok_or(Error::NotSocket)?;
-    core.close();
+    core.close(&hold);
     Ok(())
 }
 

@@ -5,12 +5,27 @@
 
 #![forbid(unsafe_code)]
 
+use crate::context::Slot;
 use crate::io::{IoCommand, Linger};
+use crate::message::release::Hold;
 use crate::socket::{Core, SocketCommand};
 
 impl Core {
     /// Takes leave of everything. The handle is already refused.
-    pub(super) fn close(mut self: Box<Self>) {
+    ///
+    /// The messages that nobody received are released by an I/O thread: a caller may hold the lock that its free
+    /// functions take (api.md 5).
+    pub(super) fn close(mut self: Box<Self>, hold: &Hold) {
+        self.leave();
+        let slot = self.into_slot();
+        if let Some(released) = hold.take() {
+            slot.context().release(released);
+        }
+        // Not before: now the context may end.
+        drop(slot);
+    }
+
+    fn leave(&mut self) {
         let linger = Linger::from_option(self.options.linger);
         // The names first, so that nobody is attached to a closed mailbox.
         let sent = self.inproc_connects_with_messages();
@@ -42,5 +57,9 @@ impl Core {
         self.endpoints.close_listeners();
         self.stop_monitor();
         self.context.remove_socket(&self.mailbox);
+    }
+
+    fn into_slot(self: Box<Self>) -> Slot {
+        self.slot
     }
 }

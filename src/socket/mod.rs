@@ -99,7 +99,7 @@ pub(crate) struct Core {
     stopped: bool,
     monitor_slot: Option<Slot>,
     /// Comes last: once it is free the context may end.
-    _slot: Slot,
+    slot: Slot,
 }
 
 impl Core {
@@ -120,7 +120,7 @@ impl Core {
             receive_more: false,
             stopped: false,
             monitor_slot: None,
-            _slot: slot,
+            slot,
         }
     }
 
