@@ -63,9 +63,9 @@ class Evidence:
             return self.unit(name)
         if kind == "lifecycle":
             program, _, rule = name.partition("/")
-            return any(rule and word_in(rule, self.lifecycle.get(program + ending, "")) for ending in (".c", ".py"))
+            return any(rule and defined_in(rule, self.lifecycle.get(program + ending, "")) for ending in (".c", ".py"))
         text = {"interop": self.interop, "header": self.header, "storm": self.storms, "loss": self.loss}.get(kind)
-        return text is not None and word_in(name, text)
+        return text is not None and defined_in(name, text)
 
     def printed(self, reference):
         program, _, lines = reference.partition("/")
@@ -86,8 +86,9 @@ class Evidence:
                    if all(module in re.split(r"[/.]", path) or f"mod {module} " in text for module in modules))
 
 
-def word_in(word, text):
-    return re.search(rf"(?<![A-Za-z0-9_]){re.escape(word)}(?![A-Za-z0-9_])", text) is not None
+def defined_in(name, text):
+    """Whether it is a function there, or a name in a table: in quotes, or an argument of a macro."""
+    return re.search(rf"""(?:\b(?:def|fn|void|int)\s+\*?|["'(])(?:test_)?{re.escape(name)}\b""", text) is not None
 
 
 def check(transcripts=None, show_untested=False):

@@ -177,7 +177,7 @@ def parse(output):
     lines = {}
     for line in output.splitlines():
         key, colon, result = line.partition(": ")
-        if not colon or not re.match(r"[a-z0-9_]+\.\S", key):
+        if not colon or not re.match(r"\w+\.\S", key):
             continue
         unique, number = key, 1
         while unique in lines:
@@ -301,6 +301,10 @@ def compare(program, stock, ours, differences, same_library):
         if key not in stock and key not in ours and not (same_library and row[0] == ABSENT):
             complaints.append(f"  {key}: listed in differences/, but never printed")
             tally.unexpected += 1
+    # What a rule needs could not be set up: the lines after it may be equal, and say nothing.
+    for key in {key for key in (*stock, *ours) if re.search(r"\.setup(#|$)", key)}:
+        complaints.append(f"  {key}: stock {stock.get(key, ABSENT)} | ours {ours.get(key, ABSENT)}")
+        tally.unexpected += 1
     return tally, complaints, rows
 
 
