@@ -40,6 +40,26 @@ def connected(library, socket_type, **options):
     return client, Wire(place.accept()[0]), place
 
 
+def open_end(library, kind, binds, **options):
+    """The library's socket, the raw peer's connection, and where further ones come from."""
+    if binds:
+        end = bound(library, kind, **options)
+        return end, end.wire(), None
+    return connected(library, kind, **options)
+
+
+def next_wire(end, place):
+    """Another connection of the same peer."""
+    return Wire(place.accept()[0]) if place else end.wire()
+
+
+def close_all(end, wire, place):
+    wire.close()
+    end.close()
+    if place:
+        place.close()
+
+
 class Victim:
     """A bound socket with a well-behaved peer, which must go on being served."""
 

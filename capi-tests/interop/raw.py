@@ -15,6 +15,7 @@ import struct
 import sys
 import time
 
+import raw_errors  # noqa: F401  (its cases)
 import raw_exact  # noqa: F401  (its cases)
 import raw_messages  # noqa: F401  (its cases)
 import raw_old  # noqa: F401  (its cases)

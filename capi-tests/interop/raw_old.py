@@ -7,7 +7,7 @@ import struct
 import threading
 import time
 
-from cases import TYPES, Victim, bound, case, connected, expect_no_return
+from cases import TYPES, Victim, bound, case, close_all, connected, expect_no_return, next_wire, open_end
 from zmtp import (
     ACCEPTED, CONFLATE, CONNECTED, DEALER, DISCONNECTED, NAMES, NO_DETAIL, PAIR, PARTNER, PUB, PULL, PUSH, REP, REQ,
     RETRIED, ROUTER, SNDHWM, SUB, SUBSCRIBE, SUCCEEDED, XPUB, XSUB, Failure, Wire, command, frame)
@@ -57,26 +57,6 @@ LONG_HEADER = Form("1.0, long header", b"", frame_1_0, long_identity=True)
 VERSIONED = Form("versioned 1.0", SIGNATURE + b"\0", frame_1_0)
 TWO = Form("2.x", SIGNATURE + b"\1", frame)
 FORMS = (UNVERSIONED, LONG_HEADER, VERSIONED, TWO)
-
-
-def open_end(library, kind, binds, **options):
-    """The library's socket, the raw peer's connection, and where further ones come from."""
-    if binds:
-        end = bound(library, kind, **options)
-        return end, end.wire(), None
-    return connected(library, kind, **options)
-
-
-def next_wire(end, place):
-    """Another connection of the same peer."""
-    return Wire(place.accept()[0]) if place else end.wire()
-
-
-def close_all(end, wire, place):
-    wire.close()
-    end.close()
-    if place:
-        place.close()
 
 
 def lost(library, end, binds):

@@ -3,6 +3,7 @@
 import ctypes
 import socket
 import struct
+import time
 
 PAIR, PUB, SUB, REQ, REP, DEALER, ROUTER, PULL, PUSH, XPUB, XSUB = range(11)
 NAMES = ("PAIR", "PUB", "SUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH", "XPUB", "XSUB")
@@ -108,6 +109,10 @@ class Wire:
         self.stream.close()
 
 
+def endpoint(listener):
+    return b"tcp://127.0.0.1:%d" % listener.getsockname()[1]
+
+
 class Library:
     def __init__(self, path):
         self.lib = ctypes.CDLL(path)
@@ -176,8 +181,10 @@ class Socket:
         return Wire(socket.create_connection(("127.0.0.1", self.port)))
 
     def connect(self, listener):
-        port = listener.getsockname()[1]
-        self.library.check(self.lib.zmq_connect(self.handle, b"tcp://127.0.0.1:%d" % port), "connect")
+        self.library.check(self.lib.zmq_connect(self.handle, endpoint(listener)), "connect")
+
+    def disconnect(self, listener):
+        self.library.check(self.lib.zmq_disconnect(self.handle, endpoint(listener)), "disconnect")
 
     def send(self, *frames):
         for at, body in enumerate(frames):
@@ -205,6 +212,14 @@ class Socket:
         self.timeout(self.handle, PATIENCE)
         if size >= 0:
             raise Failure(f"{what}: received {buffer.raw[:size]}")
+
+    def expect_full(self, what):
+        """There is nobody to send to, or will soon be."""
+        end = time.monotonic() + PATIENCE
+        while self.turn() & 2:
+            if time.monotonic() > end:
+                raise Failure(f"{what}: still room")
+            time.sleep(0.001)
 
     def turn(self):
         """Lets the socket do what needs its thread."""
