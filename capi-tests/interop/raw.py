@@ -21,6 +21,7 @@ import raw_messages  # noqa: F401  (its cases)
 import raw_old  # noqa: F401  (its cases)
 import raw_queues  # noqa: F401  (its cases)
 import raw_requests  # noqa: F401  (its cases)
+import raw_timers  # noqa: F401  (its cases)
 from cases import CASES, TYPES, Victim, bound, case, connected, expect_no_return
 from zmtp import (
     ACCEPTED, AUTH, CONNECTED, DISCONNECTED, NAMES, NO_DETAIL, PROTOCOL, PULL, PUSH, RETRIED, SUB, SUCCEEDED,

@@ -191,6 +191,11 @@ class Socket:
             more = SNDMORE if at + 1 < len(frames) else 0
             self.library.check(self.lib.zmq_send(self.handle, body, len(body), more), "send")
 
+    def sends(self, body, seconds):
+        """Whether there is room for it within that time."""
+        self.set(SNDTIMEO, int(seconds * 1000))
+        return self.lib.zmq_send(self.handle, body, len(body), 0) >= 0
+
     def receive(self, largest=1 << 20):
         frames = []
         while not frames or struct.unpack("i", self.get(RCVMORE))[0]:
