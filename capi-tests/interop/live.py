@@ -37,8 +37,7 @@ class Pair:
             self.client.set(PLAIN_USERNAME, b"name")
             self.client.set(PLAIN_PASSWORD, b"word")
         self.server.bind()
-        endpoint = b"tcp://127.0.0.1:%d" % self.server.port
-        libraries[1].check(self.client.lib.zmq_connect(self.client.handle, endpoint), "connect")
+        self.client.connect_to(self.server.endpoint.encode())
 
     def expect_failure(self, *wanted):
         """These events on each side up to DISCONNECTED, and no other attempt. libzmq may close before it has said what

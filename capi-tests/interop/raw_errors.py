@@ -222,7 +222,7 @@ def connections_to_oneself(library):
         client = Socket(library, kind)
         # An address of this process alone: the port is free.
         address = b"127.%d.%d.%d:20001" % ((os.getpid() >> 16) % 200 + 30, (os.getpid() >> 8) % 256, os.getpid() % 256)
-        library.check(library.lib.zmq_connect(client.handle, b"tcp://" + address + b";" + address), "connect")
+        client.connect_to(b"tcp://" + address + b";" + address)
         numbers = [number for number, _ in client.events_until(RETRIED) + client.events_until(RETRIED)]
         if numbers != [DELAYED, CLOSED, RETRIED] * 2:
             raise Failure(f"a {NAMES[kind]}: events {numbers}")
