@@ -4,6 +4,7 @@
 
 mod notices;
 mod raw;
+mod turns;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -100,11 +101,15 @@ impl Monitored {
         value
     }
 
-    /// Expects no further event for `time`.
+    /// Expects no further event for `time`, milliseconds.
     fn expect_silence(&self, time: i32) {
-        api::set_option(self.events, c::ZMQ_RCVTIMEO, Some(&time.to_ne_bytes()), 4)
-            .expect("option");
+        let wait = |time: i32| {
+            api::set_option(self.events, c::ZMQ_RCVTIMEO, Some(&time.to_ne_bytes()), 4)
+                .expect("option");
+        };
+        wait(time);
         assert_eq!(self.next(), None);
+        wait(10_000);
     }
 }
 
