@@ -16,6 +16,7 @@ import sys
 import time
 
 import raw_commands  # noqa: F401  (its cases)
+import raw_errors  # noqa: F401  (its cases)
 import raw_exact  # noqa: F401  (its cases)
 import raw_greeting  # noqa: F401  (its cases)
 import raw_messages  # noqa: F401  (its cases)
@@ -25,6 +26,7 @@ import raw_old_hostile  # noqa: F401  (its cases)
 import raw_old_loss  # noqa: F401  (its cases)
 import raw_queues  # noqa: F401  (its cases)
 import raw_requests  # noqa: F401  (its cases)
+import raw_timers  # noqa: F401  (its cases)
 import raw_vectors  # noqa: F401  (its cases)
 from cases import CASES, TYPES, Victim, bound, case, connected, expect_no_return
 from zmtp import (
