@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Raw peers against the library in this process: exact bytes of ZMTP 3.1 and 3.0 with NULL
-(raw_exact.py), older peers (raw_old*.py), such that break the rules of a pattern (raw_messages.py, raw_requests.py),
-queues (raw_queues.py), and hostile ones.
+"""Raw peers against the library in this process: exact bytes of ZMTP 3.1 and 3.0 with NULL (raw_exact.py, and by their
+subjects raw_greeting.py, raw_commands.py, raw_metadata.py, raw_vectors.py), older peers (raw_old*.py), such that break
+the rules of a pattern (raw_messages.py, raw_requests.py), queues (raw_queues.py), and hostile ones.
 
     raw.py --library DIR/libzmq.so.5 [--stock] [--only TEXT]
 
@@ -90,17 +90,6 @@ def lenient_metadata(library):
             server.expect(b"yes")
             wire.close()
     server.close()
-
-
-@case(better=True)
-def bad_metadata(library):
-    victim = Victim(library)
-    good = properties((b"Socket-Type", b"PUSH"))
-    for length in range(1, len(good)):
-        victim.attack(greeting() + command(b"READY", good[:length]), [], f"{length} bytes of metadata")
-    for extra in (b"\0", b"x", b"\xff", b"\1x\xff\xff\xff\xff", b"\1x\0\0\0\2y"):
-        victim.attack(greeting() + command(b"READY", good + extra), [], f"metadata with {extra}")
-    victim.close()
 
 
 @case

@@ -1,11 +1,11 @@
-"""Commands, in the handshake and behind it, and the LONG bit of all that the library sends (zmtp.md 3.2, 3.3 and 4); part
-of raw.py."""
+"""Cases of raw.py: commands in the handshake and behind it, and the LONG bit of all that the library sends (zmtp.md 3.2,
+3.3 and 4)."""
 
 from cases import TYPES, bound, case, close_all, connected, expect_inside, expect_no_return, open_end, repeat_until_heard
 from old_forms import TWO
 from zmtp import (
-    ACCEPTED, AUTH, DEALER, DISCONNECTED, NAMES, PAIR, PARTNER, PROTOCOL, PUB, PULL, PUSH, REP, REQ, ROUTER, SUB,
-    SUBSCRIBE, SUCCEEDED, UNSUBSCRIBE, XPUB, XSUB, Failure, command, frame, greeting, own_ready, properties, ready)
+    DEALER, DISCONNECTED, NAMES, PAIR, PARTNER, PUB, PULL, PUSH, REP, REQ, ROUTER, SUB, SUBSCRIBE, SUCCEEDED, UNSUBSCRIBE,
+    XPUB, XSUB, Failure, command, frame, greeting, own_ready, properties, ready)
 
 BOTH = (True, False)
 
@@ -73,51 +73,6 @@ def a_long_ready_has_the_long_bit(library):
                 raise Failure(f"a READY of {len(wanted)} bytes")
             wire.expect(greeting() + wanted, f"READY with {size}")
             close_all(end, wire, place)
-
-
-REFUSALS = ((b"\x03300", [(AUTH, 300)]), (b"\x03400", [(AUTH, 400)]), (b"\x03500", [(AUTH, 500)]),
-            (b"\x03400 and more", [(AUTH, 400)]), (b"\x03200", []), (b"\x03301", []), (b"\x0440 0", []), (b"\0", []),
-            (b"\x0aInvalid it", []), (b"", [(PROTOCOL, 0x10000015)]), (b"\x04400", [(PROTOCOL, 0x10000015)]),
-            (b"\xff", [(PROTOCOL, 0x10000015)]))
-
-
-def refused(library, binds, data, wanted, waits):
-    """An ERROR with this data: the events, the end, and no other attempt."""
-    end, wire, place = open_end(library, PULL, binds)
-    error = command(b"ERROR", data)
-    if waits:
-        wire.send(greeting())
-        wire.expect(greeting() + own_ready(PULL), "handshake")
-        wire.send(error)
-    else:
-        wire.send(greeting() + error)
-    wire.expect_end(f"ERROR {data}")
-    found = [event for event in end.events_until(DISCONNECTED) if event[0] not in (1, 2, 8, ACCEPTED)]
-    if found != [*wanted, (DISCONNECTED, 0)]:
-        raise Failure(f"ERROR {data}: events {found}")
-    wire.close()
-    if place:
-        expect_no_return(end, place, f"ERROR {data}")
-    else:
-        end.close()
-
-
-@case
-def refusals_in_both_roles(library):
-    """ERROR once our READY has gone out: the status of a reason, or none, or a malformed command."""
-    if command(b"ERROR", b"\x03400") != bytes.fromhex("04 0A 05 45 52 52 4F 52 03 34 30 30"):
-        raise Failure("ERROR does not look as captured")
-    for binds in BOTH:
-        for data, wanted in REFUSALS:
-            refused(library, binds, data, wanted, True)
-
-
-@case(better=True)
-def early_refusals_in_both_roles(library):
-    """The same before our READY: libzmq then waits for ever, unless the command is malformed."""
-    for binds in BOTH:
-        for data, wanted in REFUSALS:
-            refused(library, binds, data, wanted, False)
 
 
 @case(better=True)

@@ -1,12 +1,12 @@
-"""Which protocol a stream carries, and the greeting that decides on the version (zmtp.md 1 and 2); part of raw.py."""
+"""Cases of raw.py: which protocol a stream carries, and the greeting that decides on its version (zmtp.md 1 and 2)."""
 
 import struct
 
 from cases import TYPES, WILDCARD, case, close_all, expect_inside, open_end
 from old_forms import LONG_HEADER, SIGNATURE, frame_1_0
 from zmtp import (
-    ACCEPTED, CONNECTED, DEALER, DISCONNECTED, NAMES, PARTNER, PROTOCOL, PUB, PULL, PUSH, REQ, ROUTER, SUB, SUBSCRIBE,
-    SUCCEEDED, Failure, command, frame, greeting, own_ready, ready)
+    ACCEPTED, CONNECTED, DEALER, DISCONNECTED, NAMES, PARTNER, PUB, PULL, PUSH, REQ, SUB, SUBSCRIBE, SUCCEEDED, Failure,
+    command, frame, greeting, own_ready, ready)
 
 BOTH = (True, False)
 
@@ -116,21 +116,3 @@ def silence_gets_the_signature_only(library):
             raise Failure("more than the signature")
         end.events_until(DISCONNECTED)
         close_all(end, wire, place)
-
-
-@case
-def other_mechanisms_end_both_roles(library):
-    """The name is compared with all 20 bytes of its field; the greeting goes out whole before the end."""
-    for binds in BOTH:
-        for name in (b"PLAIN", b"NULL\0x", b"NULL" + bytes(15) + b"x", b"NUL", b"null", b""):
-            end, wire, place = open_end(library, ROUTER, binds)
-            wire.expect(greeting()[:10], "signature")
-            wire.send(greeting(mechanism=name)[:12])
-            wire.expect(greeting()[10:], f"greeting for {name}")
-            wire.send(greeting(mechanism=name)[12:])
-            if wire.stream.recv(1):
-                raise Failure(f"something behind the greeting with {name}")
-            found = [event for event in end.events_until(DISCONNECTED) if event[0] >= DISCONNECTED]
-            if found != [(PROTOCOL, 0x11000002), (DISCONNECTED, 0)]:
-                raise Failure(f"{name}: events {found}")
-            close_all(end, wire, place)

@@ -1,5 +1,4 @@
-"""Metadata: what the library says of itself, what it takes from a peer, and what it shows of it (zmtp.md 5); part of
-raw.py."""
+"""Cases of raw.py: metadata that the library sends, takes and shows (zmtp.md 5)."""
 
 import os
 import socket

@@ -1,5 +1,5 @@
-"""The bytes of zmtp.md 12.1 to 12.4, 12.6 and 12.7, with the library on either side, and in either role of the
-connection; part of raw.py."""
+"""Cases of raw.py: the bytes of zmtp.md 12.1 to 12.4, 12.6 and 12.7, with the library on either side, and in either role
+of the connection."""
 
 from cases import case, close_all, expect_inside, open_end, repeat_until_heard
 from zmtp import DEALER, PUB, REP, REQ, ROUTER, SUB, UNSUBSCRIBE, Failure
