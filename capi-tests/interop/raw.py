@@ -93,6 +93,16 @@ def lenient_metadata(library):
 
 
 @case
+def bad_metadata(library):
+    """Whoever sends it, others are served. (What libzmq overlooks shows broken_metadata.)"""
+    victim = Victim(library)
+    good = properties((b"Socket-Type", b"PUSH"))
+    for block in (good[:1], good[:5], good[:-1], good + b"\0", good + b"x", good + b"\xff", good + b"\1x\0\0\0\2y"):
+        victim.attack(greeting() + command(b"READY", block), [], f"the metadata {block}")
+    victim.close()
+
+
+@case
 def unexpected_commands(library):
     victim = Victim(library)
     for body in (b"\x05HELLO", b"\x04PING\0\0", b"\x04PONG", b"\x09SUBSCRIBEx", b"\x05ready", b"\x05READ", b"", b"\x00",
