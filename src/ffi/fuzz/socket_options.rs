@@ -129,6 +129,11 @@ impl Socket {
     /// Into a buffer of any size.
     fn get(&self, number: c_int, size: usize) {
         let (result, buffer) = self.get_into(number, size);
+        assert_eq!(
+            self.get_into(number, size),
+            (result, buffer.clone()),
+            "the same twice"
+        );
         // A size may be refused that others are not.
         let (Ok(length), Some(known)) = (result, self.read(number)) else {
             assert!(result.is_err() || number == c::ZMQ_FD);
@@ -157,7 +162,8 @@ impl Socket {
             // Not for nothing: it makes a descriptor.
             return None;
         }
-        [4, 8, 32, 512].into_iter().find_map(|size| {
+        // Nothing is longer than that; the last size is the one for curve keys.
+        [4, 512, 8, 32].into_iter().find_map(|size| {
             let (result, mut buffer) = self.get_into(number, size);
             buffer.truncate(result.ok()?);
             Some(buffer)
