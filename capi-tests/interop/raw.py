@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Raw peers against the library in this process: exact bytes of ZMTP 3.1 and 3.0 with NULL
-(raw_exact.py), older peers (raw_old.py), such that break the rules of a pattern (raw_messages.py, raw_requests.py),
+(raw_exact.py), older peers (raw_old*.py), such that break the rules of a pattern (raw_messages.py, raw_requests.py),
 queues (raw_queues.py), and hostile ones.
 
     raw.py --library DIR/libzmq.so.5 [--stock] [--only TEXT]
@@ -15,11 +15,15 @@ import struct
 import sys
 import time
 
+import raw_errors  # noqa: F401  (its cases)
 import raw_exact  # noqa: F401  (its cases)
 import raw_messages  # noqa: F401  (its cases)
 import raw_old  # noqa: F401  (its cases)
+import raw_old_hostile  # noqa: F401  (its cases)
+import raw_old_loss  # noqa: F401  (its cases)
 import raw_queues  # noqa: F401  (its cases)
 import raw_requests  # noqa: F401  (its cases)
+import raw_timers  # noqa: F401  (its cases)
 from cases import CASES, TYPES, Victim, bound, case, connected, expect_no_return
 from zmtp import (
     ACCEPTED, AUTH, CONNECTED, DISCONNECTED, NAMES, NO_DETAIL, PROTOCOL, PULL, PUSH, RETRIED, SUB, SUCCEEDED,
