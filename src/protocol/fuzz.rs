@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::envelope::ReplyEnvelope;
 use super::transcript::{Seen, Transcript};
-use super::{Config, Event, ProtocolError, Raw};
+use super::{Config, Event, Handshake, ProtocolError, Raw};
 use crate::clock;
 use crate::fuzz::Input;
 use crate::patterns::{TYPES, TypeRow};
@@ -139,6 +139,8 @@ struct Talk {
     expected: [VecDeque<Seen>; 2],
     /// Events of each end that were looked at.
     checked: [usize; 2],
+    /// What each end is to hear of the other one.
+    introductions: [Handshake; 2],
     compatible: bool,
 }
 
@@ -151,6 +153,7 @@ pub(crate) fn pair(data: &[u8]) {
     let configs = rows.map(|row| config_of(row, &mut input));
     let mut talk = Talk {
         compatible: rows[0].peers.contains(&rows[1].wire_name),
+        introductions: [introduction(&configs[1]), introduction(&configs[0])],
         ends: configs.map(|config| Transcript::new(config, now)),
         received: [0; 2],
         expected: [VecDeque::new(), VecDeque::new()],
@@ -201,6 +204,24 @@ fn config_of(row: &'static TypeRow, input: &mut Input<'_>) -> Config {
         heartbeat_interval: (settings & 4 != 0).then_some(Duration::from_millis(20)),
         receives_subscriptions: row.takes_subscriptions,
         ..Config::default()
+    }
+}
+
+/// What a peer hears of an end with this configuration.
+fn introduction(config: &Config) -> Handshake {
+    let mut properties = vec![(b"Socket-Type".to_vec(), config.socket_type.into())];
+    let mut routing_id = Vec::new();
+    if config.announce_routing_id {
+        routing_id.extend_from_slice(&config.routing_id);
+        properties.push((b"Identity".to_vec(), routing_id.clone()));
+    }
+    let mut own = config.metadata.clone();
+    own.sort_by(|(one, _), (other, _)| one.cmp(other));
+    properties.append(&mut own);
+    Handshake {
+        routing_id,
+        properties,
+        ..Handshake::default()
     }
 }
 
@@ -275,8 +296,9 @@ impl Talk {
         let allowed = (!self.compatible).then_some(ProtocolError::IncompatibleSocketType);
         assert!(seen.error.is_none() || seen.error == allowed);
         for event in &seen.events[self.checked[end]..] {
-            if matches!(event, Seen::Ready(_)) {
+            if let Seen::Ready(handshake) = event {
                 assert_eq!(self.checked[end], 0, "first of all, and once");
+                assert_eq!(*handshake, self.introductions[end]);
             } else {
                 assert_eq!(Some(event), self.expected[end].pop_front().as_ref());
             }

@@ -38,7 +38,8 @@ pub(crate) fn socket_options(data: &[u8]) {
             _ => socket.get(number, input.byte().into()),
         }
     }
-    if first & 0x10 != 0 {
+    // Not always, for it takes long.
+    if first & 0x70 == 0x10 {
         socket.all_is_as_known();
     }
 }
