@@ -21,8 +21,10 @@ import raw_messages  # noqa: F401  (its cases)
 import raw_old  # noqa: F401  (its cases)
 import raw_old_hostile  # noqa: F401  (its cases)
 import raw_old_loss  # noqa: F401  (its cases)
+import raw_plain  # noqa: F401  (its cases)
 import raw_queues  # noqa: F401  (its cases)
 import raw_requests  # noqa: F401  (its cases)
+import raw_subscriptions  # noqa: F401  (its cases)
 import raw_timers  # noqa: F401  (its cases)
 from cases import CASES, TYPES, Victim, bound, case, connected, expect_no_return
 from zmtp import (
