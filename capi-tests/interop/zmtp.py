@@ -59,15 +59,15 @@ def own_ready(socket_type, identity=b""):
     return ready(socket_type, identity if socket_type in (REQ, DEALER, ROUTER) else None)
 
 
-def stream_to(endpoint):
-    """A raw peer's connection to an endpoint that the library has bound."""
+def stream_to(endpoint, host=None):
+    """A raw peer's connection to an endpoint that the library has bound, at that address of this host."""
     scheme, _, address = endpoint.partition("://")
     if scheme == "ipc":
         stream = socket.socket(socket.AF_UNIX)
         stream.connect(address)
         return stream
-    host, _, port = address.rpartition(":")
-    return socket.create_connection((host.strip("[]"), int(port)))
+    bound, _, port = address.rpartition(":")
+    return socket.create_connection((host or bound.strip("[]"), int(port)))
 
 
 def endpoint_of(listener):
@@ -201,9 +201,9 @@ class Socket:
         self.library.check(self.lib.zmq_bind(self.handle, endpoint), "bind")
         self.endpoint = self.get(LAST_ENDPOINT).rstrip(b"\0").decode()
 
-    def wire(self):
+    def wire(self, host=None):
         """A raw peer connects."""
-        return Wire(stream_to(self.endpoint))
+        return Wire(stream_to(self.endpoint, host))
 
     def connect(self, listener):
         self.connect_to(endpoint_of(listener))
