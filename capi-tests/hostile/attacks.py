@@ -54,8 +54,6 @@ class Attack:
         self.shuts_out = False
         # Seconds for the attack to get going.
         self.seconds = 0.5
-        # Stock is not put to it: why.
-        self.not_stock = None
         # What stays when the attack is over, besides LEFT, until the application reads it: memory, and connections that
         # have more for it.
         self.stays = self.keeps = 0
@@ -571,6 +569,16 @@ def topic_messages(port):
         stays=24 * MIB, keeps=1)
 def unread_subscriptions(port):
     subscriptions(port, itertools.repeat((command(b"SUBSCRIBE", b"t") + command(b"CANCEL", b"t")) * 1000))
+
+
+@attack("subscriptions without an end within a message that does not end", memory=60 * MIB,
+        because="32 MiB, and what is around each topic", **PUBLISHER)
+def topics_within_a_message(port):
+    begun()
+    while True:
+        stream = shaken(port, SUB)
+        stream.sendall(frame(b"x", 1))
+        pour(stream, command(b"SUBSCRIBE", b"t" * 20) * 1000, 10000)
 
 
 @attack("topics of 15 MiB", memory=640 * MIB, because="256 MiB of topics for a peer, twice while an array grows, and one on its way",

@@ -25,6 +25,8 @@ const FIRST_ALLOCATION: usize = 1024 * 1024;
 const MESSAGE_FRAMES: u64 = 1000;
 const MESSAGE_LEAST: u64 = 16 * 1024 * 1024;
 const FRAME_WEIGHT: u64 = 64;
+/// Subscriptions within a message weigh no more.
+const WITHIN_LIMIT: u64 = 32 * 1024 * 1024;
 /// A slab with less room than this is not read into.
 const LEAST_ROOM: usize = 16 * 1024;
 /// More than this waits for credit in its slab, less in a copy: a slow reader's connection then holds
@@ -51,6 +53,8 @@ pub(crate) struct Input {
     large: Option<Large>,
     /// The weight of the frames of the message that is coming, as far as they are complete.
     unfinished_message: u64,
+    /// The weight of the subscriptions between them.
+    within_message: u64,
     /// The message that is coming may weigh no more.
     message_limit: u64,
     paused: bool,
@@ -102,8 +106,27 @@ impl Input {
             .saturating_add(FRAME_WEIGHT)
             .saturating_add(length as u64);
         self.unfinished_message = if more { weight } else { 0 };
+        if !more {
+            self.within_message = 0;
+        }
         // What is whole is welcome.
         if more && weight > self.message_limit {
+            return Err(Loss::Protocol(ProtocolError::MessageTooLarge));
+        }
+        Ok(())
+    }
+
+    /// Counts a subscription to a topic of `length` bytes. Nobody takes it in as long as it stands within a message that
+    /// is still coming, so that its peer would never have to wait.
+    fn count_subscription(&mut self, length: usize) -> Result<(), Loss> {
+        if self.unfinished_message == 0 {
+            return Ok(());
+        }
+        self.within_message = self
+            .within_message
+            .saturating_add(FRAME_WEIGHT)
+            .saturating_add(length as u64);
+        if self.within_message > WITHIN_LIMIT {
             return Err(Loss::Protocol(ProtocolError::MessageTooLarge));
         }
         Ok(())
@@ -355,11 +378,13 @@ impl Connection {
                     length,
                     head,
                 }) => {
+                    live.input.count_subscription(length)?;
                     let large = Large::begin(Kind::Subscription { subscribe }, length, head)?;
                     live.input.large = Some(large);
                     return Ok((at, Stopped::Large));
                 }
                 Some(Event::Subscription { subscribe, topic }) => {
+                    live.input.count_subscription(topic.len())?;
                     if let Some(pipe) = &mut self.pipe {
                         let topic = copy_of(topic)?;
                         pipe.append_special(Special::Subscription { subscribe, topic })

@@ -192,23 +192,43 @@ impl Publisher {
 
     /// The application received this: a peer that had to wait for that goes on.
     pub(super) fn received(&mut self, pipes: &mut Pipes, upstream: &Upstream, inbox: &mut Inbox) {
+        self.forget_unread(upstream);
         let Some(key) = upstream.from else { return };
-        let Some(intake) = self.intake(key) else {
-            return;
-        };
-        intake.unread = intake.unread.saturating_sub(upstream.weight());
-        if intake.waits && intake.unread <= UNREAD / 2 {
+        let goes_on = |intake: &mut Intake| intake.waits && intake.unread <= UNREAD / 2;
+        if self.intake(key).is_some_and(goes_on) {
             self.take_in(pipes, key, Some(inbox));
         }
     }
 
+    /// This is no longer in the inbox.
+    fn forget_unread(&mut self, upstream: &Upstream) {
+        if let Some(intake) = upstream.from.and_then(|key| self.intake(key)) {
+            intake.unread = intake.unread.saturating_sub(upstream.weight());
+        }
+    }
+
     /// Takes in a message that the peer sent as such, and returns how many frames that were; one for whose frames
-    /// memory lacks is dropped.
+    /// memory lacks is dropped. Subscriptions between its frames take effect, and are reported behind it.
     fn take_message(
         &mut self,
         pipes: &mut Pipes,
         key: PipeKey,
         inbox: &mut Option<&mut Inbox>,
+    ) -> u32 {
+        let mut within = Vec::new();
+        let frames = self.take_frames(pipes, key, inbox, &mut within);
+        for (subscribe, topic) in within {
+            self.report(pipes, key, subscribe, &topic, inbox);
+        }
+        frames
+    }
+
+    fn take_frames(
+        &mut self,
+        pipes: &mut Pipes,
+        key: PipeKey,
+        inbox: &mut Option<&mut Inbox>,
+        within: &mut Vec<(bool, Box<[u8]>)>,
     ) -> u32 {
         let mut frames = 0_u32;
         let whole_inbox = inbox.as_ref().map_or(0, |inbox| inbox.len());
@@ -216,9 +236,24 @@ impl Publisher {
         // The application was told that more follows.
         let mut open = false;
         loop {
-            let Some(Ok(frame)) = pipes.take(key) else {
-                if let Some(inbox) = inbox {
-                    inbox.truncate(whole_inbox);
+            let taken = pipes.take(key);
+            if taken.is_none()
+                && let Some(Item::Special(special)) = pipes.head(key)
+            {
+                frames = frames.saturating_add(1);
+                if let Special::Subscription { subscribe, topic } = special
+                    && self.subscription(key, subscribe, &topic)
+                    // Without memory the application does not hear of it.
+                    && within.try_reserve(1).is_ok()
+                {
+                    within.push((subscribe, topic));
+                }
+                continue;
+            }
+            let Some(Ok(frame)) = taken else {
+                let dropped = inbox.as_mut().map(|inbox| inbox.split_off(whole_inbox));
+                for upstream in dropped.unwrap_or_default() {
+                    self.forget_unread(&upstream);
                 }
                 pipes.skip(key);
                 pipes.skip_rest_of_message(key);
@@ -310,10 +345,12 @@ impl Publisher {
             kind,
             from,
         };
-        if let Some(intake) = from.and_then(|key| self.intake(key)) {
-            intake.unread = intake.unread.saturating_add(upstream.weight());
+        let weight = upstream.weight();
+        if push(inbox, upstream)
+            && let Some(intake) = from.and_then(|key| self.intake(key))
+        {
+            intake.unread = intake.unread.saturating_add(weight);
         }
-        push(inbox, upstream);
     }
 
     pub(super) fn send(&mut self, pipes: &mut Pipes, frame: &mut Outgoing<'_>) -> Result<()> {
@@ -420,10 +457,12 @@ fn report_departure(inbox: &mut Option<&mut Inbox>, topic: &[u8]) {
 }
 
 /// Puts a frame into the inbox; without memory it is lost.
-fn push(inbox: &mut Inbox, upstream: Upstream) {
-    if inbox.try_reserve(1).is_ok() {
+fn push(inbox: &mut Inbox, upstream: Upstream) -> bool {
+    let fits = inbox.try_reserve(1).is_ok();
+    if fits {
         inbox.push_back(upstream);
     }
+    fits
 }
 
 fn subscription_message(subscribe: bool, topic: &[u8]) -> Result<Message> {

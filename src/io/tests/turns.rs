@@ -73,6 +73,25 @@ fn a_message_without_an_end_is_an_error() {
     ]);
 }
 
+/// Subscriptions within a message that does not end are nothing to wait for.
+#[test]
+fn subscriptions_within_a_message_have_an_end() {
+    let monitored = Monitored::open(c::ZMQ_XPUB);
+    let mut peer = monitored.bind_and_connect();
+    peer.write_all(&opening(b"SUB")).expect("write");
+    peer.write_all(b"\x01\x01x").expect("write");
+    let mut subscribe = [b"\x06".as_slice(), &[0; 8], b"\x09SUBSCRIBE", &[7; 1000]].concat();
+    subscribe[7..9].copy_from_slice(&1010_u16.to_be_bytes());
+    let part = subscribe.repeat(1000);
+    let sent = (0..100).try_for_each(|_| peer.write_all(&part));
+    assert!(sent.is_err());
+    monitored.skip(&[
+        c::ZMQ_EVENT_ACCEPTED,
+        c::ZMQ_EVENT_HANDSHAKE_SUCCEEDED,
+        c::ZMQ_EVENT_DISCONNECTED,
+    ]);
+}
+
 /// Peers that come and go are not accepted without end while nobody reads.
 #[test]
 fn whoever_comes_waits_while_much_is_left_unread() {
