@@ -117,7 +117,7 @@ static void version_2_refused(void)
     void *ctx = context();
     void *client = sock(ctx, ZMQ_PUSH), *binder = sock(ctx, ZMQ_PULL);
     set_int(client, ZMQ_RECONNECT_IVL, 10);
-    const char *endpoint = text("tcp://127.0.0.1:%d", refusing_port());
+    const char *endpoint = vacant(TCP);
     draft_socket_monitor_versioned(client, "inproc://client", ZMQ_EVENT_ALL_V2, 2, ZMQ_PAIR);
     void *of_client = consumer(ctx, ZMQ_PAIR, "inproc://client");
     connect_to(client, endpoint);

@@ -231,7 +231,7 @@ static void source_port(void)
     void *ctx = context();
     void *pull = sock(ctx, ZMQ_PULL);
     int port = port_of(bind_any(pull, TCP));
-    int own = free_port();
+    int own = port_of(vacant(TCP));
     void *monitor = watch(pull, ZMQ_EVENT_ACCEPTED);
     int fd = -1;
     void *push = sock(ctx, ZMQ_PUSH);
