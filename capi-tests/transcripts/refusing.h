@@ -1,0 +1,11 @@
+/* System calls that the kernel refuses this process, and what it starts, from now on. For good: a rule has a process of
+ * its own. */
+#ifndef REFUSING_H
+#define REFUSING_H
+
+/* setsockopt of one option fails with this errno. */
+void refuse_option(int level, int option, int error);
+/* No socket of this family can be made. */
+void refuse_family(int family, int error);
+
+#endif
