@@ -36,11 +36,11 @@ PROGRAM_LIMIT = 90
 TOGETHER = 2
 # What every program is compiled with, those in lifecycle/ too.
 SHARED = [os.path.join(HERE, "transcripts", name) for name in ("transcript.c", "joining.c", "waiting.c", "plain.c", "nameserver.c",
-                                                               "refusing.c")]
+                                                               "namespaces.c", "refusing.c")]
 # What some programs need besides: a header, and what to link.
 NEEDS = {"libuv": ("uv.h", "-luv")}
-# Programs with a network of their own.
-NAMESPACES = ("resolving",)
+# Programs that go to namespaces of their own.
+NAMESPACES = ("groups", "resolving")
 
 
 class Library:

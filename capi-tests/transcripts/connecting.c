@@ -1,5 +1,5 @@
 /* What steers attempts to connect: ZMQ_CONNECT_TIMEOUT and ZMQ_RECONNECT_STOP. transports.md section 5. */
-#include "plain.h"
+#include "transcript.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -8,9 +8,29 @@
 enum { RECONNECT_STOP = 109 };
 enum { CONN_REFUSED = 1, HANDSHAKE_FAILED = 2, AFTER_DISCONNECT = 4 };
 
+/* A listener whose queue is full: attempts stay without an answer. */
+static int deaf_listener(char *endpoint, int *fillers, int count)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    bind(listener, (struct sockaddr *)&address, size);
+    listen(listener, 0);
+    getsockname(listener, (struct sockaddr *)&address, &size);
+    for (int i = 0; i < count; i++) {
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        connect(fillers[i], (struct sockaddr *)&address, size);
+    }
+    sprintf(endpoint, "tcp://127.0.0.1:%d", ntohs(address.sin_port));
+    return listener;
+}
+
 static void connect_timeout(void)
 {
-    const char *endpoint = text("tcp://127.0.0.1:%d", plain_deaf("127.0.0.1"));
+    char endpoint[64];
+    int fillers[4];
+    int listener = deaf_listener(endpoint, fillers, 4);
     void *ctx = context();
     void *push = sock(ctx, ZMQ_PUSH);
     set_int(push, ZMQ_CONNECT_TIMEOUT, 60);
@@ -30,6 +50,9 @@ static void connect_timeout(void)
     connect_to(patient, endpoint);
     say("patient", event_name(next_event(other, NULL, NULL, 0)));
     say("patient then", rx_quiet(other));
+    for (int i = 0; i < 4; i++)
+        close(fillers[i]);
+    close(listener);
 }
 
 /* A port on which nobody listens, at least for now. */

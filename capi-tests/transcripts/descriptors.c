@@ -1,5 +1,6 @@
 /* What the options make of the descriptors: listening, accepted, connected. transports.md section 2.4. */
-#include "plain.h"
+#include "refusing.h"
+#include "transcript.h"
 
 #include <fcntl.h>
 #include <net/if.h>
@@ -146,6 +147,7 @@ static void others(void)
     show("buffers", "tcp://127.0.0.1:*", buffers, 1);
     show("no buffers", "tcp://127.0.0.1:*", no_buffers, 1);
     show("ipc TOS", "ipc://*", tos, 0);
+    show("ipc buffers", "ipc://*", buffers, 1);
 }
 
 /* ZMQ_BINDTODEVICE needs a privilege, without which both say so. */
@@ -238,7 +240,7 @@ static void before_the_connection(void)
         {ZMQ_TOS, 0x28}, {ZMQ_SNDBUF, 40000}, {ZMQ_RCVBUF, 50000}, {ZMQ_TCP_KEEPALIVE, 1},
         {ZMQ_TCP_KEEPALIVE_CNT, 7}, {ZMQ_TCP_KEEPALIVE_IDLE, 77}, {ZMQ_TCP_KEEPALIVE_INTVL, 17},
         {ZMQ_TCP_MAXRT, 12345}};
-    int port = plain_deaf("127.0.0.1");
+    int port = deaf_at("127.0.0.1");
     for (int ipv6 = 0; ipv6 < 2; ipv6++) {
         void *ctx = context(), *push = sock(ctx, ZMQ_PUSH);
         for (size_t i = 0; i < COUNT(everything); i++)
@@ -318,8 +320,32 @@ static void copied_at_bind(void)
     }
 }
 
+/* Attempts that come later, too, are made with the options of their connect. */
+static void copied_at_connect(void)
+{
+    void *ctx = context(), *pull = sock(ctx, ZMQ_PULL), *push = sock(ctx, ZMQ_PUSH);
+    set_int(push, ZMQ_TCP_KEEPALIVE, 1);
+    set_int(push, ZMQ_TCP_KEEPALIVE_CNT, 5);
+    set_int(push, ZMQ_RECONNECT_IVL, 10);
+    void *monitor = watch(push, ZMQ_EVENT_CONNECTED);
+    connect_to(push, vacant(TCP));
+    set_int(push, ZMQ_TCP_KEEPALIVE_CNT, 6);
+    set_int(push, ZMQ_RECONNECT_IVL, -1);
+    for (int i = 0; i < 2; i++) {
+        bind_again(pull, last_endpoint(push));
+        int fd = fd_of(monitor, ZMQ_EVENT_CONNECTED), count = 0;
+        socklen_t size = sizeof count;
+        tx(push, "through");
+        line(text("connection %d, recv", i), "%s", rx(pull));
+        getsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, &size);
+        line(text("connection %d", i), "%d", count);
+        shut(pull);
+        pull = sock(ctx, ZMQ_PULL);
+    }
+}
+
 static const struct rule rules[] = {
-    RULE(defaults), RULE(keepalive), RULE(others), RULE(device), RULE(draft_options), RULE(copied_at_bind),
+    RULE(defaults), RULE(keepalive), RULE(others), RULE(device), RULE(draft_options), RULE(copied_at_bind), RULE(copied_at_connect),
     RULE(before_the_connection), RULE(device_on_descriptors), RULE(backlog), RULE(source_address),
 };
 

@@ -7,7 +7,7 @@
 #include <sys/un.h>
 
 /* Of the draft part of zmq.h; every build accepts the number. */
-enum { RECONNECT_STOP = 109, CONN_REFUSED = 1 };
+enum { RECONNECT_STOP = 109, CONN_REFUSED = 1, AFTER_DISCONNECT = 4 };
 
 static const char *const path = "attempts.sock";
 static const char *const endpoint = "ipc://attempts.sock";
@@ -94,6 +94,31 @@ static void refused_goes_on(void)
     reached("stop when refused", failing("stop when refused", RECONNECT_STOP, CONN_REFUSED));
 }
 
+/* Whether refused attempts stop: that is decided by the option as it is at the time of a zmq_disconnect. */
+static void stop_is_read_at_the_disconnect(void)
+{
+    static const int bits[][2] = {{0, 0}, {0, AFTER_DISCONNECT}, {AFTER_DISCONNECT, 0}, {AFTER_DISCONNECT, AFTER_DISCONNECT}};
+    make_stale();
+    for (int i = 0; i < 4; i++) {
+        void *push = sock(context(), ZMQ_PUSH);
+        set_int(push, ZMQ_RECONNECT_IVL, 10);
+        set_int(push, RECONNECT_STOP, bits[i][0]);
+        connect_to(push, "ipc://nobody.sock");
+        set_int(push, RECONNECT_STOP, bits[i][1]);
+        zmq_disconnect(push, "ipc://nobody.sock");
+        set_int(push, RECONNECT_STOP, bits[i][0]);
+        /* No attempt at the other one is left. */
+        settle(context_of(push));
+        void *monitor = watch(push, ZMQ_EVENT_CLOSED | ZMQ_EVENT_CONNECT_RETRIED);
+        connect_to(push, endpoint);
+        begin_line(text("%d, then %d", bits[i][0], bits[i][1]));
+        in_line("event", event_name(next_event(monitor, NULL, NULL, 0)));
+        set_int(monitor, ZMQ_RCVTIMEO, bits[i][1] ? QUIET : PATIENCE);
+        in_line("then", event_name(next_event(monitor, NULL, NULL, 0)));
+        end_line();
+    }
+}
+
 /* A listener whose queue is full, and the descriptors in it. */
 static int full_listener(int *waiting, int most)
 {
@@ -146,7 +171,7 @@ static void not_allowed(void)
 }
 
 static const struct rule rules[] = {
-    RULE(missing), RULE(stale), RULE(no_socket), RULE(missing_directory), RULE(refused_goes_on), RULE(full_queue),
+    RULE(missing), RULE(stale), RULE(no_socket), RULE(missing_directory), RULE(refused_goes_on), RULE(stop_is_read_at_the_disconnect), RULE(full_queue),
     RULE(no_connect_timeout), RULE(not_allowed),
 };
 

@@ -1,14 +1,14 @@
 /* See nameserver.h. */
 #include "nameserver.h"
 
+#include "namespaces.h"
+
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -134,23 +134,6 @@ static void *serve(void *unused)
     return NULL;
 }
 
-static void write_file(const char *path, const char *contents)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    if (fd < 0 || write(fd, contents, strlen(contents)) != (ssize_t) strlen(contents))
-        give_up(path);
-    close(fd);
-}
-
-/* Makes the system's file one of our own, for this process. */
-static void replace(const char *path, const char *contents)
-{
-    const char *own = strrchr(path, '/') + 1;
-    write_file(own, contents);
-    if (mount(own, path, NULL, MS_BIND, NULL) != 0)
-        give_up(path);
-}
-
 static void raise_loopback(void)
 {
     struct ifreq request = {.ifr_flags = IFF_UP};
@@ -163,19 +146,12 @@ static void raise_loopback(void)
 
 void private_network(void)
 {
-    const char *user = text("0 %d 1", (int) geteuid()), *group = text("0 %d 1", (int) getegid());
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET) != 0)
-        give_up("namespaces");
-    write_file("/proc/self/setgroups", "deny");
-    write_file("/proc/self/uid_map", user);
-    write_file("/proc/self/gid_map", group);
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
-        give_up("mount");
+    private_namespaces(CLONE_NEWNET);
     raise_loopback();
-    replace("/etc/hosts", "127.0.0.1 localhost\n");
-    replace("/etc/nsswitch.conf", "hosts: files dns\n");
+    replace_file("/etc/hosts", "127.0.0.1 localhost\n");
+    replace_file("/etc/nsswitch.conf", "hosts: files dns\n");
     /* Longer than any rule. */
-    replace("/etc/resolv.conf", "nameserver 127.0.0.1\nsearch .\noptions timeout:30 attempts:1\n");
+    replace_file("/etc/resolv.conf", "nameserver 127.0.0.1\nsearch .\noptions timeout:30 attempts:1\n");
     unsetenv("RES_OPTIONS");
     unsetenv("LOCALDOMAIN");
 

@@ -54,21 +54,6 @@ int plain_listen(enum transport transport, char *endpoint)
     return fd;
 }
 
-int plain_deaf(const char *host)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    must(inet_pton(AF_INET, host, &address.sin_addr) == 1, host);
-    must(bind(fd, (struct sockaddr *) &address, size) == 0 && listen(fd, 0) == 0, "listen");
-    must(getsockname(fd, (struct sockaddr *) &address, &size) == 0, "getsockname");
-    for (int i = 0; i < 4; i++) {
-        int filler = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        connect(filler, (struct sockaddr *) &address, size);
-    }
-    return ntohs(address.sin_port);
-}
-
 int plain_accept(int listener)
 {
     if (!readable_within(listener, PATIENCE))

@@ -10,8 +10,6 @@ void must(int ok, const char *what);
 int plain_connect(const char *endpoint);
 /* A listener on a free port or at "plain.sock", and the endpoint to connect to. */
 int plain_listen(enum transport transport, char *endpoint);
-/* A listener on an address of this host whose queue is full: attempts stay without an answer. Its port. */
-int plain_deaf(const char *address);
 /* -1 if nobody comes. */
 int plain_accept(int listener);
 void plain_send(int fd, const char *bytes);
