@@ -10,7 +10,7 @@ use crate::io::thread::Surroundings;
 use crate::io::{EndpointTexts, IoCommand, ObjectId, Session};
 use crate::monitor::Event;
 use crate::sync::Lock;
-use crate::transport::Listener;
+use crate::transport::{Listener, NextAccept};
 
 /// Out of descriptors or memory: the next try comes after this, since the connection that waits in the
 /// backlog never signals again.
@@ -82,9 +82,13 @@ impl ListenerObject {
                     let errno = crate::ffi::errno::number(failure.error);
                     self.session
                         .emit(Event::AcceptFailed, fd_value(errno), &self.texts);
-                    if !failure.passes {
-                        self.retry_at = Some(around.now + ACCEPT_RETRY);
-                        return Outcome::Wait;
+                    match failure.next {
+                        NextAccept::Now => {}
+                        NextAccept::Later => {
+                            self.retry_at = Some(around.now + ACCEPT_RETRY);
+                            return Outcome::Wait;
+                        }
+                        NextAccept::Ready => return Outcome::Wait,
                     }
                 }
             }

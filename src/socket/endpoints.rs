@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::context::Lingering;
@@ -21,6 +22,7 @@ use crate::socket::{Attachment, Core};
 use crate::sync::Lock;
 use crate::sync::atomic::Ordering;
 use crate::transport::Listener;
+use crate::transport::resolve::BindName;
 
 /// The endpoints of a socket.
 #[derive(Debug, Default)]
@@ -185,8 +187,20 @@ fn close_listener(thread: &IoHandle, id: ObjectId, listener: &Listener) {
 }
 
 impl Core {
-    /// zmq_bind. Errors: api.md section 4.
-    pub(super) fn bind(&mut self, text: &[u8]) -> Result<()> {
+    /// What zmq_bind has to ask name servers for before it enters again; nothing if it fails anyway.
+    pub(super) fn name_to_bind(&mut self, text: &[u8]) -> Option<BindName> {
+        self.notice().ok()?;
+        self.look_for_thread(text).ok()?;
+        match Endpoint::parse(text, Use::Bind) {
+            Ok(Endpoint::Tcp(address)) if self.options.use_fd < 0 => {
+                BindName::of(&address, self.options.ipv6)
+            }
+            _ => None,
+        }
+    }
+
+    /// zmq_bind; `named` is what a name server said. Errors: api.md section 4.
+    pub(super) fn bind(&mut self, text: &[u8], named: Option<SocketAddr>) -> Result<()> {
         self.notice()?;
         let purpose = if self.options.use_fd < 0 {
             Use::Bind
@@ -198,8 +212,8 @@ impl Core {
             .inspect_err(|error| self.emit_malformed(text, *error))?;
         match endpoint {
             Endpoint::Inproc(name) => self.bind_inproc(text, &name),
-            Endpoint::Ipc(address) => self.bind_stream(&ConnectAddress::Ipc(address)),
-            Endpoint::Tcp(address) => self.bind_stream(&ConnectAddress::Tcp(address)),
+            Endpoint::Ipc(address) => self.bind_stream(&ConnectAddress::Ipc(address), None),
+            Endpoint::Tcp(address) => self.bind_stream(&ConnectAddress::Tcp(address), named),
         }
     }
 
@@ -247,11 +261,11 @@ impl Core {
         Ok(())
     }
 
-    fn bind_stream(&mut self, address: &ConnectAddress) -> Result<()> {
+    fn bind_stream(&mut self, address: &ConnectAddress, named: Option<SocketAddr>) -> Result<()> {
         let threads = self.context.threads(self.options.affinity)?;
         let mut session = self.session(threads, b"");
         let thread = session.choose_thread().ok_or(Error::NoThread)?;
-        let bound = Listener::bind(address, &session.stream_options());
+        let bound = Listener::bind(address, named, &session.stream_options());
         let bound = match bound {
             Ok(bound) => bound,
             Err(failure) => {
@@ -401,18 +415,20 @@ impl Core {
         Ok(())
     }
 
-    /// zmq_unbind and zmq_disconnect: whatever has this text. `Invalid`, `ProtocolNotSupported`,
-    /// `NotFound`.
-    pub(super) fn end_endpoint(&mut self, text: Option<&[u8]>) -> Result<()> {
+    /// zmq_unbind and zmq_disconnect: whatever has this text, or one of those that it `resolved` to. `Invalid`,
+    /// `ProtocolNotSupported`, `NotFound`.
+    pub(super) fn end_endpoint(
+        &mut self,
+        text: Option<&[u8]>,
+        resolved: &[Box<[u8]>],
+    ) -> Result<()> {
         self.refuse_if_stopped()?;
         let text = text.ok_or(Error::Invalid)?;
         self.notice()?;
         Endpoint::check(text)?;
         let mut ended = self.endpoints.take(&[text.into()]);
         if ended.is_empty() {
-            ended = self
-                .endpoints
-                .take(&crate::transport::resolved_texts(text, self.options.ipv6));
+            ended = self.endpoints.take(resolved);
         }
         if ended.is_empty() {
             return Err(Error::NotFound);
