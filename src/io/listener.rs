@@ -105,19 +105,19 @@ impl ListenerObject {
         self.retry_at
     }
 
+    /// Closes a listener, unless it is; what a monitor is told of that.
+    pub(crate) fn close(listener: &Listener) -> (Event, u64) {
+        match listener.close() {
+            Ok(()) => (Event::Closed, fd_value(listener.as_raw_fd())),
+            Err(errno) => (Event::CloseFailed, fd_value(errno)),
+        }
+    }
+
     /// The socket closed it. The connections that were accepted here hear of it behind their start, on
     /// whichever thread they are.
     pub(crate) fn closed(&self) -> Outcome {
-        match self.listener.close() {
-            Ok(()) => {
-                let fd = fd_value(self.listener.as_raw_fd());
-                self.session.emit(Event::Closed, fd, &self.texts);
-            }
-            Err(errno) => {
-                self.session
-                    .emit(Event::CloseFailed, fd_value(errno), &self.texts);
-            }
-        }
+        let (event, value) = Self::close(&self.listener);
+        self.session.emit(event, value, &self.texts);
         for thread in self.session.threads.iter() {
             thread.post(IoCommand::ListenerClosed(self.id));
         }

@@ -137,7 +137,7 @@ impl Listener {
             });
         }
         let stream = if self.is_tcp {
-            Stream::tcp(socket)
+            Stream::tcp(socket, address.as_socket())
         } else {
             Stream::ipc(socket)
         };
