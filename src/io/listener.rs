@@ -70,11 +70,14 @@ impl ListenerObject {
                         continue;
                     };
                     let (local, remote) = stream.endpoint_texts();
+                    let mut session = self.session.clone();
+                    // Behind a wildcard, the address that it came to.
+                    if !local.is_empty() && *session.endpoint != *local.as_bytes() {
+                        session.endpoint = local.as_bytes().into();
+                    }
                     let texts = EndpointTexts { local, remote };
-                    self.session
-                        .emit(Event::Accepted, fd_value(stream.as_raw_fd()), &texts);
-                    let connection =
-                        Connection::accepted(self.session.clone(), self.id, stream, around.now);
+                    session.emit(Event::Accepted, fd_value(stream.as_raw_fd()), &texts);
+                    let connection = Connection::accepted(session, self.id, stream, around.now);
                     thread.add_load();
                     thread.post(IoCommand::Start(Arc::new(Lock::new(connection))));
                 }

@@ -211,3 +211,20 @@ fn peer_failure(error: &io::Error) -> AcceptFailure {
         ..accept_failure(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::{Endpoint, Use};
+
+    /// Whoever left between the signal and the accept, or was another's in the end.
+    #[test]
+    fn an_accept_that_finds_nobody_returns() {
+        let Ok(Endpoint::Tcp(address)) = Endpoint::parse(b"tcp://127.0.0.1:*", Use::Bind) else {
+            panic!("no endpoint");
+        };
+        let options = StreamOptions::default();
+        let bound = Listener::bind(&ConnectAddress::Tcp(address), &options).expect("bind");
+        assert!(matches!(bound.listener.accept(&options), Ok(None)));
+    }
+}
