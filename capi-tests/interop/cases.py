@@ -54,6 +54,11 @@ def open_end(library, kind, binds, transport="tcp", **options):
     return connected(library, kind, transport, **options)
 
 
+def next_wire(end, place):
+    """Another connection, in the same role."""
+    return Wire(place.accept()[0]) if place else end.wire()
+
+
 def close_all(end, wire, place):
     wire.close()
     end.close()

@@ -15,6 +15,7 @@ import struct
 import sys
 import time
 
+import raw_errors  # noqa: F401  (its cases)
 import raw_exact  # noqa: F401  (its cases)
 import raw_messages  # noqa: F401  (its cases)
 import raw_old  # noqa: F401  (its cases)
@@ -22,6 +23,7 @@ import raw_old_hostile  # noqa: F401  (its cases)
 import raw_old_loss  # noqa: F401  (its cases)
 import raw_queues  # noqa: F401  (its cases)
 import raw_requests  # noqa: F401  (its cases)
+import raw_timers  # noqa: F401  (its cases)
 from cases import CASES, TYPES, Victim, bound, case, connected, expect_no_return
 from zmtp import (
     ACCEPTED, AUTH, CONNECTED, DISCONNECTED, NAMES, NO_DETAIL, PROTOCOL, PULL, PUSH, RETRIED, SUB, SUCCEEDED,

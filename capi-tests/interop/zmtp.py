@@ -3,6 +3,7 @@
 import ctypes
 import socket
 import struct
+import time
 
 PAIR, PUB, SUB, REQ, REP, DEALER, ROUTER, PULL, PUSH, XPUB, XSUB = range(11)
 NAMES = ("PAIR", "PUB", "SUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH", "XPUB", "XSUB")
@@ -202,12 +203,23 @@ class Socket:
         return Wire(stream_to(self.endpoint))
 
     def connect(self, listener):
-        self.library.check(self.lib.zmq_connect(self.handle, endpoint_of(listener)), "connect")
+        self.connect_to(endpoint_of(listener))
+
+    def connect_to(self, endpoint):
+        self.library.check(self.lib.zmq_connect(self.handle, endpoint), "connect")
+
+    def disconnect(self, listener):
+        self.library.check(self.lib.zmq_disconnect(self.handle, endpoint_of(listener)), "disconnect")
 
     def send(self, *frames):
         for at, body in enumerate(frames):
             more = SNDMORE if at + 1 < len(frames) else 0
             self.library.check(self.lib.zmq_send(self.handle, body, len(body), more), "send")
+
+    def sends(self, body, seconds):
+        """Whether there is room for it within that time."""
+        self.set(SNDTIMEO, int(seconds * 1000))
+        return self.lib.zmq_send(self.handle, body, len(body), 0) >= 0
 
     def receive(self, largest=1 << 20):
         frames = []
@@ -241,6 +253,14 @@ class Socket:
         self.timeout(self.handle, PATIENCE)
         if size >= 0:
             raise Failure(f"{what}: received {buffer.raw[:size]}")
+
+    def expect_full(self, what):
+        """There is nobody to send to, or will soon be."""
+        end = time.monotonic() + PATIENCE
+        while self.turn() & 2:
+            if time.monotonic() > end:
+                raise Failure(f"{what}: still room")
+            time.sleep(0.001)
 
     def turn(self):
         """Lets the socket do what needs its thread."""
