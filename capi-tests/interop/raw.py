@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Raw peers against the library in this process: exact bytes of ZMTP 3.1 and 3.0 with NULL
 (raw_exact.py), older peers (raw_old*.py), such that break the rules of a pattern (raw_messages.py, raw_requests.py),
-queues (raw_queues.py), and hostile ones.
+queues (raw_queues.py), such that are gone at once (raw_hangup.py), and hostile ones.
 
     raw.py --library DIR/libzmq.so.5 [--stock] [--only TEXT]
 
@@ -17,6 +17,7 @@ import time
 
 import raw_errors  # noqa: F401  (its cases)
 import raw_exact  # noqa: F401  (its cases)
+import raw_hangup  # noqa: F401  (its cases)
 import raw_messages  # noqa: F401  (its cases)
 import raw_old  # noqa: F401  (its cases)
 import raw_old_hostile  # noqa: F401  (its cases)

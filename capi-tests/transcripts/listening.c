@@ -136,8 +136,14 @@ static void wildcard_text(void)
         say(text("%s listens", hosts[i]), tell(&story, 1));
         int fd = plain_connect(text("tcp://127.0.0.1:%d", port_of(endpoint)));
         plain_handshake(fd, "DEALER");
+        plain_send_bytes(fd, "\0\1x", 3);
         shutdown(fd, SHUT_WR);
         say(text("%s peer", hosts[i]), tell(&story, 3));
+        zmq_msg_t m;
+        zmq_msg_init(&m);
+        zmq_msg_recv(&m, s, 0);
+        say(text("%s from", hosts[i]), zmq_msg_gets(&m, "Peer-Address"));
+        zmq_msg_close(&m);
         zmq_unbind(s, endpoint);
         say(text("%s unbound", hosts[i]), tell(&story, 1));
         close(fd);

@@ -311,15 +311,18 @@ static void nothing_to_fail(void)
     char endpoint[64];
     int listener = plain_listen(TCP, endpoint);
     set_int(side.socket, RECONNECT_STOP, HANDSHAKE_FAILED);
+    set_int(side.socket, ZMQ_HANDSHAKE_IVL, 30);
     go(&side, endpoint);
-    close(plain_accept(listener));
+    int fd = plain_accept(listener);
+    say("STREAM is silent", tell_rest(&side.story));
+    close(fd);
     say("STREAM", tell_until(&side.story, ZMQ_EVENT_DISCONNECTED));
     set_int(side.story.monitor, ZMQ_RCVTIMEO, QUIET);
     say("STREAM then", tell(&side.story, 1));
     side = side_of(ZMQ_DEALER);
     set_int(side.socket, RECONNECT_STOP, HANDSHAKE_FAILED);
     go(&side, endpoint);
-    int fd = taken(listener);
+    fd = taken(listener);
     /* ZMTP 2.0, a DEALER without routing id, and a message. */
     plain_send_bytes(fd, "\xff\0\0\0\0\0\0\0\1\x7f\1\5\0\0\0\1x", 17);
     say("ZMTP 2.0 arrives", rx(side.socket));
