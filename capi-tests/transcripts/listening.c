@@ -292,7 +292,11 @@ static void starving(enum transport transport)
     long used = cpu_ms() - cpu;
     line(text("%s failures", name), "%s", failures <= 2 + passed / PAUSE ? "now and then" : "all the time");
     plain_send_bytes(good, "\0\4good", 6);
-    say(text("%s serves others", name), rx(side.socket));
+    const char *got;
+    /* The stock library goes no further than the reader of its events. */
+    while ((got = rx_now(side.socket))[0] != '[' && now_ms() - start < WINDOW + PATIENCE)
+        next_event(side.story.monitor, NULL, NULL, 0);
+    say(text("%s serves others", name), got);
     descriptors_again();
     count_events(&side.story, ZMQ_EVENT_ACCEPT_FAILED, &others);
     line(text("%s then", name), "%d", others);
