@@ -91,16 +91,3 @@ const char *tell_rest(struct story *story)
     set_int(story->monitor, ZMQ_RCVTIMEO, PATIENCE);
     return told;
 }
-
-int count_events(struct story *story, int event, int *others)
-{
-    int found, count = 0;
-    *others = 0;
-    set_int(story->monitor, ZMQ_RCVTIMEO, QUIET);
-    while ((found = next_event(story->monitor, NULL, NULL, 0)) != 0) {
-        count += found == event;
-        *others += found != event;
-    }
-    set_int(story->monitor, ZMQ_RCVTIMEO, PATIENCE);
-    return count;
-}

@@ -23,7 +23,5 @@ const char *tell(struct story *story, int count);
 const char *tell_until(struct story *story, int event);
 /* The same up to the end: until nothing has come for QUIET ms. */
 const char *tell_rest(struct story *story);
-/* How many of these come until nothing has come for QUIET ms, and whether others do. */
-int count_events(struct story *story, int event, int *others);
 
 #endif

@@ -218,6 +218,8 @@ enum ending { END, RESET, SILENCE };
 /* What a peer does that ours has connected to. */
 struct peer {
     const char *name;
+    /* Ours comes back. */
+    int again;
     /* The handshake, or a part of it. */
     int handshake;
     const char *mechanism, *bytes;
@@ -226,20 +228,20 @@ struct peer {
 };
 
 static const struct peer peers[] = {
-    {"ends", 0, NULL, "", 0, END},
-    {"resets", 0, NULL, "", 0, RESET},
-    {"is silent", 0, NULL, "", 0, SILENCE},
-    {"ends in the greeting", 0, NULL, "\xff\0\0\0\0\0\0\0\1\x7f\3", 11, END},
-    {"ends before READY", 0, "NULL", "", 0, END},
-    {"is silent before READY", 0, "NULL", "", 0, SILENCE},
-    {"has another mechanism", 0, "PLAIN", "", 0, SILENCE},
-    {"has another type", 0, "NULL", "\4\x19\5READY\x0bSocket-Type\0\0\0\3PUB", 27, SILENCE},
-    {"sends a wrong command", 0, "NULL", "\4\6\5WRONG", 8, SILENCE},
-    {"ends later", 1, NULL, "\0\1x", 3, END},
-    {"resets later", 1, NULL, "\0\1x", 3, RESET},
-    {"is silent later", 1, NULL, "\0\1x", 3, SILENCE},
-    {"sends too much", 1, NULL, "\0\1x\0\x65", 5, SILENCE},
-    {"sends nonsense", 1, NULL, "\0\1x\x88\1x", 6, SILENCE},
+    {"ends", 1, 0, NULL, "", 0, END},
+    {"resets", 1, 0, NULL, "", 0, RESET},
+    {"is silent", 1, 0, NULL, "", 0, SILENCE},
+    {"ends in the greeting", 1, 0, NULL, "\xff\0\0\0\0\0\0\0\1\x7f\3", 11, END},
+    {"ends before READY", 1, 0, "NULL", "", 0, END},
+    {"is silent before READY", 1, 0, "NULL", "", 0, SILENCE},
+    {"has another mechanism", 0, 0, "PLAIN", "", 0, SILENCE},
+    {"has another type", 0, 0, "NULL", "\4\x19\5READY\x0bSocket-Type\0\0\0\3PUB", 27, SILENCE},
+    {"sends a wrong command", 0, 0, "NULL", "\4\6\5WRONG", 8, SILENCE},
+    {"ends later", 1, 1, NULL, "\0\1x", 3, END},
+    {"resets later", 1, 1, NULL, "\0\1x", 3, RESET},
+    {"is silent later", 1, 1, NULL, "\0\1x", 3, SILENCE},
+    {"sends too much", 0, 1, NULL, "\0\1x\0\x65", 5, SILENCE},
+    {"sends nonsense", 1, 1, NULL, "\0\1x\x88\1x", 6, SILENCE},
 };
 
 static void act(const struct peer *peer, int fd)
@@ -281,8 +283,8 @@ static void endings(enum transport last, int option, int value)
             }
             act(peer, fd);
             say(name, tell_until(&side.story, ZMQ_EVENT_DISCONNECTED));
-            set_int(side.story.monitor, ZMQ_RCVTIMEO, QUIET);
-            say(text("%s then", name), tell(&side.story, 1));
+            int stops = !peer->again || (option && !peer->handshake);
+            say(text("%s then", name), stops ? tell_rest(&side.story) : tell(&side.story, 1));
             what_is_left(name, &side);
             shut(side.story.monitor);
             shut(side.socket);
@@ -314,10 +316,13 @@ static void nothing_to_fail(void)
     set_int(side.socket, ZMQ_HANDSHAKE_IVL, 30);
     go(&side, endpoint);
     int fd = plain_accept(listener);
-    say("STREAM is silent", tell_rest(&side.story));
+    begin_line("STREAM is silent");
+    in_line("", tell_until(&side.story, ZMQ_EVENT_CONNECTED));
+    in_line("then", tell_rest(&side.story));
+    end_line();
     close(fd);
     say("STREAM", tell_until(&side.story, ZMQ_EVENT_DISCONNECTED));
-    set_int(side.story.monitor, ZMQ_RCVTIMEO, QUIET);
+    set_int(side.story.monitor, ZMQ_RCVTIMEO, 3 * QUIET);
     say("STREAM then", tell(&side.story, 1));
     side = side_of(ZMQ_DEALER);
     set_int(side.socket, RECONNECT_STOP, HANDSHAKE_FAILED);
@@ -326,10 +331,11 @@ static void nothing_to_fail(void)
     /* ZMTP 2.0, a DEALER without routing id, and a message. */
     plain_send_bytes(fd, "\xff\0\0\0\0\0\0\0\1\x7f\1\5\0\0\0\1x", 17);
     say("ZMTP 2.0 arrives", rx(side.socket));
-    close(fd);
+    shutdown(fd, SHUT_WR);
     say("ZMTP 2.0", tell_until(&side.story, ZMQ_EVENT_DISCONNECTED));
-    set_int(side.story.monitor, ZMQ_RCVTIMEO, QUIET);
+    set_int(side.story.monitor, ZMQ_RCVTIMEO, 3 * QUIET);
     say("ZMTP 2.0 then", tell(&side.story, 1));
+    close(fd);
     close(listener);
 }
 
@@ -347,7 +353,9 @@ static void idle(void)
             struct side side = side_of(ZMQ_PUSH);
             set_int(side.socket, ZMQ_RECONNECT_IVL, never[i]);
             go(&side, endpoints[e]);
-            say(name, tell_rest(&side.story));
+            if (e < 3)
+                say(name, tell_until(&side.story, ZMQ_EVENT_CLOSED));
+            say(text("%s then", name), tell_rest(&side.story));
             what_is_left(name, &side);
         }
     }
@@ -372,7 +380,8 @@ static void lost_for_good(const char *key, int option, int value)
                 rx(server);
             }
             shut(server);
-            say(name, tell_rest(&side.story));
+            say(name, tell_until(&side.story, ZMQ_EVENT_DISCONNECTED));
+            say(text("%s then", name), tell_rest(&side.story));
             what_is_left(name, &side);
         }
     }
@@ -392,7 +401,8 @@ static void gone_when_refused(void)
         struct side side = side_of(ZMQ_PUSH);
         set_int(side.socket, RECONNECT_STOP, CONN_REFUSED);
         go(&side, keep(text("tcp://%s:%d", named ? "localhost" : "127.0.0.1", port)));
-        say(name, tell_rest(&side.story));
+        say(name, tell_until(&side.story, ZMQ_EVENT_CLOSED));
+        say(text("%s then", name), tell_rest(&side.story));
         what_is_left(name, &side);
     }
 }
@@ -427,7 +437,9 @@ static void in_state(enum state state, int closes)
     in_line("result", closes ? shut(side.socket) : rc(zmq_disconnect(side.socket, endpoint)));
     if (!closes)
         exchange_notices(side.socket, side.socket);
-    in_line("then", tell_rest(&side.story));
+    if (closes || state == PENDING)
+        in_line("then", tell(&side.story, 1));
+    in_line("and", tell_rest(&side.story));
     if (fd != -1)
         in_line("peer", plain_end(fd, side.story.monitor));
     end_line();
