@@ -35,8 +35,8 @@ ABSENT = "(absent)"
 PROGRAM_LIMIT = 90
 TOGETHER = 2
 # What every program is compiled with, those in lifecycle/ too.
-SHARED = [os.path.join(HERE, "transcripts", name) for name in ("transcript.c", "joining.c", "waiting.c", "plain.c", "nameserver.c",
-                                                               "namespaces.c", "refusing.c")]
+SHARED = [os.path.join(HERE, "transcripts", name) for name in
+          ("transcript.c", "joining.c", "waiting.c", "plain.c", "story.c", "nameserver.c", "namespaces.c", "refusing.c")]
 # What some programs need besides: a header, and what to link.
 NEEDS = {"libuv": ("uv.h", "-luv")}
 # Programs that go to namespaces of their own.

@@ -70,11 +70,14 @@ impl ListenerObject {
                         continue;
                     };
                     let (local, remote) = stream.endpoint_texts();
+                    let mut session = self.session.clone();
+                    // Behind a wildcard, the address that it came to.
+                    if !local.is_empty() && *session.endpoint != *local.as_bytes() {
+                        session.endpoint = local.as_bytes().into();
+                    }
                     let texts = EndpointTexts { local, remote };
-                    self.session
-                        .emit(Event::Accepted, fd_value(stream.as_raw_fd()), &texts);
-                    let connection =
-                        Connection::accepted(self.session.clone(), self.id, stream, around.now);
+                    session.emit(Event::Accepted, fd_value(stream.as_raw_fd()), &texts);
+                    let connection = Connection::accepted(session, self.id, stream, around.now);
                     thread.add_load();
                     thread.post(IoCommand::Start(Arc::new(Lock::new(connection))));
                 }
@@ -109,19 +112,19 @@ impl ListenerObject {
         self.retry_at
     }
 
+    /// Closes a listener, unless it is; what a monitor is told of that.
+    pub(crate) fn close(listener: &Listener) -> (Event, u64) {
+        match listener.close() {
+            Ok(()) => (Event::Closed, fd_value(listener.as_raw_fd())),
+            Err(errno) => (Event::CloseFailed, fd_value(errno)),
+        }
+    }
+
     /// The socket closed it. The connections that were accepted here hear of it behind their start, on
     /// whichever thread they are.
     pub(crate) fn closed(&self) -> Outcome {
-        match self.listener.close() {
-            Ok(()) => {
-                let fd = fd_value(self.listener.as_raw_fd());
-                self.session.emit(Event::Closed, fd, &self.texts);
-            }
-            Err(errno) => {
-                self.session
-                    .emit(Event::CloseFailed, fd_value(errno), &self.texts);
-            }
-        }
+        let (event, value) = Self::close(&self.listener);
+        self.session.emit(event, value, &self.texts);
         for thread in self.session.threads.iter() {
             thread.post(IoCommand::ListenerClosed(self.id));
         }

@@ -14,7 +14,7 @@ use crate::io::{
     Connecter, Connection, EndpointTexts, IoCommand, IoHandle, Linger, ListenerObject, ObjectId,
     Session,
 };
-use crate::monitor::Event;
+use crate::monitor::{Event, Monitor};
 use crate::options::PatternOption;
 use crate::patterns::Origin;
 use crate::pipe::{Limits, PipeKey, pipe};
@@ -106,16 +106,25 @@ impl Endpoints {
         self.entries.iter().filter_map(pipe).collect()
     }
 
-    /// Stops listening. Accepted connections that are still in their handshake end with it.
-    pub(super) fn close_listeners(&self) {
+    /// Closes the listeners, and tells the monitor of it.
+    pub(super) fn close_listeners(&self, monitor: &Monitor) {
         for entry in &self.entries {
-            if let Kind::Listener {
-                thread,
-                id,
-                listener,
-            } = &entry.kind
-            {
-                close_listener(thread, *id, listener);
+            if let Kind::Listener { listener, .. } = &entry.kind {
+                let (event, value) = ListenerObject::close(listener);
+                let texts = EndpointTexts {
+                    local: String::from_utf8_lossy(&entry.text).into_owned(),
+                    remote: String::new(),
+                };
+                monitor.emit(event, &[value], &entry.text, &texts);
+            }
+        }
+    }
+
+    /// The I/O threads forget the listeners. Accepted connections that are still in their handshake end with them.
+    pub(super) fn end_listeners(&self) {
+        for entry in &self.entries {
+            if let Kind::Listener { thread, id, .. } = &entry.kind {
+                thread.post(IoCommand::CloseListener(*id));
             }
         }
     }

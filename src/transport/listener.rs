@@ -148,7 +148,7 @@ impl Listener {
             });
         }
         let stream = if self.is_tcp {
-            Stream::tcp(socket)
+            Stream::tcp(socket, address.as_socket())
         } else {
             Stream::ipc(socket)
         };
@@ -221,5 +221,22 @@ fn peer_failure(error: &io::Error) -> AcceptFailure {
     AcceptFailure {
         next: NextAccept::Now,
         ..accept_failure(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::{Endpoint, Use};
+
+    /// Whoever left between the signal and the accept, or was another's in the end.
+    #[test]
+    fn an_accept_that_finds_nobody_returns() {
+        let Ok(Endpoint::Tcp(address)) = Endpoint::parse(b"tcp://127.0.0.1:*", Use::Bind) else {
+            panic!("no endpoint");
+        };
+        let options = StreamOptions::default();
+        let bound = Listener::bind(&ConnectAddress::Tcp(address), &options).expect("bind");
+        assert!(matches!(bound.listener.accept(&options), Ok(None)));
     }
 }

@@ -107,8 +107,10 @@ pub(crate) fn connect(
         socket.connect(&target.into())
     };
     match begin() {
-        Ok(()) => Connecting::Done(Stream::tcp(socket)),
-        Err(error) if is_in_progress(&error) => Connecting::InProgress(Stream::tcp(socket)),
+        Ok(()) => Connecting::Done(Stream::tcp(socket, Some(target))),
+        Err(error) if is_in_progress(&error) => {
+            Connecting::InProgress(Stream::tcp(socket, Some(target)))
+        }
         Err(error) => Connecting::Failed {
             fd_opened,
             error: error.into(),
