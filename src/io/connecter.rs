@@ -192,7 +192,8 @@ impl Connecter {
                 ..
             } if *deadline <= around.now => {
                 self.close_pending(session, around);
-                self.wait(session, around)
+                // Each address has its time.
+                self.try_next_address(session, around)
             }
             State::Waiting { until } if *until <= around.now => match self.id {
                 Some(id) => self.begin(id, session, around),
