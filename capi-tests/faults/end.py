@@ -88,24 +88,31 @@ class End:
                 return {"sent": number - first, "refused": refused}
         return {"sent": count, "refused": 0}
 
-    def exchange(self, patience, first=0, count=0, until=None, topic="T", greeting=False):
-        """Sends so many, and receives up to that number or a greeting, at the same time."""
+    def exchange(self, patience, first=0, count=0, until=None, topic="T", greeting=False, pause=0, event=None):
+        """Sends so many, with a pause behind each, and receives up to that number or a greeting, at the same time; or
+        does both up to an event."""
         self.forget()
-        number, end = first, first + count
+        number, end, next_time = first, first + count, 0
         deadline = time.monotonic() + patience
+        happened = []
         while time.monotonic() < deadline:
             # A relaxed REQ could ask again, and hear only the last reply.
-            may_send = self.type != REQ or self.asked is None
+            may_send = time.monotonic() >= next_time and (self.type != REQ or self.asked is None)
             moved = number < end and may_send and self.send(number, 0, topic) == 0
-            number += moved
+            if moved:
+                number, next_time = number + 1, time.monotonic() + pause
             received = self.receive()
-            if number == end and (self.greeted if greeting else until is None or self.numbers[-1:] == [until]):
+            if event is not None:
+                happened += filter(None, [self.socket.event(0)])
+                if happened and happened[-1][0] == event:
+                    break
+            elif number == end and (self.greeted if greeting else until is None or self.numbers[-1:] == [until]):
                 break
             if not moved and not received:
                 # Shorter than it takes somebody to notice; the longest wait for room to send.
                 self.lib.zmq_poll(PollItem(self.socket.handle, 0, POLLIN, 0), 1, 5)
         return {"sent": number - first, "numbers": self.numbers, "wrong": self.wrong, "topics": self.topics,
-                "greeted": self.greeted}
+                "greeted": self.greeted, "events": happened}
 
     def events(self, until, patience):
         """All events up to the first of these, as [number, value]; one that comes late is missing."""

@@ -431,6 +431,20 @@ def again_and_again(stage):
     stage.expect_losses(3)
 
 
+@fault(lambda pattern: beats(pattern) and not pattern.lockstep)
+def busy_cuts(stage):
+    """Two cuts, while both sides send all the time: each costs one stretch."""
+    stage.open_both(**BEATS, **ATTEMPTS)
+    for _ in range(2):
+        stage.exchange_until("DISCONNECTED", lambda: (time.sleep(0.3), stage.cut()))
+        stage.send_to_nobody()
+        stage.owed["up"] |= stage.exchange_until("SUCCEEDED", lambda: (time.sleep(0.3), stage.join()))
+        stage.meet()
+        stage.exchange()
+    stage.expect_losses(2)
+    stage.expect_stretches(2)
+
+
 @fault(beats)
 def deaf_server(stage):
     """Nothing reaches the server; what it says is heard, its end, too."""
@@ -530,4 +544,5 @@ def quick(case):
     suiting = [pattern for pattern in PATTERNS if case.fault.suits(pattern)]
     number = FAULTS.index(case.fault)
     # Another one with each fault.
-    return case.client is case.server and case.pattern in (suiting[number % len(suiting)], suiting[number // 2 % len(suiting)])
+    chosen = suiting[number % len(suiting)], suiting[number // 2 % len(suiting)]
+    return case.client is case.server and case.pattern in chosen

@@ -244,6 +244,28 @@ class Stage:
                 raise Wrong(f"{direction}: {came[sender]['sent']} of {count} were sent, "
                             f"{self.seen[direction][-3:]} came last instead of {lasts[direction]}")
 
+    def exchange_until(self, event, happen):
+        """Messages each way, one after the other, until both have seen that event of what happens meanwhile. Returns the
+        numbers that went up."""
+        up = set()
+        ends = (self.client, self.server)
+        firsts = {self.of(direction)[0]: (direction, self.next[direction]) for direction in self.pattern.directions}
+        for end in ends:
+            sends = {"first": firsts[end][1], "count": 1000000, "pause": 0.005} if end in firsts else {}
+            end.begin("exchange", patience=PATIENCE, event=NUMBERS[event], **sends)
+        happen()
+        came = {end: end.finish() for end in ends}
+        for end in ends:
+            found = self.note(end, came[end]["events"])
+            if not found or found[-1][0] != event:
+                raise Wrong(f"{end}: {event} never came")
+        for direction in self.pattern.directions:
+            sender, receiver = self.of(direction)
+            first = self.numbers(direction, came[sender]["sent"])
+            up |= set(range(first, self.next[direction])) if direction == "up" else set()
+            self.take(direction, came[receiver])
+        return up
+
     def send_under_way(self, sizes=(0,) * 5, directions=None):
         """Messages that are on the wire, or not yet, when the network goes."""
         for direction in directions or self.pattern.directions:
@@ -290,12 +312,15 @@ class Stage:
 
     def await_events(self, end, *names, patience=PATIENCE):
         """Until one of these has come; returns all events that came, and fails if it does not."""
-        found = [(EVENTS.get(number, hex(number)), value) for number, value in
-                 end.ask("events", until=[NUMBERS[name] for name in names], patience=patience)]
-        self.heard[end] += found
+        found = self.note(end, end.ask("events", until=[NUMBERS[name] for name in names], patience=patience))
         if names and (not found or found[-1][0] not in names):
             raise Wrong(f"{end}: {' or '.join(names)} never came, but {len(found)}, "
                         f"the last {[name for name, _ in found[-6:]]}")
+        return found
+
+    def note(self, end, events):
+        found = [(EVENTS.get(number, hex(number)), value) for number, value in events]
+        self.heard[end] += found
         return found
 
     def await_up(self, *ends):
@@ -353,6 +378,14 @@ class Stage:
     def lost(self, direction):
         """How many of those under way did not come."""
         return len(set(self.under_way[direction]) - set(self.seen[direction]))
+
+    def expect_stretches(self, most):
+        """No more than so many stretches of numbers are missing."""
+        for direction in self.pattern.directions:
+            seen = self.seen[direction]
+            gaps = [(one, next_one) for one, next_one in zip(seen, seen[1:]) if next_one > one + 1]
+            if len(gaps) > most:
+                raise Wrong(f"{direction}: gaps between {gaps}")
 
     def expect_losses(self, times):
         """So often, and not more, has each side that lives lost its connection."""
