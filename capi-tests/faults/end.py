@@ -33,7 +33,12 @@ class PollItem(ctypes.Structure):
 def message(number, size, topic):
     """The frames of a message: its topic, number, size, and bytes that follow from the number."""
     body = topic.encode() + HEAD.pack(number, size) + FILLER[number % 251:][:size - 1 - HEAD.size]
-    return [body] if number % 5 else [body, b"of %d" % number]
+    return in_frames(number, body)
+
+
+def in_frames(number, body):
+    """Every fifth has two."""
+    return [body] if number % 5 else [body[:1 + HEAD.size], body[1 + HEAD.size:]]
 
 
 class End:
@@ -134,7 +139,7 @@ class End:
         """0 or an errno."""
         frames = message(number, size or SMALL_SIZES[number % len(SMALL_SIZES)], topic)
         if self.type == STREAM:
-            frames = frames[:1]
+            frames = [b"".join(frames)]
         if self.type in (STREAM, ROUTER):
             frames.insert(0, self.peer)
         for at, frame in enumerate(frames):
@@ -196,9 +201,8 @@ class End:
                 self.partial = b""
             if len(self.partial) < size:
                 return
-            head = self.partial[:size]
-            self.partial = self.partial[size:]
-            self.take([head] if number % 5 else [head, b"of %d" % number])
+            body, self.partial = self.partial[:size], self.partial[size:]
+            self.take(in_frames(number, body))
 
 
 def main():

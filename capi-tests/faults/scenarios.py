@@ -177,7 +177,7 @@ def blocked_heartbeats(stage):
 
 def cut_message(stage, **more):
     stage.open_both(**BEATS, **ATTEMPTS, **SMALL_BUFFERS, **more)
-    stage.cut(60000)
+    stage.cut(60000, 1)
     stage.send_under_way((BIG, 0, 0, 0, 0, 0), ["up"])
     stage.await_loss()
     in_the_gap(stage)
@@ -185,6 +185,21 @@ def cut_message(stage, **more):
     stage.expect_losses(1)
     if stage.lost("up") != 1:
         raise Wrong(f"up: {stage.lost('up')} lost instead of the one that was cut")
+
+
+@fault(lambda pattern: pattern.down and not pattern.lockstep and not pattern.plain)
+def in_the_middle_of_input(stage):
+    """The same from the side that accepted: the client drops the part that it has, the server all that it had queued."""
+    stage.open_both(TCP_MAXRT=1000, **BEATS, **ATTEMPTS, **SMALL_BUFFERS)
+    stage.cut(60000, 2)
+    stage.send_under_way((BIG, 0, 0, 0, 0, 0), ["down"])
+    stage.await_loss()
+    in_the_gap(stage)
+    go_on(stage)
+    subscriptions_go_on(stage)
+    stage.expect_losses(1)
+    if stage.lost("down") != 6:
+        raise Wrong(f"down: {6 - stage.lost('down')} came that were queued for the connection that was lost")
 
 
 @fault(notices_by_data)
@@ -478,7 +493,7 @@ def cut_handshake(stage):
     in_the_gap(stage)
     stage.join()
     # Two packets for the connection, one for the first ten bytes.
-    stage.cut(200)
+    stage.cut(200, 1)
     for end in (stage.client, stage.server):
         stage.await_events(end, "NO_DETAIL")
         stage.await_loss(end)

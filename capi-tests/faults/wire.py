@@ -8,7 +8,7 @@ line:
 
     impair LOSS DELAY JITTER   lose that many packets of a hundred, and hold each up to DELAY + JITTER milliseconds
     slow RATE                  so many bytes a millisecond each way, and a short queue in front
-    cut [BYTES]                nothing passes any more: from now on, or when so many bytes have gone from host 1 to 2
+    cut [BYTES N]              nothing passes any more: from now on, or when so many bytes have come from host N
     deafen N                   nothing reaches host N any more
     join                       everything passes again
     replace N ADDRESS...       host N vanishes, with all its connections, and another takes these addresses
@@ -77,8 +77,8 @@ class Wire:
         self.loss = self.delay = self.jitter = 0
         self.rate, self.free = None, {1: 0.0, 2: 0.0}
         self.deaf = set()
-        # Bytes from host 1 to 2 before the cut; None: no cut is awaited.
-        self.rest = None
+        # Bytes of each host before the cut; without an entry no cut is awaited.
+        self.rest = {}
         self.under_way = []
         self.count = self.passed = 0
         self.last = time.monotonic()
@@ -91,13 +91,14 @@ class Wire:
         elif command == "slow":
             self.rate = float(words[0])
         elif command == "cut":
-            self.rest = int(words[0]) if words else 0
-            if not words:
+            if words:
+                self.rest[int(words[1])] = int(words[0])
+            else:
                 self.cut(1, 2)
         elif command == "deafen":
             self.cut(int(words[0]))
         elif command == "join":
-            self.deaf, self.rest = set(), None
+            self.deaf, self.rest = set(), {}
         elif command == "replace":
             number = int(words[0])
             self.hosts[number].close()
@@ -116,9 +117,9 @@ class Wire:
 
     def carry(self, source, packet):
         self.last = time.monotonic()
-        if source == 1 and self.rest is not None:
-            self.rest -= len(packet)
-            if self.rest < 0:
+        if source in self.rest:
+            self.rest[source] -= len(packet)
+            if self.rest[source] < 0:
                 self.cut(1, 2)
         if 3 - source in self.deaf or self.chance.random() * 100 < self.loss:
             return
