@@ -518,18 +518,34 @@ def closed_in_the_gap(stage):
     leave(stage)
 
 
-def leave(stage):
+@fault(queues_up)
+def lost_while_closing(stage):
+    """The same when the loss comes after the close: what the lost connection had taken is gone, the rest comes."""
+    stage.open_both(**BEATS, **ATTEMPTS, **SMALL_BUFFERS)
+    stage.cut()
+    leave(stage, stage.server)
+
+
+def leave(stage, loses=None):
+    """The client is left with a queue, and closes; the network is back when that side has lost it, or after a while."""
     count = 100
     first = stage.numbers("up", count)
+    numbers = list(range(first, first + count))
     if stage.client.ask("offer", first=first, count=count, size=1000)["sent"] != count:
         raise Wrong("up: refused")
-    stage.owed["up"] |= set(range(first, first + count))
     stage.await_events(stage.client, patience=0.05)
     stage.client.begin("close", linger=-1)
-    # Whoever gave up too early has done it by then.
-    time.sleep(1.5)
+    if loses:
+        stage.under_way["up"] += numbers
+        stage.await_loss(loses)
+    else:
+        stage.owed["up"] |= set(numbers)
+        # Whoever gives up too early has done it by then.
+        time.sleep(1.5)
     stage.join()
-    stage.take("up", stage.server.ask("exchange", patience=PATIENCE, until=first + count - 1))
+    stage.take("up", stage.server.ask("exchange", patience=PATIENCE, until=numbers[-1]))
+    if stage.seen["up"][-1] != numbers[-1]:
+        raise Wrong(f"up: {stage.seen['up'][-1]} came last instead of {numbers[-1]}")
     stage.client.finish()
     stage.client.kill()
 
