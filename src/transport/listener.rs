@@ -236,7 +236,7 @@ mod tests {
             panic!("no endpoint");
         };
         let options = StreamOptions::default();
-        let bound = Listener::bind(&ConnectAddress::Tcp(address), &options).expect("bind");
+        let bound = Listener::bind(&ConnectAddress::Tcp(address), None, &options).expect("bind");
         assert!(matches!(bound.listener.accept(&options), Ok(None)));
     }
 }
