@@ -3,8 +3,8 @@
 import socket
 
 from zmtp import (
-    ACCEPTED, DISCONNECTED, PAIR, PUB, PULL, PUSH, REP, REQ, ROUTER, DEALER, SUB, SUCCEEDED, XPUB, XSUB, Failure, Socket,
-    Wire, frame)
+    ACCEPTED, DISCONNECTED, PAIR, PATIENCE, PUB, PULL, PUSH, REP, REQ, ROUTER, DEALER, SUB, SUCCEEDED, XPUB, XSUB,
+    Failure, Socket, Wire, frame)
 
 TYPES = (PAIR, PUB, SUB, REQ, REP, DEALER, ROUTER, PULL, PUSH, XPUB, XSUB)
 CASES = []
@@ -64,6 +64,25 @@ def close_all(end, wire, place):
     end.close()
     if place:
         place.close()
+
+
+def repeat_until_heard(wire, act):
+    """Does it again and again until the raw peer has something to read."""
+    wire.stream.settimeout(0.01)
+    for _ in range(500):
+        act()
+        try:
+            wire.stream.recv(1, socket.MSG_PEEK)
+            break
+        except socket.timeout:
+            pass
+    wire.stream.settimeout(PATIENCE)
+
+
+def expect_inside(end, wire, wanted, what):
+    """What needs the socket's thread: it has to hear of the peer first."""
+    repeat_until_heard(wire, end.turn)
+    wire.expect(wanted, what)
 
 
 class Victim:

@@ -98,8 +98,9 @@ def idle_with_heartbeats(libraries):
     pair.close()
 
 
-def stall(libraries, of_bound, of_connecting):
-    """The socket that has bound reads nothing; whatever was sent by then arrives in the end."""
+def stall(libraries, of_bound, of_connecting, pace=0):
+    """The socket that has bound reads nothing for two seconds, or a message in each `pace` seconds; whatever was sent
+    by then arrives in the end."""
     if libraries[0].stock:
         # Its connections do not last.
         return
@@ -108,12 +109,27 @@ def stall(libraries, of_bound, of_connecting):
     pair.up()
     # Time for PINGs.
     pair.expect_calm(1)
-    sent = 0
-    while pair.client.sends(b"%d" % sent + b"x" * 100_000, 0.2):
-        sent += 1
-    pair.expect_calm(2)
-    for at in range(sent):
-        pair.server.expect(b"%d" % at + b"x" * 100_000)
+    sent = received = 0
+
+    def fill(patience):
+        nonlocal sent
+        while pair.client.sends(b"%d" % sent + b"x" * 100_000, patience):
+            sent += 1
+
+    def receive():
+        nonlocal received
+        pair.server.expect(b"%d" % received + b"x" * 100_000)
+        received += 1
+
+    fill(0.2)
+    for _ in range(round(2 / pace) if pace else 0):
+        pair.expect_calm(pace)
+        receive()
+        fill(0)
+    if not pace:
+        pair.expect_calm(2)
+    while received < sent:
+        receive()
     pair.close()
 
 
@@ -130,6 +146,12 @@ def stalled_reader_with_heartbeats(libraries):
 def stalled_reader_of_a_sender_with_heartbeats(libraries):
     """The sender gets signs of life although its PINGs are stuck."""
     stall(libraries, {}, BEATS)
+
+
+@case
+def slow_reader_of_a_sender_with_heartbeats(libraries):
+    """It reads a little now and then, never as far as a PING in time."""
+    stall(libraries, {}, BEATS, pace=0.04)
 
 
 @case

@@ -1,8 +1,8 @@
 """How peers of ZMTP 1.0 and 2.x begin and frame, and what such a peer and the library say to each other."""
 
-import socket
 import struct
 
+from cases import expect_inside, repeat_until_heard
 from zmtp import (
     ACCEPTED, CONNECTED, DEALER, DISCONNECTED, NO_DETAIL, PAIR, PUB, PULL, PUSH, REP, REQ, RETRIED, ROUTER, SUB,
     SUBSCRIBE, XPUB, Failure, frame)
@@ -143,31 +143,8 @@ def publish(form, kind, end, wire):
 
 def wait_for_first(form, end, wire):
     """Until a PUB has heard of its subscriber."""
-    for _ in range(1000):
-        end.send(b"go")
-        wire.stream.settimeout(0.01)
-        try:
-            first = wire.stream.recv(1, socket.MSG_PEEK)
-        except socket.timeout:
-            continue
-        if first:
-            break
-    wire.stream.settimeout(5)
+    repeat_until_heard(wire, lambda: end.send(b"go"))
     wire.expect(form.message(b"go"), "first publication")
-
-
-def expect_inside(end, wire, wanted, what):
-    """What needs the socket's thread: it has to hear of the peer first."""
-    wire.stream.settimeout(0.01)
-    for _ in range(500):
-        end.turn()
-        try:
-            wire.stream.recv(1, socket.MSG_PEEK)
-            break
-        except socket.timeout:
-            pass
-    wire.stream.settimeout(5)
-    wire.expect(wanted, what)
 
 
 def subscribe(form, kind, end, wire):

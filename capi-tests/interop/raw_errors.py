@@ -6,11 +6,13 @@ import socket
 import struct
 
 from cases import case, close_all, connected, next_wire, open_end
+from old_forms import LONG_HEADER, UNVERSIONED, VERSIONED
 from zmtp import (
-    ACCEPTED, AUTH, CONNECTED, DISCONNECTED, LISTENING, NAMES, NO_DETAIL, PAIR, PROTOCOL, PULL, PUSH, RETRIED,
-    SUCCEEDED, Failure, Socket, command, frame, greeting, own_ready, properties, ready)
+    ACCEPTED, AUTH, CONNECTED, DISCONNECTED, LISTENING, NAMES, NO_DETAIL, PAIR, PARTNER, PROTOCOL, PULL, PUSH, REP,
+    REQ, RETRIED, SUCCEEDED, Failure, Socket, command, frame, greeting, own_ready, properties, ready)
 
 DELAYED, CLOSED = 0x2, 0x80
+HANDSHAKE_FAILED = 2
 EPIPE, ECONNRESET, EAGAIN = 32, 104, 11
 MISMATCH, UNEXPECTED, MALFORMED_ERROR = 0x11000002, 0x10000001, 0x10000015
 TYPE = (b"Socket-Type", b"PUSH")
@@ -41,31 +43,38 @@ def answer(kind, received):
 
 def ends(library, what, before, offence, wanted, retried, **options):
     """A peer of a PULL says `before`, hears what that is answered with, and commits the offence: bytes, or a function.
-    `wanted` are the events between the beginning and DISCONNECTED."""
+    The rest as in `closes`."""
     for binds in (True, False):
         end, wire, place = open_end(library, PULL, binds, **options)
-        role = f"{what}, {'accepted' if binds else 'connecting'}"
         wire.send(before)
-        wire.expect(answer(PULL, before), role)
+        wire.expect(answer(PULL, before), f"{what}: answer")
         if callable(offence):
             offence(wire)
         else:
             wire.send(offence)
-        if wire.stream.fileno() >= 0:
-            wire.expect_end(role)
-        found = [event for event in end.events_until(DISCONNECTED) if event[0] not in (LISTENING, DELAYED)]
-        expected = [(ACCEPTED if binds else CONNECTED, 0), *wanted, (DISCONNECTED, 0)]
-        if found != expected:
-            raise Failure(f"{role}: events {shown(found)}, not {shown(expected)}")
-        wire.close()
-        after = end.event(PATIENT if retried and not binds else QUIET)
-        if (after and after[0]) != (RETRIED if retried and not binds else None):
+        closes(end, wire, place, what, wanted, retried)
+
+
+def closes(end, wire, place, what, wanted, retried):
+    """The connection ends, and `wanted` are the events between its beginning and DISCONNECTED. Others may come, and so
+    does the library's socket itself if it connected and the end was one to be tried again."""
+    role = f"{what}, {'connecting' if place else 'accepted'}"
+    if wire.stream.fileno() >= 0:
+        wire.expect_end(role)
+    found = [event for event in end.events_until(DISCONNECTED) if event[0] not in (LISTENING, DELAYED)]
+    expected = [(CONNECTED if place else ACCEPTED, 0), *wanted, (DISCONNECTED, 0)]
+    if found != expected:
+        raise Failure(f"{role}: events {shown(found)}, not {shown(expected)}")
+    wire.close()
+    if place:
+        after = end.event(PATIENT if retried else QUIET)
+        if (after and after[0]) != (RETRIED if retried else None):
             raise Failure(f"{role}: then {after}")
-        if binds or retried:
-            wire = next_wire(end, place)
-            wire.handshake(PULL, PUSH)
-            end.events_until(SUCCEEDED)
-        close_all(end, wire, place)
+    if retried or not place:
+        wire = next_wire(end, place)
+        wire.handshake(end.type, PARTNER[end.type])
+        end.events_until(SUCCEEDED)
+    close_all(end, wire, place)
 
 
 # Seconds to wait for what must come, and for what must not.
@@ -100,7 +109,20 @@ def handshakes_out_of_time(library):
              HANDSHAKE_IVL=100)
 
 
-MECHANISMS = (b"PLAIN", b"CURVE", b"GSSAPI", b"null", b"NULL\0x", b"", b"N" * 20)
+MECHANISMS = (b"PLAIN", b"CURVE", b"GSSAPI", b"null", b"NUL", b"NULL\0x", b"NULL" + bytes(15) + b"x", b"", b"N" * 20)
+
+
+@case
+def handshakes_that_may_fail_once(library):
+    """ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED: neither the end of a handshake nor its timer is followed by another attempt;
+    the end of a connection is."""
+    whole = greeting() + ready(PUSH)
+    stop = {"RECONNECT_STOP": HANDSHAKE_FAILED}
+    for length in (0, 10, 64, len(whole) - 1):
+        ends(library, f"eof behind {length} bytes", whole[:length], eof, [(NO_DETAIL, EPIPE)], False, **stop)
+        ends(library, f"silent behind {length} bytes", whole[:length], silence, [(NO_DETAIL, EAGAIN)], False,
+             HANDSHAKE_IVL=100, **stop)
+    ends(library, "eof", whole, eof, [(SUCCEEDED, 0)], True, **stop)
 
 
 @case
@@ -133,29 +155,39 @@ def unexpected_in_the_handshake(library):
         ends(library, f"{body} before READY", b"", greeting() + frame(body, 4), [(PROTOCOL, UNEXPECTED)], False)
 
 
+# The data of ERROR, and the events.
+ERRORS = ((b"\x03300", [(AUTH, 300)]), (b"\x03400", [(AUTH, 400)]), (b"\x03500", [(AUTH, 500)]),
+          (b"\x03400 and more", [(AUTH, 400)]), (b"\x03200", []), (b"\x03301", []), (b"\0", []), (b"\x07go away", []),
+          (b"\x044000", []), (b"", [(PROTOCOL, MALFORMED_ERROR)]), (b"\x04400", [(PROTOCOL, MALFORMED_ERROR)]),
+          (b"\1", [(PROTOCOL, MALFORMED_ERROR)]), (b"\xff", [(PROTOCOL, MALFORMED_ERROR)]))
+
+
 @case
 def errors_of_the_peer(library):
-    for reason, wanted in ((b"300", [(AUTH, 300)]), (b"400", [(AUTH, 400)]), (b"500", [(AUTH, 500)]), (b"200", []),
-                           (b"", []), (b"go away", []), (b"4000", [])):
-        ends(library, f"ERROR {reason}", greeting(), command(b"ERROR", bytes([len(reason)]) + reason), wanted, False)
-    for data in (b"", b"\4400", b"\1", b"\xff"):
-        ends(library, f"ERROR with {data}", greeting(), command(b"ERROR", data), [(PROTOCOL, MALFORMED_ERROR)], False)
+    if command(b"ERROR", b"\x03400") != bytes.fromhex("04 0A 05 45 52 52 4F 52 03 34 30 30"):
+        raise Failure("ERROR is not as captured")
+    for data, wanted in ERRORS:
+        ends(library, f"ERROR with {data}", greeting(), command(b"ERROR", data), wanted, False)
+
+
+@case(better=True)
+def errors_before_our_ready(library):
+    """In libzmq nothing more comes of them, unless they are malformed: the connection stays as it is."""
+    for data, wanted in ERRORS:
+        ends(library, f"early ERROR with {data}", b"", greeting() + command(b"ERROR", data), wanted, False)
+
+
+@case(better=True)
+def errors_before_our_ready(library):
+    """In one segment with the greeting: libzmq leaves the connection open and hears it no more."""
+    for reason, wanted in ((b"400", [(AUTH, 400)]), (b"", []), (b"go away", [])):
+        ends(library, f"ERROR {reason}", b"", greeting() + command(b"ERROR", bytes([len(reason)]) + reason), wanted, False)
 
 
 @case
 def peers_of_a_type_that_does_not_fit(library):
     for name in (b"SUB", b"push", b"PUSHY", b"PUS", b"", b"x" * 1000):
         ends(library, f"type {name[:9]}", greeting(), command(b"READY", properties((b"Socket-Type", name))), [], False)
-
-
-@case(better=True)
-def broken_metadata(library):
-    """Properties that do not fill READY exactly. libzmq now and then leaves the connection open."""
-    block = properties(TYPE)
-    for length in (1, 5, 11, 12, 13, 16, len(block) - 1):
-        ends(library, f"{length} bytes of metadata", greeting(), command(b"READY", block[:length]), [], False)
-    for extra in (b"\0", b"x", b"\1x\xff\xff\xff\xff", b"\1x\0\0\0\2y"):
-        ends(library, f"metadata and {extra}", greeting(), command(b"READY", block + extra), [], False)
 
 
 @case
@@ -168,6 +200,27 @@ def frames_above_the_limit(library):
         ends(library, f"frame {header.hex()}", shaken, header, [(SUCCEEDED, 0)], False, MAXMSGSIZE=100)
     for length in (b"\xff" * 8, b"\x80" + bytes(7)):
         ends(library, f"length {length.hex()} without a limit", shaken, b"\2" + length, [(SUCCEEDED, 0)], False)
+
+
+@case
+def replies_out_of_place(library):
+    """That do not begin as REQ asks for."""
+    for reply in (frame(b"no delimiter"), frame(b""), frame(b"x", 1) + frame(b"y")):
+        for binds in (True, False):
+            end, wire, place = open_end(library, REQ, binds)
+            wire.handshake(REQ, REP)
+            end.send(b"request")
+            wire.expect(frame(b"", 1) + frame(b"request"), "request")
+            wire.send(reply)
+            closes(end, wire, place, f"reply {reply}", [(SUCCEEDED, 0)], False)
+
+
+@case
+def frames_without_flags(library):
+    """Of length 0, in ZMTP 1.0."""
+    for form in (UNVERSIONED, LONG_HEADER, VERSIONED):
+        for empty in (b"\0", b"\xff" + bytes(8)):
+            ends(library, f"{empty} of {form.name}", b"", form.opening(PUSH) + form.message(b"x") + empty, [], False)
 
 
 @case

@@ -1,4 +1,4 @@
-"""Cases of raw.py: peers of ZMTP 1.0 and 2.x, as made of bytes (zmtp.md 2.2 to 2.4, 3.1, 12.6, 12.7)."""
+"""Cases of raw.py: peers of ZMTP 1.0 and 2.x, as made of bytes (zmtp.md 2.2 to 2.4, 3.1)."""
 
 import random
 import socket
@@ -37,34 +37,6 @@ def old_greeting_in_steps(library):
             wire.send(b"\0")
             wire.expect_silence("for an unversioned peer", 0.01)
             close_all(end, wire, place)
-
-
-@case
-def old_vectors(library):
-    """zmtp.md 12.6 and 12.7, byte for byte."""
-    server = bound(library, ROUTER, ROUTING_ID=b"srv")
-    wire = server.wire()
-    wire.expect(bytes.fromhex("FF 00 00 00 00 00 00 00 04 7F"), "signature")
-    wire.send(bytes.fromhex("04 00 61 62 63"))
-    wire.expect(b"srv", "identity")
-    wire.send(bytes.fromhex("01 01 03 00 68 69"))
-    server.expect(b"abc", b"", b"hi")
-    server.send(b"abc", b"", b"yo")
-    wire.expect(bytes.fromhex("01 01 03 00 79 6F"), "reply")
-    second = server.wire()
-    second.send(bytes.fromhex("FF 00 00 00 00 00 00 00 01 7F 01 05"))
-    second.expect(bytes.fromhex("FF 00 00 00 00 00 00 00 04 7F 03 06 00 03 73 72 76"), "greeting")
-    second.send(bytes.fromhex("00 02 69 64 00 02 68 69"))
-    server.expect(b"id", b"hi")
-    wire.close()
-    second.close()
-    server.close()
-    server = bound(library, ROUTER)
-    wire = server.wire()
-    wire.send(bytes.fromhex("FF 00 00 00 00 00 00 00 01 7F 00 05"))
-    wire.expect(bytes.fromhex("FF 00 00 00 00 00 00 00 01 7F 03 06 01 00"), "greeting")
-    wire.close()
-    server.close()
 
 
 @case

@@ -4,8 +4,8 @@ import random
 import threading
 import time
 
-from cases import case, close_all, connected, expect_no_return, open_end
-from old_forms import FORMS, SIGNATURE, UNVERSIONED, expect_inside, wait_for_first
+from cases import case, close_all, connected, expect_inside, expect_no_return, open_end
+from old_forms import FORMS, SIGNATURE, UNVERSIONED, wait_for_first
 from zmtp import (
     DISCONNECTED, PAIR, PUB, PULL, PUSH, REP, REQ, RETRIED, SUB, SUBSCRIBE, XPUB, Failure, Wire, frame)
 

@@ -6,12 +6,15 @@ import struct
 import time
 
 PAIR, PUB, SUB, REQ, REP, DEALER, ROUTER, PULL, PUSH, XPUB, XSUB = range(11)
+# Plain bytes.
+STREAM = 11
 NAMES = ("PAIR", "PUB", "SUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH", "XPUB", "XSUB")
 PARTNER = {PAIR: PAIR, PUB: SUB, SUB: PUB, REQ: REP, REP: REQ, DEALER: ROUTER, ROUTER: DEALER, PULL: PUSH,
            PUSH: PULL, XPUB: XSUB, XSUB: XPUB}
 # Options.
 ROUTING_ID, SUBSCRIBE, UNSUBSCRIBE, LINGER, RECONNECT_IVL, MAXMSGSIZE, RCVTIMEO, LAST_ENDPOINT = 5, 6, 7, 17, 18, 22, 27, 32
-SNDHWM, RCVHWM, IMMEDIATE, CONFLATE, IPV6, METADATA, HELLO_MSG = 23, 24, 39, 54, 42, 95, 110
+SNDHWM, RCVHWM, IMMEDIATE, ROUTER_RAW, CONFLATE, IPV6, METADATA, HELLO_MSG = 23, 24, 39, 41, 54, 42, 95, 110
+RECONNECT_STOP = 109
 HANDSHAKE_IVL, HEARTBEAT_IVL, HEARTBEAT_TTL, HEARTBEAT_TIMEOUT, RCVMORE, EVENTS, SNDTIMEO = 66, 75, 76, 77, 13, 15, 28
 # Events.
 CONNECTED, RETRIED, LISTENING, ACCEPTED, DISCONNECTED = 0x1, 0x4, 0x8, 0x20, 0x200
@@ -57,15 +60,15 @@ def own_ready(socket_type, identity=b""):
     return ready(socket_type, identity if socket_type in (REQ, DEALER, ROUTER) else None)
 
 
-def stream_to(endpoint):
-    """A raw peer's connection to an endpoint that the library has bound."""
+def stream_to(endpoint, host=None):
+    """A raw peer's connection to an endpoint that the library has bound, at that address of this host."""
     scheme, _, address = endpoint.partition("://")
     if scheme == "ipc":
         stream = socket.socket(socket.AF_UNIX)
         stream.connect(address)
         return stream
-    host, _, port = address.rpartition(":")
-    return socket.create_connection((host.strip("[]"), int(port)))
+    bound, _, port = address.rpartition(":")
+    return socket.create_connection((host or bound.strip("[]"), int(port)))
 
 
 def endpoint_of(listener):
@@ -199,9 +202,9 @@ class Socket:
         self.library.check(self.lib.zmq_bind(self.handle, endpoint), "bind")
         self.endpoint = self.get(LAST_ENDPOINT).rstrip(b"\0").decode()
 
-    def wire(self):
+    def wire(self, host=None):
         """A raw peer connects."""
-        return Wire(stream_to(self.endpoint))
+        return Wire(stream_to(self.endpoint, host))
 
     def connect(self, listener):
         self.connect_to(endpoint_of(listener))

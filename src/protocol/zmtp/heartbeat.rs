@@ -24,7 +24,7 @@ pub(super) struct Heartbeat {
     peer_pinged_at: Option<Instant>,
     /// The shortest time between two PINGs of the peer; `None` = it has sent none.
     peer_interval: Option<Duration>,
-    /// While input is paused.
+    /// When the next unasked PONG may go, in a pause. It stays between pauses: a reader that is slow has many.
     next_pong: Option<Instant>,
     paused: bool,
 }
@@ -121,7 +121,7 @@ impl Heartbeat {
         let is_due = |next: Option<Instant>| next.is_some_and(|next| next <= now);
         let due = Due {
             ping: is_due(self.next_ping),
-            pong: is_due(self.next_pong),
+            pong: self.paused && is_due(self.next_pong),
         };
         if due.pong {
             self.plan_pong(now);
@@ -149,8 +149,7 @@ impl Heartbeat {
             return;
         }
         self.paused = paused;
-        self.next_pong = None;
-        if paused {
+        if paused && self.next_pong.is_none() {
             self.plan_pong(now);
         }
         for silence in [&mut self.after_ping, &mut self.of_peer]
@@ -165,7 +164,7 @@ impl Heartbeat {
         let until = |silence: Option<Silence>| silence.and_then(|silence| silence.until);
         [
             self.next_ping,
-            self.next_pong,
+            self.next_pong.filter(|_| self.paused),
             until(self.after_ping),
             until(self.of_peer),
         ]
