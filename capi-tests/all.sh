@@ -40,6 +40,12 @@ crate_tests() {
     fi
 }
 
+# What cargo-fuzz would build; the unit tests run the same functions.
+fuzz_targets() {
+    step "fuzz targets compile" 300 env RUSTFLAGS="--cfg fuzzing $lints" cargo check --quiet --no-default-features \
+        --manifest-path fuzz/Cargo.toml --target-dir "$target/fuzz"
+}
+
 loom_tests() {
     if grep -rq 'all(test, loom)' src; then
         # Its own target directory: the flag changes every crate, and would rebuild all of them twice per run.
@@ -96,6 +102,7 @@ rm -rf "$library"
 step "layout" 60 sh capi-tests/layout.sh "$library" release
 export ZEROXIDE_LIB="$library"
 crate_tests
+fuzz_targets
 loom_tests
 if ! need_stock || ! need_python_zmq; then
     skip "C programs, demo, benchmark" "no stock libzmq to compare with"

@@ -381,5 +381,7 @@ impl fmt::Display for Zone {
     }
 }
 
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -86,6 +86,8 @@ mod decimal;
 mod endpoint;
 pub mod error;
 mod ffi;
+#[cfg(any(fuzzing, test))]
+pub mod fuzz;
 mod inet;
 mod io;
 mod mailbox;
@@ -105,9 +107,6 @@ mod sys;
 mod timers;
 mod transport;
 mod z85;
-
-#[cfg(any(fuzzing, test))]
-pub use protocol::fuzz;
 
 #[cfg(test)]
 mod architecture;

@@ -3,11 +3,12 @@
 import socket
 
 from zmtp import (
-    ACCEPTED, DISCONNECTED, PAIR, PUB, PULL, PUSH, REP, REQ, ROUTER, DEALER, SUB, SUCCEEDED, XPUB, XSUB, Failure, Socket,
-    Wire, frame)
+    ACCEPTED, DISCONNECTED, PAIR, PATIENCE, PUB, PULL, PUSH, REP, REQ, ROUTER, DEALER, SUB, SUCCEEDED, XPUB, XSUB,
+    Failure, Socket, Wire, frame)
 
 TYPES = (PAIR, PUB, SUB, REQ, REP, DEALER, ROUTER, PULL, PUSH, XPUB, XSUB)
 CASES = []
+WILDCARD = {"tcp": b"tcp://127.0.0.1:*", "ipc": b"ipc://*"}
 
 
 def case(function=None, *, better=False):
@@ -18,26 +19,70 @@ def case(function=None, *, better=False):
     return function
 
 
-def listener():
-    server = socket.socket()
-    server.bind(("127.0.0.1", 0))
+def listener(transport="tcp"):
+    if transport == "ipc":
+        server = socket.socket(socket.AF_UNIX)
+        # The kernel makes a name up.
+        server.bind("")
+    else:
+        server = socket.socket()
+        server.bind(("127.0.0.1", 0))
     server.listen(10)
     server.settimeout(5)
     return server
 
 
-def bound(library, socket_type, **options):
+def bound(library, socket_type, endpoint=WILDCARD["tcp"], **options):
     server = Socket(library, socket_type, **options)
-    server.bind()
+    server.bind(endpoint)
     return server
 
 
-def connected(library, socket_type, **options):
+def connected(library, socket_type, transport="tcp", **options):
     """The library connects: (its socket, the raw peer, the listener)."""
-    place = listener()
+    place = listener(transport)
     client = Socket(library, socket_type, **options)
     client.connect(place)
     return client, Wire(place.accept()[0]), place
+
+
+def open_end(library, kind, binds, transport="tcp", **options):
+    """The library's socket in either role, the raw peer's connection, and the listener that further ones come to."""
+    if binds:
+        end = bound(library, kind, WILDCARD[transport], **options)
+        return end, end.wire(), None
+    return connected(library, kind, transport, **options)
+
+
+def next_wire(end, place):
+    """Another connection, in the same role."""
+    return Wire(place.accept()[0]) if place else end.wire()
+
+
+def close_all(end, wire, place):
+    wire.close()
+    end.close()
+    if place:
+        place.close()
+
+
+def repeat_until_heard(wire, act):
+    """Does it again and again until the raw peer has something to read."""
+    wire.stream.settimeout(0.01)
+    for _ in range(500):
+        act()
+        try:
+            wire.stream.recv(1, socket.MSG_PEEK)
+            break
+        except socket.timeout:
+            pass
+    wire.stream.settimeout(PATIENCE)
+
+
+def expect_inside(end, wire, wanted, what):
+    """What needs the socket's thread: it has to hear of the peer first."""
+    repeat_until_heard(wire, end.turn)
+    wire.expect(wanted, what)
 
 
 class Victim:

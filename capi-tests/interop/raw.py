@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Raw peers against the library in this process: exact bytes of ZMTP 3.1 and 3.0 with NULL
-(raw_exact.py), older peers (raw_old.py), such that break the rules of a pattern (raw_messages.py, raw_requests.py),
-queues (raw_queues.py), and hostile ones.
+"""Raw peers against the library in this process: exact bytes of ZMTP 3.1 and 3.0 with NULL (raw_exact.py, and by their
+subjects raw_greeting.py, raw_commands.py, raw_metadata.py, raw_vectors.py), older peers (raw_old*.py), such that break
+the rules of a pattern (raw_messages.py, raw_requests.py), queues (raw_queues.py), and hostile ones.
 
     raw.py --library DIR/libzmq.so.5 [--stock] [--only TEXT]
 
@@ -15,11 +15,21 @@ import struct
 import sys
 import time
 
+import raw_commands  # noqa: F401  (its cases)
+import raw_errors  # noqa: F401  (its cases)
 import raw_exact  # noqa: F401  (its cases)
+import raw_greeting  # noqa: F401  (its cases)
 import raw_messages  # noqa: F401  (its cases)
+import raw_metadata  # noqa: F401  (its cases)
 import raw_old  # noqa: F401  (its cases)
+import raw_old_hostile  # noqa: F401  (its cases)
+import raw_old_loss  # noqa: F401  (its cases)
+import raw_plain  # noqa: F401  (its cases)
 import raw_queues  # noqa: F401  (its cases)
 import raw_requests  # noqa: F401  (its cases)
+import raw_subscriptions  # noqa: F401  (its cases)
+import raw_timers  # noqa: F401  (its cases)
+import raw_vectors  # noqa: F401  (its cases)
 from cases import CASES, TYPES, Victim, bound, case, connected, expect_no_return
 from zmtp import (
     ACCEPTED, AUTH, CONNECTED, DISCONNECTED, NAMES, NO_DETAIL, PROTOCOL, PULL, PUSH, RETRIED, SUB, SUCCEEDED,
@@ -84,14 +94,13 @@ def lenient_metadata(library):
     server.close()
 
 
-@case(better=True)
+@case
 def bad_metadata(library):
+    """Whoever sends it, others are served. (What libzmq overlooks shows broken_metadata.)"""
     victim = Victim(library)
     good = properties((b"Socket-Type", b"PUSH"))
-    for length in range(1, len(good)):
-        victim.attack(greeting() + command(b"READY", good[:length]), [], f"{length} bytes of metadata")
-    for extra in (b"\0", b"x", b"\xff", b"\1x\xff\xff\xff\xff", b"\1x\0\0\0\2y"):
-        victim.attack(greeting() + command(b"READY", good + extra), [], f"metadata with {extra}")
+    for block in (good[:1], good[:5], good[:-1], good + b"\0", good + b"x", good + b"\xff", good + b"\1x\0\0\0\2y"):
+        victim.attack(greeting() + command(b"READY", block), [], f"the metadata {block}")
     victim.close()
 
 

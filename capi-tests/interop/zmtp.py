@@ -3,19 +3,24 @@
 import ctypes
 import socket
 import struct
+import time
 
 PAIR, PUB, SUB, REQ, REP, DEALER, ROUTER, PULL, PUSH, XPUB, XSUB = range(11)
+# Plain bytes.
+STREAM = 11
 NAMES = ("PAIR", "PUB", "SUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH", "XPUB", "XSUB")
 PARTNER = {PAIR: PAIR, PUB: SUB, SUB: PUB, REQ: REP, REP: REQ, DEALER: ROUTER, ROUTER: DEALER, PULL: PUSH,
            PUSH: PULL, XPUB: XSUB, XSUB: XPUB}
 # Options.
 ROUTING_ID, SUBSCRIBE, UNSUBSCRIBE, LINGER, RECONNECT_IVL, MAXMSGSIZE, RCVTIMEO, LAST_ENDPOINT = 5, 6, 7, 17, 18, 22, 27, 32
-SNDHWM, RCVHWM, IMMEDIATE, CONFLATE = 23, 24, 39, 54
+SNDHWM, RCVHWM, IMMEDIATE, ROUTER_RAW, CONFLATE, IPV6, METADATA, HELLO_MSG = 23, 24, 39, 41, 54, 42, 95, 110
+RECONNECT_STOP = 109
 HANDSHAKE_IVL, HEARTBEAT_IVL, HEARTBEAT_TTL, HEARTBEAT_TIMEOUT, RCVMORE, EVENTS, SNDTIMEO = 66, 75, 76, 77, 13, 15, 28
 # Events.
 CONNECTED, RETRIED, LISTENING, ACCEPTED, DISCONNECTED = 0x1, 0x4, 0x8, 0x20, 0x200
 NO_DETAIL, SUCCEEDED, PROTOCOL, AUTH = 0x800, 0x1000, 0x2000, 0x4000
 SNDMORE, DONTWAIT = 2, 1
+SRCFD = 2
 PATIENCE = 5.0
 
 
@@ -52,6 +57,25 @@ def ready(socket_type, identity=None):
 def own_ready(socket_type, identity=b""):
     """What the library sends."""
     return ready(socket_type, identity if socket_type in (REQ, DEALER, ROUTER) else None)
+
+
+def stream_to(endpoint, host=None):
+    """A raw peer's connection to an endpoint that the library has bound, at that address of this host."""
+    scheme, _, address = endpoint.partition("://")
+    if scheme == "ipc":
+        stream = socket.socket(socket.AF_UNIX)
+        stream.connect(address)
+        return stream
+    bound, _, port = address.rpartition(":")
+    return socket.create_connection((host or bound.strip("[]"), int(port)))
+
+
+def endpoint_of(listener):
+    """What the library connects to; ipc listeners have abstract names."""
+    name = listener.getsockname()
+    if listener.family == socket.AF_UNIX:
+        return b"ipc://@" + name[1:]
+    return b"tcp://127.0.0.1:%d" % name[1]
 
 
 class Wire:
@@ -124,6 +148,11 @@ class Library:
         self.lib.zmq_getsockopt.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p,
                                             ctypes.POINTER(ctypes.c_size_t)]
         self.lib.zmq_socket_monitor.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int]
+        self.lib.zmq_msg_recv.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
+        self.lib.zmq_msg_gets.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+        self.lib.zmq_msg_gets.restype = ctypes.c_char_p
+        self.lib.zmq_msg_data.argtypes = [ctypes.c_void_p]
+        self.lib.zmq_msg_data.restype = ctypes.c_void_p
         self.context = self.lib.zmq_ctx_new()
         self.monitors = 0
 
@@ -146,7 +175,8 @@ class Socket:
                               (RECONNECT_IVL, 10)):
             self.set(option, value)
         for name, value in options.items():
-            self.set(globals()[name], value)
+            for one in value if isinstance(value, list) else [value]:
+                self.set(globals()[name], one)
         library.monitors += 1
         where = b"inproc://monitor%d" % library.monitors
         library.check(self.lib.zmq_socket_monitor(self.handle, where, 0xffff), "monitor")
@@ -167,22 +197,32 @@ class Socket:
         self.library.check(self.lib.zmq_getsockopt(self.handle, option, buffer, ctypes.byref(size)), "option")
         return buffer.raw[:size.value]
 
-    def bind(self):
-        self.library.check(self.lib.zmq_bind(self.handle, b"tcp://127.0.0.1:*"), "bind")
-        self.port = int(self.get(LAST_ENDPOINT).rstrip(b"\0").rsplit(b":", 1)[1])
+    def bind(self, endpoint=b"tcp://127.0.0.1:*"):
+        self.library.check(self.lib.zmq_bind(self.handle, endpoint), "bind")
+        self.endpoint = self.get(LAST_ENDPOINT).rstrip(b"\0").decode()
 
-    def wire(self):
+    def wire(self, host=None):
         """A raw peer connects."""
-        return Wire(socket.create_connection(("127.0.0.1", self.port)))
+        return Wire(stream_to(self.endpoint, host))
 
     def connect(self, listener):
-        port = listener.getsockname()[1]
-        self.library.check(self.lib.zmq_connect(self.handle, b"tcp://127.0.0.1:%d" % port), "connect")
+        self.connect_to(endpoint_of(listener))
+
+    def connect_to(self, endpoint):
+        self.library.check(self.lib.zmq_connect(self.handle, endpoint), "connect")
+
+    def disconnect(self, listener):
+        self.library.check(self.lib.zmq_disconnect(self.handle, endpoint_of(listener)), "disconnect")
 
     def send(self, *frames):
         for at, body in enumerate(frames):
             more = SNDMORE if at + 1 < len(frames) else 0
             self.library.check(self.lib.zmq_send(self.handle, body, len(body), more), "send")
+
+    def sends(self, body, seconds):
+        """Whether there is room for it within that time."""
+        self.set(SNDTIMEO, int(seconds * 1000))
+        return self.lib.zmq_send(self.handle, body, len(body), 0) >= 0
 
     def receive(self, largest=1 << 20):
         frames = []
@@ -191,6 +231,17 @@ class Socket:
             size = self.library.check(self.lib.zmq_recv(self.handle, buffer, len(buffer), 0), "receive")
             frames.append(buffer[:min(size, largest)])
         return frames
+
+    def frame(self, *names):
+        """The next frame: its body, its properties of these names, and ZMQ_SRCFD."""
+        message = ctypes.create_string_buffer(64)
+        self.lib.zmq_msg_init(message)
+        size = self.library.check(self.lib.zmq_msg_recv(message, self.handle, 0), "receive")
+        body = ctypes.string_at(self.lib.zmq_msg_data(message), size)
+        found = [self.lib.zmq_msg_gets(message, name) for name in names]
+        descriptor = self.lib.zmq_msg_get(message, SRCFD)
+        self.lib.zmq_msg_close(message)
+        return body, found, descriptor
 
     def expect(self, *frames):
         got = self.receive(max(1000, 1 + max(len(body) for body in frames)))
@@ -205,6 +256,14 @@ class Socket:
         self.timeout(self.handle, PATIENCE)
         if size >= 0:
             raise Failure(f"{what}: received {buffer.raw[:size]}")
+
+    def expect_full(self, what):
+        """There is nobody to send to, or will soon be."""
+        end = time.monotonic() + PATIENCE
+        while self.turn() & 2:
+            if time.monotonic() > end:
+                raise Failure(f"{what}: still room")
+            time.sleep(0.001)
 
     def turn(self):
         """Lets the socket do what needs its thread."""

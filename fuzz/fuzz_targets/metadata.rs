@@ -2,4 +2,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| zmq::fuzz::fuzz_metadata(data));
+fuzz_target!(|data: &[u8]| zmq::fuzz::metadata(data));

@@ -40,6 +40,8 @@ pub mod z85;
 
 mod arguments;
 pub(crate) mod errno;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzz;
 mod guard;
 pub(crate) mod handle;
 

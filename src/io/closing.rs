@@ -134,3 +134,6 @@ impl Closing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,7 +39,7 @@ pub(super) fn add_gid(options: &mut SocketOptions, input: Option<&[u8]>) -> Resu
     add_id(&mut options.ipc_filter_gids, input, u32::from_ne_bytes)
 }
 
-/// ZMQ_METADATA: `X-Name:value`. The first value of a name stays; the value ends at its first NUL.
+/// ZMQ_METADATA: `X-Name:value`. The first value of a name stays; name and value end at their first NUL.
 pub(super) fn add_metadata(options: &mut SocketOptions, input: Option<&[u8]>) -> Result<()> {
     let text = encoding::bytes(input, &(1..=usize::MAX), Empty::Refused)?;
     // The reference takes four bytes for an int, whatever they are.
@@ -54,6 +54,7 @@ pub(super) fn add_metadata(options: &mut SocketOptions, input: Option<&[u8]>) ->
     if !name.starts_with(b"X-") || name.len() > PROPERTY_NAME_MAX || value.is_empty() {
         return Err(Error::Invalid);
     }
+    let name = until_nul(name);
     if options
         .metadata
         .iter()

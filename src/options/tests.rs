@@ -360,6 +360,7 @@ fn metadata() {
         b"X-a:other",
         b"X-b:v\0rest",
         b"X-c:\0rest",
+        b"X-d\0name:value",
         &long(253),
     ] {
         assert_eq!(
@@ -375,10 +376,15 @@ fn metadata() {
         .map(|(name, value)| (&**name, &**value))
         .collect();
     assert_eq!(
-        stored[..3],
-        [(&b"X-a"[..], &b"b:c"[..]), (b"X-b", b"v"), (b"X-c", b"")]
+        stored[..4],
+        [
+            (&b"X-a"[..], &b"b:c"[..]),
+            (b"X-b", b"v"),
+            (b"X-c", b""),
+            (b"X-d", b"value")
+        ]
     );
-    assert_eq!(stored.len(), 4);
+    assert_eq!(stored.len(), 5);
 }
 
 #[test]

@@ -12,6 +12,8 @@
 use std::fmt::Debug;
 
 mod dealer;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzz;
 mod pair;
 mod parts;
 mod r#pub;
@@ -28,7 +30,7 @@ mod xpub;
 mod xsub;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use crate::error::{Error, Result};
 use crate::options::{PatternOption, SocketOptions};

@@ -111,14 +111,42 @@ impl Publisher {
         }
     }
 
-    /// Takes in a message that the peer sent as such; one for whose frames memory lacks is dropped.
+    /// Takes in a message that the peer sent as such; one for whose frames memory lacks is dropped. Subscriptions
+    /// between its frames take effect, and are reported behind it.
     fn take_message(&mut self, pipes: &mut Pipes, key: PipeKey, inbox: &mut Option<&mut Inbox>) {
+        let mut within = Vec::new();
+        self.take_frames(pipes, key, inbox, &mut within);
+        for (subscribe, topic) in within {
+            report(pipes, key, subscribe, &topic, inbox);
+        }
+    }
+
+    fn take_frames(
+        &mut self,
+        pipes: &mut Pipes,
+        key: PipeKey,
+        inbox: &mut Option<&mut Inbox>,
+        within: &mut Vec<(bool, Box<[u8]>)>,
+    ) {
         let whole_inbox = inbox.as_ref().map_or(0, |inbox| inbox.len());
         let (mut first, mut may_subscribe) = (true, true);
         // The application was told that more follows.
         let mut open = false;
         loop {
-            let Some(Ok(frame)) = pipes.take(key) else {
+            let taken = pipes.take(key);
+            if taken.is_none()
+                && let Some(Item::Special(special)) = pipes.head(key)
+            {
+                if let Special::Subscription { subscribe, topic } = special
+                    && self.subscription(key, subscribe, &topic)
+                    // Without memory the application does not hear of it.
+                    && within.try_reserve(1).is_ok()
+                {
+                    within.push((subscribe, topic));
+                }
+                continue;
+            }
+            let Some(Ok(frame)) = taken else {
                 if let Some(inbox) = inbox {
                     inbox.truncate(whole_inbox);
                 }

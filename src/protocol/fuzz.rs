@@ -1,18 +1,22 @@
-//! What a fuzzer calls with arbitrary bytes; the tests run a small corpus through it.
+//! Targets for whole connections; see `crate::fuzz`.
 
 #![forbid(unsafe_code)]
 
-use crate::clock;
-use crate::protocol::transcript::Transcript;
-use crate::protocol::{Command, Config, Properties, append_property};
+use std::collections::VecDeque;
+use std::time::Duration;
 
-/// A whole connection. The first byte chooses the configuration and what precedes the input: nothing, a
-/// greeting or a handshake, or the same of an older peer. The second one says how the input is cut. However it is
-/// cut, the same must come of it.
-///
-/// # Panics
-/// If it does not.
-pub fn fuzz_zmtp(data: &[u8]) {
+use super::envelope::ReplyEnvelope;
+use super::transcript::{Seen, Transcript};
+use super::{Config, Event, Handshake, ProtocolError, Raw};
+use crate::clock;
+use crate::fuzz::Input;
+use crate::patterns::{TYPES, TypeRow};
+
+pub(crate) use super::zmtp::fuzz::{command, frames, greeting, metadata};
+
+/// The first byte chooses the configuration and what precedes the input: nothing, a greeting or a
+/// handshake, or the same of an older peer. The second one says how the input is cut.
+pub(crate) fn zmtp(data: &[u8]) {
     let [settings, seed, input @ ..] = data else {
         return;
     };
@@ -25,8 +29,15 @@ pub fn fuzz_zmtp(data: &[u8]) {
         receives_subscriptions: has(4),
         receives_groups: has(8),
         max_message_size: has(16).then_some(300),
+        routing_id: if has(128) {
+            (*b"own").into()
+        } else {
+            (*b"").into()
+        },
+        announce_routing_id: has(128),
         ..Config::default()
     };
+    let limit = config.max_message_size;
     let mut stream = Vec::new();
     if has(32) {
         let old: &[u8] = match (has(1), has(2)) {
@@ -49,146 +60,316 @@ pub fn fuzz_zmtp(data: &[u8]) {
     let mut whole = Transcript::new(config.clone(), now);
     whole.receive(&stream, now);
     let mut pieces = Transcript::new(config, now);
-    let mut state = u32::from(*seed) + 1;
+    // Where much waits for its end, as it does in a long subscription, small pieces take too long.
+    let smallest = if stream.len() > 4096 { 64 } else { 0 };
+    let seed = u32::from(*seed).max(smallest);
+    let mut state = seed + 1;
     let mut rest = stream.as_slice();
     while !rest.is_empty() {
         // xorshift; seed 0 cuts at every byte.
         state ^= state << 13;
         state ^= state >> 17;
         state ^= state << 5;
-        let length = if *seed == 0 {
-            1
-        } else {
-            1 + (state >> 8) as usize % (4 * usize::from(*seed))
-        };
+        let length = match seed {
+            0 => 1,
+            _ => 1 + (state >> 8) % (4 * seed),
+        } as usize;
         let (piece, behind) = rest.split_at(length.min(rest.len()));
         pieces.receive(piece, now);
         rest = behind;
     }
+    let whole = whole.finish();
     assert_eq!(
         pieces.finish(),
-        whole.finish(),
+        whole,
         "cutting the input changes what comes of it"
     );
-}
-
-/// A metadata block: what can be read gives the same block again.
-///
-/// # Panics
-/// If it does not.
-pub fn fuzz_metadata(data: &[u8]) {
-    let mut again = Vec::new();
-    for property in Properties::new(data) {
-        let Ok((name, value)) = property else {
-            assert!(
-                data.starts_with(&again),
-                "the properties before an error are as received"
-            );
-            return;
-        };
-        append_property(name, value, &mut again).expect("what was read fits");
+    let (events, sent, error) = whole;
+    plausible(&events, stream.len(), limit);
+    assert!(sent.len() >= 10, "our signature at least");
+    if error == Some(ProtocolError::CannotAuthenticate) {
+        assert!(has(64));
     }
-    assert_eq!(again, data, "the properties are the whole block");
 }
 
-/// The body of a command: no part of it is longer than itself.
-///
-/// # Panics
-/// If one is.
-pub fn fuzz_command(data: &[u8]) {
-    let part = match Command::parse(data) {
-        Command::Ready(part)
-        | Command::Error(part)
-        | Command::Subscribe(part)
-        | Command::Cancel(part)
-        | Command::Join(part)
-        | Command::Leave(part)
-        | Command::Ping { context: part, .. } => part,
-        Command::Pong | Command::Other => &[],
+/// What holds of the events of any connection that received `received` bytes.
+fn plausible(events: &[Seen], received: usize, limit: Option<u64>) {
+    let mut ready = false;
+    let mut bytes = 0;
+    for (place, event) in events.iter().enumerate() {
+        let length = match event {
+            Seen::MaySend => {
+                assert_eq!(place, 0);
+                continue;
+            }
+            Seen::Ready(handshake) => {
+                assert!(!ready, "ready once");
+                ready = true;
+                let properties = handshake.properties.iter();
+                let sum: usize = properties
+                    .map(|(name, value)| name.len() + value.len())
+                    .sum();
+                sum.max(handshake.routing_id.len())
+            }
+            Seen::Frame { body, .. } => {
+                assert!(ready);
+                assert!(limit.is_none_or(|limit| body.len() as u64 <= limit));
+                body.len()
+            }
+            Seen::Subscription { topic, .. } => {
+                assert!(ready);
+                topic.len()
+            }
+            Seen::Join { group } | Seen::Leave { group } => {
+                assert!(ready && group.len() <= 255);
+                group.len()
+            }
+        };
+        bytes += length;
+    }
+    assert!(bytes <= received, "nothing comes of nothing");
+}
+
+/// Two ends of a connection, with a virtual clock; see [`pair`].
+struct Talk {
+    ends: [Transcript; 2],
+    /// Of the other end's output: bytes received.
+    received: [usize; 2],
+    /// What each end is still to get.
+    expected: [VecDeque<Seen>; 2],
+    /// Events of each end that were looked at.
+    checked: [usize; 2],
+    /// What each end is to hear of the other one.
+    introductions: [Handshake; 2],
+    compatible: bool,
+}
+
+/// The first bytes choose two socket types, routing ids, heartbeats and properties; then come sends,
+/// subscriptions, bytes on their way, and time that goes by.
+pub(crate) fn pair(data: &[u8]) {
+    let mut input = Input::new(data);
+    let rows = [(); 2].map(|()| &TYPES[usize::from(input.byte()) % TYPES.len()]);
+    let mut now = clock::now();
+    let configs = rows.map(|row| config_of(row, &mut input));
+    let mut talk = Talk {
+        compatible: rows[0].peers.contains(&rows[1].wire_name),
+        introductions: [introduction(&configs[1]), introduction(&configs[0])],
+        ends: configs.map(|config| Transcript::new(config, now)),
+        received: [0; 2],
+        expected: [VecDeque::new(), VecDeque::new()],
+        checked: [0; 2],
     };
-    assert!(part.len() <= data.len());
+    assert_eq!(talk.compatible, rows[1].peers.contains(&rows[0].wire_name));
+    while !input.is_empty() {
+        let choice = input.byte();
+        let end = usize::from(choice & 1);
+        match choice >> 1 & 7 {
+            0 | 1 => {
+                // Few are large, for those take time.
+                let shift = [0, 0, 0, 0, 0, 1, 4, 7][usize::from(choice >> 4 & 7)];
+                let length = usize::from(input.byte()) << shift;
+                talk.send(end, choice & 0x80 != 0, length);
+            }
+            2 => talk.subscribe(end, rows[1 - end], choice & 0x80 != 0, input.bytes()),
+            3 => {
+                now += Duration::from_millis(u64::from(input.byte()));
+                for end in &mut talk.ends {
+                    // Without a timeout nobody is given up.
+                    assert_eq!(end.zmtp.handle_timeout(now), Ok(()));
+                    end.collect_output();
+                }
+            }
+            _ => {
+                let length = usize::from(input.byte()) << (choice >> 4);
+                talk.carry(end, length, now);
+            }
+        }
+    }
+    talk.settle(now);
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn config_of(row: &'static TypeRow, input: &mut Input<'_>) -> Config {
+    let settings = input.byte();
+    let property = |input: &mut Input<'_>| {
+        let name = [b"X-", input.bytes()].concat();
+        (name[..name.len().min(255)].to_vec(), input.bytes().to_vec())
+    };
+    Config {
+        socket_type: row.wire_name,
+        socket_type_number: row.socket_type as u8,
+        compatible: row.peers,
+        routing_id: input.bytes().into(),
+        announce_routing_id: row.announces_routing_id,
+        metadata: (0..settings & 3).map(|_| property(input)).collect(),
+        heartbeat_interval: (settings & 4 != 0).then_some(Duration::from_millis(20)),
+        receives_subscriptions: row.takes_subscriptions,
+        ..Config::default()
+    }
+}
 
-    /// A sound handshake with traffic of all kinds behind it.
-    fn corpus() -> Vec<Vec<u8>> {
-        let ready = b"\x04\x19\x05READY\x0BSocket-Type\0\0\0\x03SUB".as_slice();
-        let frames = [
-            b"\x01\0\0\x05hello\x02\0\0\0\0\0\0\0\x02hi".as_slice(),
-            b"\x04\x0C\x09SUBSCRIBEAB\x04\x09\x06CANCELAB\x04\x0A\x04PING\0\x0ACTX\x04\0",
-            b"\x04\x07\x04JOINab\x04\x08\x05LEAVEab\x04\x05\x04PONG\x00\x03end",
-            &[
-                b"\x06\0\0\0\0\0\0\x40\0\x07UNKNOWN".as_slice(),
-                &[9; 0x4000 - 8],
-                b"\0\x01x",
-            ]
-            .concat(),
-            &[
-                b"\x03\0\0\0\0\0\0\x30\0".as_slice(),
-                &[7; 0x3000],
-                b"\0\x01x",
-            ]
-            .concat(),
-            &[
-                b"\x06\0\0\0\0\0\0\x30\0\x09SUBSCRIBE".as_slice(),
-                &[7; 0x3000],
-            ]
-            .concat(),
-            b"\x02\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFFrest",
-        ]
-        .map(<[u8]>::to_vec);
-        let mut corpus: Vec<_> = frames.iter().map(|frame| [ready, frame].concat()).collect();
-        corpus.extend(frames.iter().cloned());
-        corpus.push(b"GET / HTTP/1.1\r\n\r\n".to_vec());
-        // ZMTP 1.0, and behind some greetings also 2.0: identity, small and large frames, an empty one.
-        let old = b"\x04\0idx\x01\x01\x03\0hi\xFF\0\0\0\0\0\0\0\x03\x01ab";
-        corpus.push([old.as_slice(), b"\x02\0z\0"].concat());
-        let large = [b"\xFF\0\0\0\0\0\0\x30\x01\x01".as_slice(), &[7; 0x3000]].concat();
-        corpus.push([old, large.as_slice(), b"\x02\0z", &[0xFF; 9], b"\0"].concat());
-        corpus.push(b"\0\x02id\x04\x08\x07UNKNOWN\x01\0\0\x02hi\x04\x03\x02AB".to_vec());
-        corpus.push(Vec::new());
-        corpus
+/// What a peer hears of an end with this configuration.
+fn introduction(config: &Config) -> Handshake {
+    let mut properties = vec![(b"Socket-Type".to_vec(), config.socket_type.into())];
+    let mut routing_id = Vec::new();
+    if config.announce_routing_id {
+        routing_id.extend_from_slice(&config.routing_id);
+        properties.push((b"Identity".to_vec(), routing_id.clone()));
+    }
+    let mut own = config.metadata.clone();
+    own.sort_by(|(one, _), (other, _)| one.cmp(other));
+    properties.append(&mut own);
+    Handshake {
+        routing_id,
+        properties,
+        ..Handshake::default()
+    }
+}
+
+impl Talk {
+    fn may_send(&self, end: usize) -> bool {
+        self.ends[end]
+            .events
+            .iter()
+            .any(|event| matches!(event, Seen::Ready(_)))
     }
 
-    #[test]
-    fn a_connection_does_not_depend_on_cuts() {
-        for input in corpus() {
-            // Required security matters for older peers only.
-            for settings in (0..64).chain(96..100) {
-                for seed in [0, 1, 7, 255] {
-                    fuzz_zmtp(&[&[settings, seed], input.as_slice()].concat());
-                }
-            }
+    /// One end sends a frame of a message.
+    fn send(&mut self, end: usize, more: bool, length: usize) {
+        if !self.may_send(end) {
+            return;
+        }
+        let sender = &mut self.ends[end];
+        let fill = sender.sent.len() as u8;
+        let body: Vec<u8> = (0..length).map(|at| fill.wrapping_add(at as u8)).collect();
+        sender
+            .zmtp
+            .encode_message(more, &body, &mut sender.sent)
+            .expect("memory");
+        self.expected[1 - end].push_back(Seen::Frame { more, body });
+    }
+
+    /// One end subscribes; the other one hears of it if that means something to it.
+    fn subscribe(&mut self, end: usize, to: &TypeRow, subscribe: bool, topic: &[u8]) {
+        if !self.may_send(end) {
+            return;
+        }
+        let sender = &mut self.ends[end];
+        sender
+            .zmtp
+            .encode_subscription(subscribe, topic, &mut sender.sent)
+            .expect("memory");
+        if to.takes_subscriptions {
+            self.expected[1 - end].push_back(Seen::Subscription {
+                subscribe,
+                topic: topic.to_vec(),
+            });
         }
     }
 
-    #[test]
-    fn damaged_connections_are_survived() {
-        let mut state = 0x2545_F491_u32;
-        let mut random = || {
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            state
+    /// So many bytes arrive at one end.
+    fn carry(&mut self, to: usize, length: usize, now: std::time::Instant) {
+        let sent = &self.ends[1 - to].sent[self.received[to]..];
+        let bytes = sent[..length.min(sent.len())].to_vec();
+        self.received[to] += bytes.len();
+        self.ends[to].receive(&bytes, now);
+        self.check(to);
+    }
+
+    /// Everything arrives.
+    fn settle(&mut self, now: std::time::Instant) {
+        while (0..2).any(|end| self.received[end] < self.ends[1 - end].sent.len()) {
+            self.carry(0, usize::MAX, now);
+            self.carry(1, usize::MAX, now);
+        }
+        for end in 0..2 {
+            assert_eq!(self.may_send(end), self.compatible);
+            assert!(
+                self.expected[end].is_empty(),
+                "lost: {:?}",
+                self.expected[end]
+            );
+        }
+    }
+
+    fn check(&mut self, end: usize) {
+        let seen = &self.ends[end];
+        let allowed = (!self.compatible).then_some(ProtocolError::IncompatibleSocketType);
+        assert!(seen.error.is_none() || seen.error == allowed);
+        for event in &seen.events[self.checked[end]..] {
+            if let Seen::Ready(handshake) = event {
+                assert_eq!(self.checked[end], 0, "first of all, and once");
+                assert_eq!(*handshake, self.introductions[end]);
+            } else {
+                assert_eq!(Some(event), self.expected[end].pop_front().as_ref());
+            }
+            self.checked[end] += 1;
+        }
+    }
+}
+
+/// Two bytes say how much one message holds; then come reads, each behind a byte with its length.
+pub(crate) fn raw(data: &[u8]) {
+    let mut input = Input::new(data);
+    let size = usize::from(u16::from_be_bytes(input.array()));
+    let raw = Raw::new(size);
+    let size = size.max(1);
+    while !input.is_empty() {
+        let repeat = 1 + usize::from(input.byte() & 15);
+        let read = input.bytes().repeat(repeat);
+        let mut rest = read.as_slice();
+        let mut messages = Vec::new();
+        loop {
+            let decoded = raw.decode(rest);
+            let Some(Event::Frame { more: false, body }) = decoded.event else {
+                assert_eq!((decoded.consumed, decoded.event), (0, None));
+                break;
+            };
+            assert_eq!(body.len(), decoded.consumed);
+            messages.push(body);
+            rest = &rest[decoded.consumed..];
+        }
+        assert!(rest.is_empty(), "a read is used up");
+        assert_eq!(messages.concat(), read);
+        assert_eq!(messages.len(), read.len().div_ceil(size));
+        assert!(
+            messages
+                .iter()
+                .all(|message| (1..=size).contains(&message.len()))
+        );
+        assert_eq!(Raw::header(false, read.len()).1, 0);
+    }
+}
+
+/// Each byte is a frame: its highest bit is MORE, the others its length.
+pub(crate) fn envelope(data: &[u8]) {
+    let frames: Vec<_> = data
+        .iter()
+        .map(|byte| (byte & 0x80 != 0, usize::from(byte & 0x7F)))
+        .collect();
+    let mut envelope = ReplyEnvelope::default();
+    let mut checked = frames
+        .iter()
+        .map(|&(more, length)| envelope.check(more, length));
+    // Messages by themselves; the last one may lack its end.
+    for message in frames.split_inclusive(|(more, _)| !more) {
+        let sound = match message {
+            [(true, 0), ..] => message.len(),
+            [(true, 4), (true, 0), ..] => message.len(),
+            [(true, 4), ..] => 1,
+            _ => 0,
         };
-        for input in corpus()
-            .into_iter()
-            .filter(|input| (1..400).contains(&input.len()))
-        {
-            for _ in 0..300 {
-                let mut damaged = vec![random() as u8, random() as u8];
-                damaged.extend_from_slice(&input);
-                for _ in 0..random() % 4 {
-                    let at = 2 + random() as usize % input.len();
-                    damaged[at] = random() as u8;
-                }
-                fuzz_zmtp(&damaged);
-                fuzz_metadata(&damaged[9..]);
-                fuzz_command(&damaged[4..]);
+        for place in 0..message.len() {
+            let expected = if place < sound {
+                Ok(())
+            } else {
+                Err(ProtocolError::InvalidEnvelope)
+            };
+            assert_eq!(checked.next(), Some(expected));
+            if place >= sound {
+                // The connection is gone.
+                return;
             }
         }
     }
+    assert_eq!(checked.next(), None);
 }

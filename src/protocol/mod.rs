@@ -18,7 +18,7 @@ use crate::error::Result;
 
 pub(crate) mod envelope;
 #[cfg(any(fuzzing, test))]
-pub mod fuzz;
+pub(crate) mod fuzz;
 mod raw;
 #[cfg(any(fuzzing, test))]
 mod transcript;
@@ -26,8 +26,6 @@ mod zmtp;
 
 pub(crate) use raw::Raw;
 pub(crate) use zmtp::{Command, Config, Decoded, Event, Handshake, HeaderOf, Zmtp};
-#[cfg(any(fuzzing, test))]
-use zmtp::{Properties, append_property};
 
 /// What a stream carries. A variant is chosen when the stream comes up, and stays.
 #[derive(Debug)]

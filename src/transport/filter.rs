@@ -74,6 +74,9 @@ impl AddressFilter {
     }
 }
 
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzz;
+
 #[cfg(test)]
 mod tests {
     use super::*;

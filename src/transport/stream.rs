@@ -42,6 +42,16 @@ impl Stream {
         }
     }
 
+    /// A connected socket of a test.
+    #[cfg(test)]
+    pub(crate) fn from_socket(socket: Socket) -> Self {
+        socket.set_nonblocking(true).expect("non-blocking");
+        match socket.domain().expect("domain") {
+            Domain::UNIX => Self::ipc(socket),
+            _ => Self::tcp(socket),
+        }
+    }
+
     /// Watches the descriptor, edge-triggered, for both directions.
     pub(crate) fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
         let both = Interest::READABLE | Interest::WRITABLE;

@@ -5,6 +5,8 @@ use crate::error::Error;
 use crate::options::PatternOption;
 use crate::patterns::Pattern;
 use crate::patterns::testing::{Bench, frames};
+use crate::pipe::Outgoing;
+use crate::pipe::queue::Special;
 
 fn set(xpub: &mut Bench<Xpub>, option: PatternOption) {
     xpub.pattern
@@ -120,6 +122,39 @@ fn user_messages() {
     // A subscription in front has no MORE.
     xpub.arrive(key, &[b"\x01C", b"u"]);
     assert_eq!(inbox(&mut xpub), notices(&[b"\x01C", b"u"]));
+}
+
+/// Commands between the frames of a message leave it whole (zmtp.md 3.2), and are reported behind it.
+#[test]
+fn commands_within_a_message() {
+    let mut xpub = Bench::<Xpub>::new();
+    let key = xpub.peer();
+    let commands = |topics: [&[u8]; 2]| {
+        topics.map(|topic| Special::Subscription {
+            subscribe: true,
+            topic: topic.into(),
+        })
+    };
+    for (topics, reported) in [
+        ([b"A".as_slice(), b"B"], notices(&[b"\x01A", b"\x01B"])),
+        // Nothing new.
+        ([b"A", b"B"], notices(&[])),
+    ] {
+        let far = xpub.wires.far(key);
+        for (special, frame) in commands(topics).into_iter().zip([b"u1", b"u2"]) {
+            far.write(&mut Outgoing::from_bytes(frame, true), true)
+                .unwrap();
+            far.append_special(special).unwrap();
+        }
+        far.write(&mut Outgoing::from_bytes(b"u3", false), false)
+            .unwrap();
+        xpub.arrive(key, &[b"next"]);
+        assert_eq!(xpub.recv(), Ok(frames(&[b"u1", b"u2", b"u3"])));
+        let next = notices(&[b"next"]);
+        assert_eq!(inbox(&mut xpub), [reported, next].concat());
+    }
+    xpub.send(&[b"B"]).unwrap();
+    assert_eq!(xpub.sent(key), [frames(&[b"B"])]);
 }
 
 /// 8.3: ONLY_FIRST_SUBSCRIBE.

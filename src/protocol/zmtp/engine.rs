@@ -188,9 +188,13 @@ impl Zmtp {
         {
             return Err(TimedOut::Handshake);
         }
-        if self.heartbeat.handle_timeout(now)? && self.has_output_room() {
-            // Without memory the peer misses a PING.
+        let due = self.heartbeat.handle_timeout(now)?;
+        // Without memory the peer misses one of them.
+        if due.ping && self.has_output_room() {
             let _ = command::append_ping(self.heartbeat_ttl, &mut self.output);
+        }
+        if due.pong && self.has_output_room() {
+            let _ = command::append_pong(b"", &mut self.output);
         }
         Ok(())
     }
@@ -198,7 +202,8 @@ impl Zmtp {
     // ---- what the application wants ----
 
     /// Input is not read because nobody takes it (or is read again): what the peer may have sent
-    /// meanwhile is not held against it.
+    /// meanwhile is not held against it, and a peer that has sent PINGs gets PONGs although its next ones cannot be
+    /// seen.
     pub(crate) fn set_input_paused(&mut self, paused: bool, now: Instant) {
         self.heartbeat.set_paused(paused, now);
     }
@@ -459,8 +464,8 @@ impl Zmtp {
     }
 
     fn handle_ping(&mut self, ttl: u16, context: &[u8]) {
+        self.heartbeat.handle_ping(ttl, self.received_at);
         if ttl > 0 {
-            self.heartbeat.handle_ttl(ttl, self.received_at);
             // A frame behind it ends the peer's silence.
             self.attention = true;
         }

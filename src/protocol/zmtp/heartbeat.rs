@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use crate::protocol::TimedOut;
 
 /// The timers of a connection in traffic. Any received byte is a sign of life, a paused input is not a
-/// silent peer.
+/// silent peer. Nor is it a silent end for the peer: its PINGs wait behind what is not read, and it gets PONGs
+/// without having been heard.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
     /// Between two PINGs; `None` = none are sent.
@@ -21,8 +22,26 @@ pub(super) struct Heartbeat {
     after_ping: Option<Silence>,
     /// Runs from a PING of the peer that had a TTL.
     of_peer: Option<Silence>,
+    /// When the last PING of the peer came; before the first, when traffic began.
+    peer_pinged_at: Option<Instant>,
+    /// The shortest time between two PINGs of the peer; `None` = it has sent none.
+    peer_interval: Option<Duration>,
+    /// When the next unasked PONG may go, in a pause. It stays between pauses: a reader that is slow has many.
+    next_pong: Option<Instant>,
     paused: bool,
 }
+
+/// What is to be sent at some time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Due {
+    pub(super) ping: bool,
+    pub(super) pong: bool,
+}
+
+/// PONGs of a paused input: so many in an interval of the peer's, whose timeout may be shorter than that; and the
+/// shortest time between two.
+const PONGS_PER_INTERVAL: u32 = 4;
+const SHORTEST_PONG_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A time without a sign of life.
 #[derive(Clone, Copy, Debug)]
@@ -41,12 +60,20 @@ impl Heartbeat {
             next_ping: None,
             after_ping: None,
             of_peer: None,
+            peer_pinged_at: None,
+            peer_interval: None,
+            next_pong: None,
             paused: false,
         }
     }
 
     /// The handshake is complete: the first PING is due one interval later.
     pub(super) fn start(&mut self, now: Instant) {
+        self.plan_ping(now);
+        self.peer_pinged_at = Some(now);
+    }
+
+    fn plan_ping(&mut self, now: Instant) {
         self.next_ping = self.interval.and_then(|interval| now.checked_add(interval));
     }
 
@@ -69,20 +96,30 @@ impl Heartbeat {
         self.of_peer = None;
     }
 
-    /// The peer announced that it will not be silent for longer than `ttl` tenths of a second.
-    pub(super) fn handle_ttl(&mut self, ttl: u16, now: Instant) {
+    /// A PING of the peer, which announces that it will not be silent for longer than `ttl` tenths of a second;
+    /// 0 = it may.
+    pub(super) fn handle_ping(&mut self, ttl: u16, now: Instant) {
         if ttl > 0 && self.of_peer.is_none() {
             // 32 bits: up to 6553.5 s.
             let allowed = Duration::from_millis(u64::from(ttl) * 100);
             self.of_peer = Some(Silence::begin(allowed, now, self.paused));
         }
+        let elapsed = self
+            .peer_pinged_at
+            .replace(now)
+            .map(|before| now.saturating_duration_since(before));
+        // Several in one read had waited together.
+        if let Some(elapsed) = elapsed.filter(|elapsed| !elapsed.is_zero()) {
+            let shortest = self.peer_interval.unwrap_or(elapsed).min(elapsed);
+            self.peer_interval = Some(shortest);
+        }
     }
 
-    /// Whether a PING is to be sent now.
+    /// What is to be sent now.
     ///
     /// # Errors
     /// [`TimedOut::Heartbeat`] if the peer was silent for too long.
-    pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<bool, TimedOut> {
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<Due, TimedOut> {
         let is_over = |silence: Option<Silence>| {
             silence
                 .and_then(|silence| silence.until)
@@ -91,16 +128,29 @@ impl Heartbeat {
         if is_over(self.after_ping) || is_over(self.of_peer) {
             return Err(TimedOut::Heartbeat);
         }
-        if self.next_ping.is_none_or(|next_ping| next_ping > now) {
-            return Ok(false);
+        let is_due = |next: Option<Instant>| next.is_some_and(|next| next <= now);
+        let due = Due {
+            ping: is_due(self.next_ping),
+            pong: self.paused && is_due(self.next_pong),
+        };
+        if due.pong {
+            self.plan_pong(now);
         }
-        self.start(now);
-        if self.after_ping.is_none() {
-            self.after_ping = self
-                .timeout
-                .map(|timeout| Silence::begin(timeout, now, self.paused));
+        if due.ping {
+            self.plan_ping(now);
+            if self.after_ping.is_none() {
+                self.after_ping = self
+                    .timeout
+                    .map(|timeout| Silence::begin(timeout, now, self.paused));
+            }
         }
-        Ok(true)
+        Ok(due)
+    }
+
+    fn plan_pong(&mut self, now: Instant) {
+        self.next_pong = self.peer_interval.and_then(|interval| {
+            now.checked_add((interval / PONGS_PER_INTERVAL).max(SHORTEST_PONG_INTERVAL))
+        });
     }
 
     /// While input is paused nothing can be heard: silence counts from the end of the pause.
@@ -109,6 +159,9 @@ impl Heartbeat {
             return;
         }
         self.paused = paused;
+        if paused && self.next_pong.is_none() {
+            self.plan_pong(now);
+        }
         for silence in [&mut self.after_ping, &mut self.of_peer]
             .into_iter()
             .flatten()
@@ -119,10 +172,15 @@ impl Heartbeat {
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         let until = |silence: Option<Silence>| silence.and_then(|silence| silence.until);
-        [self.next_ping, until(self.after_ping), until(self.of_peer)]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.next_ping,
+            self.next_pong.filter(|_| self.paused),
+            until(self.after_ping),
+            until(self.of_peer),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 }
 

@@ -14,6 +14,8 @@ mod command;
 mod engine;
 mod frame;
 mod frame_1_0;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzz;
 mod greeting;
 mod heartbeat;
 mod metadata;
@@ -22,8 +24,6 @@ mod version;
 
 pub(crate) use command::Command;
 pub(crate) use engine::{Decoded, Event, Zmtp};
-#[cfg(any(fuzzing, test))]
-pub(crate) use metadata::{Properties, append_property};
 pub(crate) use opening::{Config, Handshake};
 pub(crate) use version::HeaderOf;
 #[cfg(test)]

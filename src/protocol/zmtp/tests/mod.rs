@@ -1,7 +1,9 @@
 //! Whole connections: their bytes, their events, their time. Contract: zmtp.md.
 
+mod greetings;
 mod limits;
 mod malformed;
+mod metadata;
 mod old;
 mod pairs;
 mod time;

@@ -166,16 +166,92 @@ fn a_peer_that_is_not_read_is_not_silent() {
     transcript.receive(&command("PING", b"\0\x0C"), start + ms(900));
     wait(&mut transcript, start + ms(1000)).expect("the first PING");
     transcript.zmtp.set_input_paused(true, start + ms(1300));
-    // PINGs go on, nothing else does.
-    for at in [2000, 3000, 4000] {
-        wait(&mut transcript, start + ms(at)).expect("a PING");
+    // What is sent goes on.
+    let before = transcript.sent.len();
+    while let Some(at) = transcript.zmtp.next_timeout()
+        && at <= start + ms(4000)
+    {
+        wait(&mut transcript, at).expect("alive");
     }
+    let ping = command("PING", b"\0\0");
+    let sent = &transcript.sent[before..];
+    let pings = sent.windows(ping.len()).filter(|at| *at == ping).count();
+    assert_eq!(pings, 3);
     // Silence counts from the end of the pause.
     transcript.zmtp.set_input_paused(false, start + ms(4100));
     assert_eq!(
         wait(&mut transcript, start + ms(4500)),
         Err(TimedOut::Heartbeat)
     );
+}
+
+/// PINGs of the peer wait behind what is not read: it gets PONGs all the same, four in each of its intervals.
+#[test]
+fn a_peer_that_sends_pings_gets_pongs_while_it_is_not_read() {
+    let ping = command("PING", b"\0\0");
+    let pong = command("PONG", b"");
+    for minor in [0, 1] {
+        let (mut transcript, start) = in_traffic(config("PULL"), minor, "PUSH");
+        // The first PING comes an interval after the handshake; one late, the next in time again.
+        for at in [1000, 2100, 3000, 4000] {
+            assert_eq!(transcript.receive(&ping, start + ms(at)), pong);
+            assert_eq!(transcript.zmtp.next_timeout(), None);
+        }
+        transcript.zmtp.set_input_paused(true, start + ms(4100));
+        for round in 1..=10 {
+            let at = start + ms(4100 + round * 225);
+            assert_eq!(wait(&mut transcript, at), Ok(pong.clone()));
+        }
+        transcript.zmtp.set_input_paused(false, start + ms(7000));
+        assert_eq!(transcript.zmtp.next_timeout(), None);
+        // Those that had waited are answered; that they come together says nothing of the interval.
+        let answered = transcript.receive(&ping.repeat(3), start + ms(7000));
+        assert_eq!(answered, pong.repeat(3));
+        transcript.zmtp.set_input_paused(true, start + ms(7100));
+        assert!(transcript.zmtp.next_timeout() <= Some(start + ms(7100)));
+        transcript.zmtp.set_input_paused(false, start + ms(7150));
+    }
+}
+
+/// A reader that is slow pauses again and again, each time for less than it would take.
+#[test]
+fn short_pauses_bring_pongs_as_well() {
+    let (mut transcript, start) = in_traffic(config("PULL"), 1, "PUSH");
+    transcript.receive(&command("PING", b"\0\0"), start + ms(1000));
+    transcript.sent.clear();
+    for at in (1000..5000).step_by(10) {
+        transcript.zmtp.set_input_paused(true, start + ms(at));
+        if let Some(due) = transcript.zmtp.next_timeout()
+            && due <= start + ms(at)
+        {
+            transcript
+                .zmtp
+                .handle_timeout(start + ms(at))
+                .expect("alive");
+            transcript.collect_output();
+        }
+        transcript.zmtp.set_input_paused(false, start + ms(at + 5));
+        transcript.receive(&frame(0, b"read"), start + ms(at + 5));
+    }
+    assert_eq!(transcript.sent, command("PONG", b"").repeat(15));
+}
+
+#[test]
+fn a_peer_that_sends_no_pings_gets_no_pongs() {
+    let (mut transcript, start) = in_traffic(config("PULL"), 1, "PUSH");
+    transcript.receive(&command("PONG", b""), start + ms(10));
+    transcript.zmtp.set_input_paused(true, start + ms(20));
+    assert_eq!(transcript.zmtp.next_timeout(), None);
+}
+
+#[test]
+fn pongs_of_a_pause_are_not_more_than_a_hundred_a_second() {
+    let (mut transcript, start) = in_traffic(config("PULL"), 1, "PUSH");
+    for at in [1, 2, 3] {
+        transcript.receive(&command("PING", b"\0\0"), start + ms(at));
+    }
+    transcript.zmtp.set_input_paused(true, start + ms(5));
+    assert_eq!(transcript.zmtp.next_timeout(), Some(start + ms(15)));
 }
 
 #[test]
