@@ -4,8 +4,8 @@ library's side is delivered, with what is known of the peer (transports.md 5 and
 import socket
 import struct
 
-from cases import case, connected, listener
-from zmtp import PULL, PUSH, Failure, Socket, Wire, frame, greeting, ready
+from cases import WILDCARD, case, connected, listener
+from zmtp import HOST, PULL, PUSH, Failure, Socket, Wire, frame, greeting, ready
 
 COUNT = 100
 # Less than a window altogether: a reset destroys what waits for one.
@@ -29,16 +29,17 @@ def reset(wire):
 
 
 ENDS = (finish, close, reset)
+# Where a peer that connects comes from, as Peer-Address begins.
+SOURCE = {"tcp": b"127.0.0.1", "ipc": b"localhost:"}
 
 
-def expect_all(pull, transport, what):
+def expect_all(pull, address_begins, what):
     for at, body in enumerate(BODIES):
         try:
             got, (address, kind), _ = pull.frame(b"Peer-Address", b"Socket-Type")
         except Failure as failure:
             raise Failure(f"{what}: message {at}: {failure}") from None
-        if got != body or kind != b"PUSH" or not (address or b"").startswith(
-                b"127.0.0.1" if transport == "tcp" else b"localhost:"):
+        if got != body or kind != b"PUSH" or not (address or b"").startswith(address_begins):
             raise Failure(f"{what}: message {at} is {got[:20]} of a {kind} at {address}")
 
 
@@ -55,8 +56,8 @@ def gone_before_the_accept(library):
                 wire.send(EVERYTHING)
                 end(wire)
                 pull = Socket(library, PULL, RCVHWM=limit, USE_FD=place.detach())
-                pull.bind(b"tcp://127.0.0.1:*" if transport == "tcp" else b"ipc://adopted")
-                expect_all(pull, transport, f"{transport}, {end.__name__}, RCVHWM {limit}")
+                pull.bind(WILDCARD["tcp"] if transport == "tcp" else b"ipc://adopted")
+                expect_all(pull, SOURCE[transport], f"{transport}, {end.__name__}, RCVHWM {limit}")
                 pull.close()
                 wire.close()
 
@@ -71,7 +72,7 @@ def gone_at_once(library):
                     pull, wire, place = connected(library, PULL, transport, RCVHWM=limit, RECONNECT_IVL=60000)
                     wire.send(EVERYTHING)
                     end(wire)
-                    expect_all(pull, transport, f"{transport}, {end.__name__}, RCVHWM {limit}")
+                    expect_all(pull, b"localhost:" if transport == "ipc" else HOST.encode(), f"{transport}, {end.__name__}, RCVHWM {limit}")
                     pull.close()
                     wire.close()
                     place.close()
@@ -88,7 +89,7 @@ def large_message_before_the_end(library):
             else:
                 place = listener(transport)
                 pull = Socket(library, PULL)
-                pull.bind(b"tcp://127.0.0.1:*" if transport == "tcp" else b"ipc://*")
+                pull.bind(WILDCARD[transport])
                 wire = pull.wire()
             wire.send(greeting() + ready(PUSH) + frame(body) + frame(b"last"))
             finish(wire)
