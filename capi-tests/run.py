@@ -316,6 +316,8 @@ def compare(program, stock, ours, differences, same_library):
             tally.unexpected += 1
     # What a rule needs could not be set up: the lines after it may be equal, and say nothing.
     for key in {key for key in (*stock, *ours) if re.search(r"\.setup(#|$)", key)}:
+        if any(cell.fullmatch(key) for cell in pending.values()):
+            continue
         complaints.append(f"  {key}: stock {stock.get(key, ABSENT)} | ours {ours.get(key, ABSENT)}")
         tally.unexpected += 1
     return tally, complaints, rows

@@ -395,7 +395,7 @@ static void gone_after_a_loss(void)
 
 static void gone_when_refused(void)
 {
-    int port = refusing_port();
+    int port = port_of(vacant(TCP));
     for (int named = 0; named < 2; named++) {
         const char *name = named ? "by name" : "by number";
         struct side side = side_of(ZMQ_PUSH);
