@@ -12,6 +12,7 @@ it, separated by blanks:
     header:test              a test of header.rs
     storm:rule               a rule of storms/
     loss:scenario            a scenario of loss/run.py
+    fault:name               a fault of the network in faults/scenarios.py
 
 or `untested: reason`. Every reference has to exist; a reference to a transcript has to match a line that our library
 printed. Run alone, this checks all but the transcripts:
@@ -50,6 +51,7 @@ class Evidence:
         self.interop = "\n".join(texts(os.path.join(HERE, "interop"), ".c", ".py").values())
         self.storms = "\n".join(texts(os.path.join(HERE, "storms"), ".c").values())
         self.loss = "\n".join(texts(os.path.join(HERE, "loss"), ".py").values())
+        self.faults = "\n".join(texts(os.path.join(HERE, "faults"), ".py").values())
         with open(os.path.join(HERE, "header.rs"), encoding="utf-8") as file:
             self.header = file.read()
         self.units = texts(SOURCES, ".rs")
@@ -64,7 +66,8 @@ class Evidence:
         if kind == "lifecycle":
             program, _, rule = name.partition("/")
             return any(rule and defined_in(rule, self.lifecycle.get(program + ending, "")) for ending in (".c", ".py"))
-        text = {"interop": self.interop, "header": self.header, "storm": self.storms, "loss": self.loss}.get(kind)
+        text = {"interop": self.interop, "header": self.header, "storm": self.storms, "loss": self.loss,
+                "fault": self.faults}.get(kind)
         return text is not None and defined_in(name, text)
 
     def printed(self, reference):

@@ -35,9 +35,12 @@ ABSENT = "(absent)"
 PROGRAM_LIMIT = 90
 TOGETHER = 2
 # What every program is compiled with, those in lifecycle/ too.
-SHARED = [os.path.join(HERE, "transcripts", name) for name in ("transcript.c", "joining.c", "waiting.c", "plain.c")]
+SHARED = [os.path.join(HERE, "transcripts", name) for name in
+          ("transcript.c", "joining.c", "waiting.c", "plain.c", "story.c", "nameserver.c", "namespaces.c", "refusing.c")]
 # What some programs need besides: a header, and what to link.
 NEEDS = {"libuv": ("uv.h", "-luv")}
+# Programs that go to namespaces of their own.
+NAMESPACES = ("groups", "resolving")
 
 
 class Library:
@@ -116,6 +119,11 @@ def compile_all(build):
             print(f"SKIPPED: {name}: there is no {header} (Debian: lib{library[2:]}1-dev)")
             del sources[name]
 
+    if not has_namespaces():
+        for name in NAMESPACES:
+            print(f"SKIPPED: {name}: this process may make no namespaces")
+            del sources[name]
+
     def compile_one(name):
         path = os.path.join(build, name)
         more = [NEEDS[name][1]] if name in NEEDS else []
@@ -124,6 +132,11 @@ def compile_all(build):
 
     with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
         return dict(zip(sources, pool.map(compile_one, sources)))
+
+
+def has_namespaces():
+    return subprocess.run(["unshare", "--user", "--map-root-user", "--net", "--mount", "true"],
+                          stderr=subprocess.DEVNULL).returncode == 0
 
 
 def has_header(name):
@@ -303,6 +316,8 @@ def compare(program, stock, ours, differences, same_library):
             tally.unexpected += 1
     # What a rule needs could not be set up: the lines after it may be equal, and say nothing.
     for key in {key for key in (*stock, *ours) if re.search(r"\.setup(#|$)", key)}:
+        if any(cell.fullmatch(key) for cell in pending.values()):
+            continue
         complaints.append(f"  {key}: stock {stock.get(key, ABSENT)} | ours {ours.get(key, ABSENT)}")
         tally.unexpected += 1
     return tally, complaints, rows

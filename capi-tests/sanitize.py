@@ -21,7 +21,7 @@ import tempfile
 import time
 
 from claims import FLAGS, STATIC_EXTRAS, programs_of
-from run import NEEDS, has_header, run_limited, write_option_rows
+from run import NAMESPACES, NEEDS, has_header, has_namespaces, run_limited, write_option_rows
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(HERE)
@@ -92,6 +92,8 @@ def find_programs(kind, only):
             print(f"SKIPPED: {program.name}: {UNFIT[program.name]}")
         elif program.name in NEEDS and not has_header(NEEDS[program.name][0]):
             print(f"SKIPPED: {program.name}: there is no {NEEDS[program.name][0]}")
+        elif program.name in NAMESPACES and not has_namespaces():
+            print(f"SKIPPED: {program.name}: this process may make no namespaces")
         else:
             programs.append(program)
     return programs

@@ -3,12 +3,12 @@
 import socket
 
 from zmtp import (
-    ACCEPTED, DISCONNECTED, PAIR, PATIENCE, PUB, PULL, PUSH, REP, REQ, ROUTER, DEALER, SUB, SUCCEEDED, XPUB, XSUB,
-    Failure, Socket, Wire, frame)
+    ACCEPTED, DISCONNECTED, HOST, PAIR, PATIENCE, PUB, PULL, PUSH, REP, REQ, ROUTER, DEALER, SUB, SUCCEEDED, XPUB,
+    XSUB, Failure, Socket, Wire, frame)
 
 TYPES = (PAIR, PUB, SUB, REQ, REP, DEALER, ROUTER, PULL, PUSH, XPUB, XSUB)
 CASES = []
-WILDCARD = {"tcp": b"tcp://127.0.0.1:*", "ipc": b"ipc://*"}
+WILDCARD = {"tcp": b"tcp://%b:*" % HOST.encode(), "ipc": b"ipc://*"}
 
 
 def case(function=None, *, better=False):
@@ -26,7 +26,7 @@ def listener(transport="tcp"):
         server.bind("")
     else:
         server = socket.socket()
-        server.bind(("127.0.0.1", 0))
+        server.bind((HOST, 0))
     server.listen(10)
     server.settimeout(5)
     return server

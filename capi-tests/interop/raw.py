@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Raw peers against the library in this process: exact bytes of ZMTP 3.1 and 3.0 with NULL (raw_exact.py, and by their
 subjects raw_greeting.py, raw_commands.py, raw_metadata.py, raw_vectors.py), older peers (raw_old*.py), such that break
-the rules of a pattern (raw_messages.py, raw_requests.py), queues (raw_queues.py), and hostile ones.
+the rules of a pattern (raw_messages.py, raw_requests.py), queues (raw_queues.py), such that are gone at once
+(raw_hangup.py), and hostile ones.
 
     raw.py --library DIR/libzmq.so.5 [--stock] [--only TEXT]
 
@@ -19,6 +20,7 @@ import raw_commands  # noqa: F401  (its cases)
 import raw_errors  # noqa: F401  (its cases)
 import raw_exact  # noqa: F401  (its cases)
 import raw_greeting  # noqa: F401  (its cases)
+import raw_hangup  # noqa: F401  (its cases)
 import raw_messages  # noqa: F401  (its cases)
 import raw_metadata  # noqa: F401  (its cases)
 import raw_old  # noqa: F401  (its cases)

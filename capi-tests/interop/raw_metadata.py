@@ -3,9 +3,9 @@
 import os
 import socket
 
-from cases import TYPES, bound, case, close_all, open_end
+from cases import TYPES, WILDCARD, bound, case, close_all, open_end
 from zmtp import (
-    ACCEPTED, DEALER, DISCONNECTED, NAMES, PAIR, PUB, PULL, PUSH, REP, REQ, ROUTER, SUB, SUCCEEDED, XPUB,
+    ACCEPTED, DEALER, DISCONNECTED, HOST, NAMES, PAIR, PUB, PULL, PUSH, REP, REQ, ROUTER, SUB, SUCCEEDED, XPUB,
     XSUB, Failure, command, frame, greeting, own_ready, properties, ready)
 
 BOTH = (True, False)
@@ -252,12 +252,13 @@ def peer_addresses(library):
     """Numeric and without a port; on ipc who the peer is; in both roles. Of an IPv4 peer of a listener for both kinds in
     the form of IPv6."""
     me = b"localhost:%d:%d:%d" % (os.getuid(), os.getgid(), os.getpid())
-    for transport, wanted in (("tcp", b"127.0.0.1"), ("ipc", me)):
+    for transport in WILDCARD:
         for binds in BOTH:
             end, wire, place = open_end(library, PULL, binds, transport)
             wire.handshake(PULL, PUSH)
             wire.send(frame(b"x"))
             found = end.frame(b"Peer-Address")[1]
+            wanted = me if transport == "ipc" else b"127.0.0.1" if binds else HOST.encode()
             if found != [wanted]:
                 raise Failure(f"{transport}: {found}")
             close_all(end, wire, place)

@@ -1,6 +1,7 @@
 """Bytes of ZMTP 3.x for raw peers, and just enough of the C interface to drive the library under test."""
 
 import ctypes
+import os
 import socket
 import struct
 import time
@@ -21,7 +22,10 @@ CONNECTED, RETRIED, LISTENING, ACCEPTED, DISCONNECTED = 0x1, 0x4, 0x8, 0x20, 0x2
 NO_DETAIL, SUCCEEDED, PROTOCOL, AUTH = 0x800, 0x1000, 0x2000, 0x4000
 SNDMORE, DONTWAIT = 2, 1
 SRCFD = 2
+USE_FD = 89
 PATIENCE = 5.0
+# An address of this process alone: other processes do not try again and again to connect to its ports.
+HOST = "127.%d.%d.%d" % (1 + (os.getpid() >> 14) % 200, os.getpid() >> 7 & 127, 1 + (os.getpid() & 127))
 
 
 class Failure(Exception):
@@ -75,7 +79,7 @@ def endpoint_of(listener):
     name = listener.getsockname()
     if listener.family == socket.AF_UNIX:
         return b"ipc://@" + name[1:]
-    return b"tcp://127.0.0.1:%d" % name[1]
+    return b"tcp://%b:%d" % (name[0].encode(), name[1])
 
 
 class Wire:
@@ -197,7 +201,7 @@ class Socket:
         self.library.check(self.lib.zmq_getsockopt(self.handle, option, buffer, ctypes.byref(size)), "option")
         return buffer.raw[:size.value]
 
-    def bind(self, endpoint=b"tcp://127.0.0.1:*"):
+    def bind(self, endpoint):
         self.library.check(self.lib.zmq_bind(self.handle, endpoint), "bind")
         self.endpoint = self.get(LAST_ENDPOINT).rstrip(b"\0").decode()
 

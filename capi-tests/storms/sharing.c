@@ -302,7 +302,7 @@ static void *meddler(void *argument)
     struct storm *storm = job->storm;
     void *socket = job->end->socket;
     char nowhere[40];
-    snprintf(nowhere, sizeof nowhere, "tcp://127.0.0.1:%d", free_port());
+    snprintf(nowhere, sizeof nowhere, "%s", vacant(TCP));
     int lossless = job->end->type != ZMQ_PUB && job->end->type != ZMQ_XPUB && job->end->type != ZMQ_ROUTER &&
                    job->end->type != ZMQ_XSUB && job->end->type != ZMQ_STREAM;
     for (unsigned turn = 0; !atomic_load(&storm->stop_meddling) && !job->ended_with; turn++) {

@@ -129,11 +129,7 @@ static void conflating_sender(void)
             set_int(sender, ZMQ_SNDHWM, 1);
             set_int(sender, ZMQ_RECONNECT_IVL, 10);
             set_bytes(sender, ZMQ_ROUTING_ID, "me", 2);
-            char endpoint[64];
-            if (t == TCP)
-                sprintf(endpoint, "tcp://127.0.0.1:%d", free_port());
-            else
-                sprintf(endpoint, "ipc://late-%zu", k);
+            const char *endpoint = keep(vacant(t));
             begin_line(text("%s %s to %s", transport_names[t], type_name(senders[k][0]), type_name(senders[k][1])));
             connect_to(sender, endpoint);
             int taken = 0;

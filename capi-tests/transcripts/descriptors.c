@@ -1,7 +1,9 @@
 /* What the options make of the descriptors: listening, accepted, connected. transports.md section 2.4. */
+#include "refusing.h"
 #include "transcript.h"
 
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
@@ -46,6 +48,10 @@ static const char *look(int fd, int has_buffers)
         if (getsockopt(fd, looked_at[i].level, looked_at[i].option, &value, &size) == 0)
             all = text("%s %s %d", all, looked_at[i].name, value);
     }
+    char device[IFNAMSIZ] = "";
+    length = sizeof device;
+    if (getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, &length) == 0 && device[0])
+        all = text("%s BINDTODEVICE %s", all, device);
     for (int i = 0; has_buffers && i < 2; i++) {
         int value = 0;
         socklen_t size = sizeof value;
@@ -71,6 +77,11 @@ static void show(const char *key, const char *endpoint, const struct setting *se
     void *pull = sock(ctx, ZMQ_PULL);
     void *push = sock(ctx, ZMQ_PUSH);
     for (; settings->option; settings++) {
+        if (settings->option == ZMQ_BINDTODEVICE) {
+            set_bytes(pull, settings->option, "lo", 2);
+            set_bytes(push, settings->option, "lo", 2);
+            continue;
+        }
         const char *result = try_set_int(pull, settings->option, settings->value);
         if (strcmp(result, "0") != 0)
             line(key, "option %d: %s", settings->option, result);
@@ -136,6 +147,7 @@ static void others(void)
     show("buffers", "tcp://127.0.0.1:*", buffers, 1);
     show("no buffers", "tcp://127.0.0.1:*", no_buffers, 1);
     show("ipc TOS", "ipc://*", tos, 0);
+    show("ipc buffers", "ipc://*", buffers, 1);
 }
 
 /* ZMQ_BINDTODEVICE needs a privilege, without which both say so. */
@@ -203,6 +215,87 @@ static void draft_options(void)
     draft_option("BUSY_POLL 50", BUSY_POLL, 50, SO_BUSY_POLL);
 }
 
+static struct tcp_info tcp_state(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+    getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+    return info;
+}
+
+/* A descriptor that is being connected, and is none of those below `known`, or -1. */
+static int pending_above(int known)
+{
+    for (int fd = known + 1; fd < 1024; fd++) {
+        if (tcp_state(fd).tcpi_state == TCP_SYN_SENT)
+            return fd;
+    }
+    return -1;
+}
+
+/* While the connection is not yet there: what is set before it, and what is not. */
+static void before_the_connection(void)
+{
+    static const struct setting everything[] = {
+        {ZMQ_TOS, 0x28}, {ZMQ_SNDBUF, 40000}, {ZMQ_RCVBUF, 50000}, {ZMQ_TCP_KEEPALIVE, 1},
+        {ZMQ_TCP_KEEPALIVE_CNT, 7}, {ZMQ_TCP_KEEPALIVE_IDLE, 77}, {ZMQ_TCP_KEEPALIVE_INTVL, 17},
+        {ZMQ_TCP_MAXRT, 12345}};
+    int port = deaf_at("127.0.0.1");
+    for (int ipv6 = 0; ipv6 < 2; ipv6++) {
+        void *ctx = context(), *push = sock(ctx, ZMQ_PUSH);
+        for (size_t i = 0; i < COUNT(everything); i++)
+            set_int(push, everything[i].option, everything[i].value);
+        set_int(push, ZMQ_IPV6, ipv6);
+        set_bytes(push, ZMQ_BINDTODEVICE, "lo", 2);
+        void *monitor = watch(push, ZMQ_EVENT_CONNECT_DELAYED);
+        int known = dup(0);
+        connect_to(push, text("tcp://127.0.0.2:0;127.0.0.1:%d", port));
+        say(text("IPV6 %d event", ipv6), event_name(next_event(monitor, NULL, NULL, 0)));
+        say(text("IPV6 %d", ipv6), look(pending_above(known), 1));
+        close(known);
+        shut(monitor);
+        shut(push);
+        term(ctx);
+    }
+}
+
+/* On all three descriptors, once connected. */
+static void device_on_descriptors(void)
+{
+    static const struct setting to_lo[] = {{ZMQ_BINDTODEVICE, 0}, {0, 0}};
+    show("lo", "tcp://127.0.0.1:*", to_lo, 0);
+    show("ipc", "ipc://*", to_lo, 0);
+}
+
+/* The length of the queue of a listener: the kernel knows it. */
+static void backlog(void)
+{
+    static const int lengths[] = {-1, 0, 1, 17, 100};
+    for (size_t i = 0; i < COUNT(lengths); i++) {
+        void *s = sock(context(), ZMQ_PULL);
+        if (lengths[i] >= 0)
+            set_int(s, ZMQ_BACKLOG, lengths[i]);
+        void *monitor = watch(s, ZMQ_EVENT_LISTENING);
+        bind_any(s, TCP);
+        unsigned queue = tcp_state(fd_of(monitor, ZMQ_EVENT_LISTENING)).tcpi_sacked;
+        line(lengths[i] < 0 ? "not set" : text("%d", lengths[i]), "reads %s, %s", show_int(s, ZMQ_BACKLOG),
+             queue > 100 ? "more than 100" : text("%u", queue));
+    }
+}
+
+/* A connection from an address that was named. */
+static void source_address(void)
+{
+    void *ctx = context(), *pull = sock(ctx, ZMQ_PULL), *push = sock(ctx, ZMQ_PUSH);
+    int port = port_of(bind_any(pull, TCP));
+    void *monitor = watch(push, ZMQ_EVENT_CONNECTED);
+    connect_to(push, text("tcp://127.0.0.2:0;127.0.0.1:%d", port));
+    int fd = fd_of(monitor, ZMQ_EVENT_CONNECTED);
+    tx(push, "through");
+    say("recv", rx(pull));
+    say("connected", look(fd, 0));
+}
+
 /* Options that are set later are for later endpoints. */
 static void copied_at_bind(void)
 {
@@ -227,8 +320,33 @@ static void copied_at_bind(void)
     }
 }
 
+/* Attempts that come later, too, are made with the options of their connect. */
+static void copied_at_connect(void)
+{
+    void *ctx = context(), *pull = sock(ctx, ZMQ_PULL), *push = sock(ctx, ZMQ_PUSH);
+    set_int(push, ZMQ_TCP_KEEPALIVE, 1);
+    set_int(push, ZMQ_TCP_KEEPALIVE_CNT, 5);
+    set_int(push, ZMQ_RECONNECT_IVL, 10);
+    void *monitor = watch(push, ZMQ_EVENT_CONNECTED);
+    connect_to(push, vacant(TCP));
+    set_int(push, ZMQ_TCP_KEEPALIVE_CNT, 6);
+    set_int(push, ZMQ_RECONNECT_IVL, -1);
+    for (int i = 0; i < 2; i++) {
+        bind_again(pull, last_endpoint(push));
+        int fd = fd_of(monitor, ZMQ_EVENT_CONNECTED), count = 0;
+        socklen_t size = sizeof count;
+        tx(push, "through");
+        line(text("connection %d, recv", i), "%s", rx(pull));
+        getsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, &size);
+        line(text("connection %d", i), "%d", count);
+        shut(pull);
+        pull = sock(ctx, ZMQ_PULL);
+    }
+}
+
 static const struct rule rules[] = {
-    RULE(defaults), RULE(keepalive), RULE(others), RULE(device), RULE(draft_options), RULE(copied_at_bind),
+    RULE(defaults), RULE(keepalive), RULE(others), RULE(device), RULE(draft_options), RULE(copied_at_bind), RULE(copied_at_connect),
+    RULE(before_the_connection), RULE(device_on_descriptors), RULE(backlog), RULE(source_address),
 };
 
 RUN(rules)

@@ -85,7 +85,7 @@ static void *consumer(void *ctx, int type, const char *endpoint)
 }
 
 /* The life of a connection seen from both sides, in version 2. */
-static void version_2(void)
+static void version_2_over(enum transport transport)
 {
     void *ctx = context();
     void *server = sock(ctx, ZMQ_PULL), *client = sock(ctx, ZMQ_PUSH);
@@ -95,7 +95,7 @@ static void version_2(void)
                                                     ZMQ_PAIR)));
     void *of_server = consumer(ctx, ZMQ_PAIR, "inproc://server");
     void *of_client = consumer(ctx, ZMQ_PAIR, "inproc://client");
-    const char *endpoint = bind_any(server, TCP);
+    const char *endpoint = bind_any(server, transport);
     show(of_server, "server 1", endpoint);
     connect_to(client, endpoint);
     for (int i = 1; i <= 5; i++) {
@@ -111,13 +111,24 @@ static void version_2(void)
     show(of_server, "server 5", endpoint);
 }
 
+static void version_2(void)
+{
+    version_2_over(TCP);
+}
+
+/* The connecting end has no name. */
+static void version_2_ipc(void)
+{
+    version_2_over(IPC);
+}
+
 /* Attempts that fail, in version 2: the remote endpoint alone. */
 static void version_2_refused(void)
 {
     void *ctx = context();
     void *client = sock(ctx, ZMQ_PUSH), *binder = sock(ctx, ZMQ_PULL);
     set_int(client, ZMQ_RECONNECT_IVL, 10);
-    const char *endpoint = text("tcp://127.0.0.1:%d", refusing_port());
+    const char *endpoint = vacant(TCP);
     draft_socket_monitor_versioned(client, "inproc://client", ZMQ_EVENT_ALL_V2, 2, ZMQ_PAIR);
     void *of_client = consumer(ctx, ZMQ_PAIR, "inproc://client");
     connect_to(client, endpoint);
@@ -388,7 +399,7 @@ static void messages(void)
 }
 
 static const struct rule rules[] = {
-    RULE(there), RULE(version_2), RULE(version_2_refused), RULE(types), RULE(consumers), RULE(arguments),
+    RULE(there), RULE(version_2), RULE(version_2_ipc), RULE(version_2_refused), RULE(types), RULE(consumers), RULE(arguments),
     RULE(pipes_stats), RULE(statistics_and_reports), RULE(peer_states), RULE(other_types), RULE(after_the_end),
     RULE(messages),
 };

@@ -80,7 +80,7 @@ static void first_fault_when_stopped(void)
 static void schemes(void)
 {
     static const char *const endpoints[] = {
-        "pgm://eth0;239.192.1.1:5555", "epgm://eth0;239.192.1.1:5555", "norm://127.0.0.1:5556", "vmci://*:*", "vsock://1:1",
+        "pgm://eth0;239.192.1.1:5555", "epgm://eth0;239.192.1.1:5555", "norm://127.0.0.1:5556", "vmci://*:*", "vsock://1:1", "hyperv://1:1",
         "http://127.0.0.1:80", "tcp4://127.0.0.1:*", "tcps://127.0.0.1:*", "inprocx://x", "in://x", "i://x", "Inproc://x",
         "IPC://x", "ipc ://x", "\ttcp://127.0.0.1:*", "tcp://tcp://127.0.0.1:*", "inproc:///", "inproc://://", "tcp:///127.0.0.1:1",
     };

@@ -75,7 +75,7 @@ static void port_numbers(void)
                                         "leading zeros", "leading plus", "leading blank"};
     static const char *const formats[] = {"%d", "%d", "%dx", "000%d", "+%d", " %d"};
     for (int i = 0; i < 6; i++) {
-        int port = free_port();
+        int port = port_of(vacant(TCP));
         int number = i == 0 ? port + 65536 : i == 1 ? port - 65536 : port;
         char endpoint[64], tail[32];
         snprintf(tail, sizeof tail, formats[i], number);

@@ -10,7 +10,7 @@ const char *vacant(enum transport transport)
     static int number;
     if (transport != TCP)
         return text(transport == IPC ? "ipc://vacant-%d.sock" : "inproc://vacant-%d", ++number);
-    /* Stays bound, not listening, so that nobody else gets the port; who binds with SO_REUSEADDR may. */
+    /* Stays bound, not listening, so that nobody gets the port by chance; who binds to it with SO_REUSEADDR may. */
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t size = sizeof address;
     int yes = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -46,36 +46,6 @@ const char *masked(const char *endpoint)
     if (colon && colon[1] >= '0' && colon[1] <= '9')
         strcpy(colon, ":PORT");
     return out;
-}
-
-/* A socket bound to a port of its own choice, and the port. */
-static int bound_to_any(int *port)
-{
-    struct sockaddr_in address;
-    socklen_t size = sizeof address;
-    memset(&address, 0, sizeof address);
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(fd, (struct sockaddr *) &address, size) == 0)
-        getsockname(fd, (struct sockaddr *) &address, &size);
-    *port = ntohs(address.sin_port);
-    return fd;
-}
-
-int free_port(void)
-{
-    int port;
-    close(bound_to_any(&port));
-    return port;
-}
-
-int refusing_port(void)
-{
-    int port;
-    /* Bound as long as the rule runs, and never listening: nobody else gets it. */
-    bound_to_any(&port);
-    return port;
 }
 
 int port_of(const char *endpoint)

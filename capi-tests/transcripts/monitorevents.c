@@ -137,7 +137,7 @@ static void refused(void)
     void *client = sock(ctx, ZMQ_PUSH);
     set_int(client, ZMQ_RECONNECT_IVL, 10);
     set_int(client, ZMQ_RECONNECT_IVL_MAX, 40);
-    const char *endpoint = keep(text("tcp://127.0.0.1:%d", refusing_port()));
+    const char *endpoint = keep(vacant(TCP));
     void *monitor = watch(client, ZMQ_EVENT_ALL);
     connect_to(client, endpoint);
     for (int i = 0; i < 4; i++) {
@@ -330,7 +330,7 @@ static void each_alone(void)
         void *at_server = watch(server, 1 << bit), *at_client = watch(client, 1 << bit);
         const char *endpoint = bind_any(server, TCP);
         zmq_bind(server, endpoint);
-        connect_to(client, text("tcp://127.0.0.1:%d", refusing_port()));
+        connect_to(client, vacant(TCP));
         settle(of_client);
         connect_to(client, endpoint);
         rx_quiet(server);

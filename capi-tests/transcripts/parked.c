@@ -203,7 +203,109 @@ static void mandatory_in_mid_message(void)
     say("events then", events(router));
 }
 
+/* A name is any bytes, and as many. */
+static void any_bytes(void)
+{
+    char *long_name = scratch(3000);
+    memset(long_name, 'n', 2999);
+    const char *const names[] = {"x", "\xff\xfe\x01", " ", "a b\tc\n", "://", "tcp://127.0.0.1:*", "*", "@", "../x", "x ", long_name};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        void *ctx = context();
+        void *pull = sock(ctx, ZMQ_PULL), *push = sock(ctx, ZMQ_PUSH);
+        const char *endpoint = keep(text("inproc://%s", names[i])), *other = keep(text("inproc://%s.", names[i]));
+        begin_line(shown(names[i], strlen(names[i])));
+        in_line("bind", rc(zmq_bind(pull, endpoint)));
+        in_line("last", strcmp(last_endpoint(pull), endpoint) == 0 ? "as given" : shown(last_endpoint(pull), 20));
+        in_line("connect", rc(zmq_connect(push, endpoint)));
+        tx(push, "hello");
+        in_line("gets", rx(pull));
+        in_line("unbind another", rc(zmq_unbind(pull, other)));
+        in_line("unbind", rc(zmq_unbind(pull, endpoint)));
+        end_line();
+    }
+}
+
+/* After the one who had bound it the name can be waited for again. */
+static void parked_again(void)
+{
+    static const char *const endings[] = {"unbind", "close"};
+    for (int i = 0; i < 2; i++) {
+        void *ctx = context();
+        void *first = sock(ctx, ZMQ_PULL), *push = sock(ctx, ZMQ_PUSH), *second = sock(ctx, ZMQ_PULL);
+        zmq_bind(first, name);
+        if (i == 0)
+            zmq_unbind(first, name);
+        else
+            shut(first);
+        /* The stock library frees the name a little after the close. */
+        bind_again(second, name);
+        zmq_unbind(second, name);
+        say(text("%s, connect", endings[i]), rc(zmq_connect(push, name)));
+        tx(push, "waits");
+        say(text("%s, nothing yet", endings[i]), rx_now(second));
+        void *third = sock(ctx, ZMQ_PULL);
+        say(text("%s, bind", endings[i]), rc(zmq_bind(third, name)));
+        say(text("%s, gets", endings[i]), rx(third));
+    }
+}
+
+/* What is about connections of a network does nothing here. */
+static void options_of_networks(void)
+{
+    static const int options[][2] = {{ZMQ_IMMEDIATE, 1}, {ZMQ_RECONNECT_IVL, -1}, {ZMQ_RECONNECT_IVL_MAX, 1},
+                                     {ZMQ_HANDSHAKE_IVL, 1}, {ZMQ_HEARTBEAT_IVL, 1}, {ZMQ_HEARTBEAT_TIMEOUT, 1},
+                                     {ZMQ_HEARTBEAT_TTL, 100}, {ZMQ_CONNECT_TIMEOUT, 1}, {ZMQ_TCP_MAXRT, 1},
+                                     {ZMQ_SNDBUF, 1}, {ZMQ_RCVBUF, 1}, {ZMQ_BACKLOG, 0}, {ZMQ_IPC_FILTER_UID, 4242}};
+    static const int64_t no_size = 3;
+    for (int bound_first = 0; bound_first < 2; bound_first++) {
+        void *ctx = context();
+        void *pull = sock(ctx, ZMQ_PULL), *push = sock(ctx, ZMQ_PUSH);
+        for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+            set_int(pull, options[i][0], options[i][1]);
+            set_int(push, options[i][0], options[i][1]);
+        }
+        set_bytes(pull, ZMQ_MAXMSGSIZE, &no_size, sizeof no_size);
+        set_bytes(pull, ZMQ_TCP_ACCEPT_FILTER, "10.0.0.0/8", 10);
+        begin_line(bound_first ? "bound first" : "connected first");
+        if (bound_first)
+            in_line("bind", rc(zmq_bind(pull, name)));
+        in_line("connect", rc(zmq_connect(push, name)));
+        in_line("send", tx_now(push, "longer than allowed"));
+        if (!bound_first)
+            in_line("bind", rc(zmq_bind(pull, name)));
+        /* More than any of the times. */
+        in_line("gets", rx_now(pull));
+        in_line("nothing", rx_quiet(pull));
+        in_line("send", tx_now(push, "still there"));
+        in_line("gets", rx_now(pull));
+        end_line();
+    }
+}
+
+/* All connections to a name end with one zmq_disconnect; who has bound it has no such means. */
+static void who_ends_what(void)
+{
+    void *ctx = context();
+    void *binder = sock(ctx, ZMQ_PUSH), *one = sock(ctx, ZMQ_PULL), *two = sock(ctx, ZMQ_PULL);
+    zmq_bind(binder, name);
+    connect_to(one, name);
+    connect_to(one, name);
+    connect_to(two, name);
+    say("disconnect", rc(zmq_disconnect(one, name)));
+    say("once more", rc(zmq_disconnect(one, name)));
+    tx(binder, "a");
+    tx(binder, "b");
+    tx(binder, "c");
+    for (int i = 0; i < 3; i++)
+        say(text("the other gets %d", i), rx(two));
+    say("by the binder", rc(zmq_disconnect(binder, name)));
+    tx(binder, "d");
+    say("still joined", rx(two));
+    say("once more by the binder", rc(zmq_disconnect(binder, name)));
+}
+
 static const struct rule rules[] = {RULE(messages_outlive), RULE(half_a_message), RULE(request), RULE(twice), RULE(never_bound),
-                                    RULE(id_of_the_binder), RULE(id_after_the_bind), RULE(refused_by_itself), RULE(stopped),
+                                    RULE(any_bytes), RULE(parked_again), RULE(options_of_networks), RULE(who_ends_what),
+    RULE(id_of_the_binder), RULE(id_after_the_bind), RULE(refused_by_itself), RULE(stopped),
                                     RULE(probe_of_the_binder), RULE(subscription_to_others), RULE(mandatory_in_mid_message)};
 RUN(rules)

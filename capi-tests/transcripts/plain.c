@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -12,6 +13,17 @@ void must(int ok, const char *what)
         perror(what);
         _exit(1);
     }
+}
+
+/* Of a numeric endpoint of tcp. */
+static struct sockaddr_in address_of(const char *endpoint)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    char host[64] = "";
+    sscanf(endpoint, "tcp://%63[^:]", host);
+    must(inet_aton(host, &address.sin_addr) != 0, endpoint);
+    address.sin_port = htons((uint16_t) port_of(endpoint));
+    return address;
 }
 
 int plain_connect(const char *endpoint)
@@ -24,11 +36,30 @@ int plain_connect(const char *endpoint)
         must(connect(fd, (struct sockaddr *) &address, sizeof address) == 0, "connect");
         return fd;
     }
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons((uint16_t) atoi(strrchr(endpoint, ':') + 1));
+    struct sockaddr_in address = address_of(endpoint);
     fd = socket(AF_INET, SOCK_STREAM, 0);
     must(connect(fd, (struct sockaddr *) &address, sizeof address) == 0, "connect");
+    return fd;
+}
+
+/* A socket bound to the address of this process, on that port or a free one. */
+static int bound(struct sockaddr_in *address)
+{
+    socklen_t size = sizeof *address;
+    int yes = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    must(bind(fd, (struct sockaddr *) address, size) == 0, "bind");
+    must(getsockname(fd, (struct sockaddr *) address, &size) == 0, "getsockname");
+    return fd;
+}
+
+/* A free port, bound. */
+static int own_port(char *endpoint)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    address.sin_addr.s_addr = htonl(0x7f800000U | ((unsigned) getpid() & 0x7fffffU));
+    int fd = bound(&address);
+    sprintf(endpoint, "tcp://%s:%d", inet_ntoa(address.sin_addr), ntohs(address.sin_port));
     return fd;
 }
 
@@ -40,17 +71,27 @@ int plain_listen(enum transport transport, char *endpoint)
         sprintf(address.sun_path, "plain.sock");
         unlink(address.sun_path);
         fd = socket(AF_UNIX, SOCK_STREAM, 0);
-        must(bind(fd, (struct sockaddr *) &address, sizeof address) == 0 && listen(fd, 64) == 0, "listen");
+        must(bind(fd, (struct sockaddr *) &address, sizeof address) == 0, "bind");
         sprintf(endpoint, "ipc://%s", address.sun_path);
-        return fd;
+    } else {
+        fd = own_port(endpoint);
     }
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof address;
-    fd = socket(AF_INET, SOCK_STREAM, 0);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    must(bind(fd, (struct sockaddr *) &address, size) == 0 && listen(fd, 64) == 0, "listen");
-    must(getsockname(fd, (struct sockaddr *) &address, &size) == 0, "getsockname");
-    sprintf(endpoint, "tcp://127.0.0.1:%d", ntohs(address.sin_port));
+    must(listen(fd, 64) == 0, "listen");
+    return fd;
+}
+
+const char *plain_vacant(void)
+{
+    char *endpoint = scratch(64);
+    own_port(endpoint);
+    return keep(endpoint);
+}
+
+int plain_listen_at(const char *endpoint)
+{
+    struct sockaddr_in address = address_of(endpoint);
+    int fd = bound(&address);
+    must(listen(fd, 64) == 0, "listen");
     return fd;
 }
 
@@ -61,9 +102,57 @@ int plain_accept(int listener)
     return accept(listener, NULL, NULL);
 }
 
+int plain_deaf(char *endpoint, int *fillers)
+{
+    int listener = plain_listen(TCP, endpoint);
+    must(listen(listener, 0) == 0, "listen");
+    struct sockaddr_in address;
+    socklen_t size = sizeof address;
+    getsockname(listener, (struct sockaddr *) &address, &size);
+    for (int i = 0; i < 4; i++) {
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        connect(fillers[i], (struct sockaddr *) &address, size);
+    }
+    return listener;
+}
+
+void plain_send_bytes(int fd, const void *bytes, size_t size)
+{
+    must(send(fd, bytes, size, MSG_NOSIGNAL) == (ssize_t) size, "send");
+}
+
 void plain_send(int fd, const char *bytes)
 {
-    must(send(fd, bytes, strlen(bytes), MSG_NOSIGNAL) == (ssize_t) strlen(bytes), "send");
+    plain_send_bytes(fd, bytes, strlen(bytes));
+}
+
+const char *plain_greeting(const char *mechanism)
+{
+    char *greeting = scratch(64);
+    memcpy(greeting, "\xff\0\0\0\0\0\0\0\1\x7f\3\1", 12);
+    memcpy(greeting + 12, mechanism, strlen(mechanism));
+    return greeting;
+}
+
+void plain_handshake(int fd, const char *type)
+{
+    char ready[64] = "\4?\5READY\13Socket-Type\0\0\0?";
+    size_t length = strlen(type), size = 24 + length;
+    ready[1] = (char) (size - 2);
+    ready[23] = (char) length;
+    memcpy(ready + 24, type, length);
+    plain_send_bytes(fd, plain_greeting("NULL"), 64);
+    plain_send_bytes(fd, ready, size);
+    unsigned char head[66], body[256];
+    must(recv(fd, head, sizeof head, MSG_WAITALL) == (ssize_t) sizeof head, "greeting");
+    must(recv(fd, body, head[65], MSG_WAITALL) == (ssize_t) head[65], "READY");
+}
+
+void plain_reset(int fd)
+{
+    struct linger now = {1, 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    close(fd);
 }
 
 const char *plain_recv(int fd, size_t size)
@@ -180,4 +269,19 @@ void *raw(void *ctx, int type)
     if (type == ZMQ_ROUTER)
         set_int(socket, ZMQ_ROUTER_RAW, 1);
     return socket;
+}
+
+static struct rlimit descriptors_before;
+
+void no_descriptors(void)
+{
+    getrlimit(RLIMIT_NOFILE, &descriptors_before);
+    /* Not fewer than a library polls at once: that would be another error. */
+    struct rlimit none = {3, descriptors_before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+}
+
+void descriptors_again(void)
+{
+    setrlimit(RLIMIT_NOFILE, &descriptors_before);
 }

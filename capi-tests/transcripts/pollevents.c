@@ -32,10 +32,10 @@ static void idle(void)
         say(text("%s bound", name), polled(s));
         /* A connection that is still to come counts as a peer, unless ZMQ_IMMEDIATE says that it does not. */
         void *connected = sock(ctx, classic_types[i]), *immediate = sock(ctx, classic_types[i]);
-        connect_to(connected, text("tcp://127.0.0.1:%d", refusing_port()));
+        connect_to(connected, vacant(TCP));
         say(text("%s connecting", name), polled(connected));
         set_int(immediate, ZMQ_IMMEDIATE, 1);
-        connect_to(immediate, text("tcp://127.0.0.1:%d", refusing_port()));
+        connect_to(immediate, vacant(TCP));
         say(text("%s connecting, IMMEDIATE", name), polled(immediate));
     }
     void *router = sock(ctx, ZMQ_ROUTER);

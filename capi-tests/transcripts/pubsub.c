@@ -425,7 +425,7 @@ static void publisher_restarts(void)
         set_int(sub, ZMQ_RECONNECT_IVL, 1);
         void *pub = sock(ctx, ZMQ_PUB);
         /* A wildcard of ipc would be gone with its socket. */
-        const char *endpoint = t == IPC ? "ipc://restarts" : text("tcp://127.0.0.1:%d", free_port());
+        const char *endpoint = keep(vacant(t));
         say(text("%s bind", name), rc(zmq_bind(pub, endpoint)));
         attach_to(pub, sub, endpoint);
         sync_subscriptions(pub, sub);

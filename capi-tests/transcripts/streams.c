@@ -118,6 +118,8 @@ static void addresses(void)
             const char *address = zmq_msg_gets(&frame, "Peer-Address");
             if (address && t == IPC)
                 address = strncmp(address, "localhost:", 10) == 0 ? "localhost:..." : address;
+            else if (address && strstr(endpoint, text("//%s:", address)))
+                address = "the listener's";
             in_line(text("frame %d", i), address ? address : error_name(zmq_errno()));
             zmq_msg_close(&frame);
         }

@@ -95,15 +95,11 @@ const char *show_int(void *socket, int option);
 void set_bytes(void *socket, int option, const void *value, size_t size);
 void subscribe(void *socket, const char *topic);
 
-/* A tcp port nobody uses. */
-int free_port(void);
-/* A tcp port that refuses everybody until the rule ends; free_port may be somebody else's by then. */
-int refusing_port(void);
 /* The number behind the last colon. */
 int port_of(const char *endpoint);
 /* Binds to a fresh endpoint of that transport and returns what to connect to. */
 const char *bind_any(void *socket, enum transport transport);
-/* An endpoint at which nobody is, and to which one can bind again and again. */
+/* An endpoint at which nobody is (tcp refuses) until the rule binds to it, again and again if it likes. */
 const char *vacant(enum transport transport);
 /* ZMQ_LAST_ENDPOINT. */
 const char *last_endpoint(void *socket);

@@ -72,6 +72,31 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_interval_has_no_jitter_left() {
+        let longest = u128::try_from(i32::MAX).expect("positive");
+        assert_eq!(delays(i32::MAX, 0, 0, 1), [Some(longest)]);
+        assert_eq!(delays(i32::MAX, 0, 7, 1), [Some(longest)]);
+        assert_eq!(delays(i32::MAX - 1, 0, u32::MAX, 1), [Some(longest)]);
+    }
+
+    /// Attempts and losses as they follow each other, on a clock of the test's own.
+    #[test]
+    fn attempts_on_a_clock() {
+        let mut backoff = Backoff::new(20, 100);
+        let mut now = Duration::ZERO;
+        let mut attempts = Vec::new();
+        // Refused for a while, then up and lost, then refused again.
+        for lost in [false, false, false, false, true, false, true, true, false] {
+            if lost {
+                backoff.reset();
+            }
+            now += backoff.next_delay(3).expect("another attempt");
+            attempts.push(now.as_millis());
+        }
+        assert_eq!(attempts, [20, 60, 140, 240, 260, 300, 320, 340, 380]);
+    }
+
+    #[test]
     fn no_interval_means_no_attempt() {
         assert_eq!(delays(0, 0, 1, 1), [None]);
         assert_eq!(delays(-1, 50, 1, 1), [None]);

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::endpoint::{ConnectAddress, TcpSource};
+use crate::endpoint::ConnectAddress;
 use crate::error::Error;
 use crate::io::backoff::Backoff;
 use crate::io::connection::fd_value;
@@ -51,6 +51,8 @@ pub(crate) struct Connecter {
     id: Option<ObjectId>,
     /// Monitor events of attempts have the target as remote endpoint.
     texts: EndpointTexts,
+    /// The present attempt is for addresses of IPv6.
+    ipv6: bool,
     /// Addresses that the present attempt has not tried.
     candidates: Vec<SocketAddr>,
 }
@@ -82,6 +84,7 @@ impl Connecter {
                 local: String::new(),
                 remote: String::from_utf8_lossy(&session.endpoint).into_owned(),
             },
+            ipv6: false,
             candidates: Vec::new(),
         }
     }
@@ -120,7 +123,8 @@ impl Connecter {
                 self.follow(connecting, session, around)
             }
             ConnectAddress::Tcp(address) => {
-                match resolver::numeric(&address.host, address.port, session.options.ipv6) {
+                self.ipv6 = resolver::uses_ipv6(session.options.ipv6);
+                match resolver::numeric(&address.host, address.port, self.ipv6) {
                     Some(addresses) => {
                         self.candidates = addresses;
                         self.try_next_address(session, around)
@@ -130,7 +134,7 @@ impl Connecter {
                         resolver::resolve(
                             address.host.clone(),
                             address.port,
-                            session.options.ipv6,
+                            self.ipv6,
                             resolver::Reply {
                                 thread: Arc::clone(around.handle),
                                 connection: id,
@@ -192,7 +196,8 @@ impl Connecter {
                 ..
             } if *deadline <= around.now => {
                 self.close_pending(session, around);
-                self.wait(session, around)
+                // Each address has its time.
+                self.try_next_address(session, around)
             }
             State::Waiting { until } if *until <= around.now => match self.id {
                 Some(id) => self.begin(id, session, around),
@@ -246,7 +251,7 @@ impl Connecter {
         let target = self.candidates.remove(0);
         let source = match &address.source {
             None => None,
-            Some(source) => match local_address(source, session, target) {
+            Some(source) => match resolver::local(source, self.ipv6) {
                 Some(source) => Some(source),
                 None => return self.wait(session, around),
             },
@@ -319,9 +324,4 @@ impl Connecter {
 
 fn stops_when_refused(session: &Session) -> bool {
     session.options.reconnect_stop & crate::ffi::constants::ZMQ_RECONNECT_STOP_CONN_REFUSED != 0
-}
-
-/// The address to connect from; `None` if it does not resolve (a failed attempt).
-fn local_address(source: &TcpSource, session: &Session, target: SocketAddr) -> Option<SocketAddr> {
-    resolver::local(source, session.options.ipv6 && target.is_ipv6())
 }

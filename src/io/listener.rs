@@ -10,7 +10,7 @@ use crate::io::thread::Surroundings;
 use crate::io::{EndpointTexts, IoCommand, ObjectId, Session};
 use crate::monitor::Event;
 use crate::sync::Lock;
-use crate::transport::Listener;
+use crate::transport::{Listener, NextAccept};
 
 /// Out of descriptors or memory: the next try comes after this, since the connection that waits in the
 /// backlog never signals again.
@@ -76,11 +76,14 @@ impl ListenerObject {
                         continue;
                     };
                     let (local, remote) = stream.endpoint_texts();
+                    let mut session = self.session.clone();
+                    // Behind a wildcard, the address that it came to.
+                    if !local.is_empty() && *session.endpoint != *local.as_bytes() {
+                        session.endpoint = local.as_bytes().into();
+                    }
                     let texts = EndpointTexts { local, remote };
-                    self.session
-                        .emit(Event::Accepted, fd_value(stream.as_raw_fd()), &texts);
-                    let connection =
-                        Connection::accepted(self.session.clone(), self.id, stream, around.now);
+                    session.emit(Event::Accepted, fd_value(stream.as_raw_fd()), &texts);
+                    let connection = Connection::accepted(session, self.id, stream, around.now);
                     thread.add_load();
                     thread.post(IoCommand::Start(Arc::new(Lock::new(connection))));
                 }
@@ -88,9 +91,13 @@ impl ListenerObject {
                     let errno = crate::ffi::errno::number(failure.error);
                     self.session
                         .emit(Event::AcceptFailed, fd_value(errno), &self.texts);
-                    if !failure.passes {
-                        self.retry_at = Some(around.now + ACCEPT_RETRY);
-                        return Outcome::Wait;
+                    match failure.next {
+                        NextAccept::Now => {}
+                        NextAccept::Later => {
+                            self.retry_at = Some(around.now + ACCEPT_RETRY);
+                            return Outcome::Wait;
+                        }
+                        NextAccept::Ready => return Outcome::Wait,
                     }
                 }
             }
@@ -111,19 +118,19 @@ impl ListenerObject {
         self.retry_at
     }
 
+    /// Closes a listener, unless it is; what a monitor is told of that.
+    pub(crate) fn close(listener: &Listener) -> (Event, u64) {
+        match listener.close() {
+            Ok(()) => (Event::Closed, fd_value(listener.as_raw_fd())),
+            Err(errno) => (Event::CloseFailed, fd_value(errno)),
+        }
+    }
+
     /// The socket closed it. The connections that were accepted here hear of it behind their start, on
     /// whichever thread they are.
     pub(crate) fn closed(&self) -> Outcome {
-        match self.listener.close() {
-            Ok(()) => {
-                let fd = fd_value(self.listener.as_raw_fd());
-                self.session.emit(Event::Closed, fd, &self.texts);
-            }
-            Err(errno) => {
-                self.session
-                    .emit(Event::CloseFailed, fd_value(errno), &self.texts);
-            }
-        }
+        let (event, value) = Self::close(&self.listener);
+        self.session.emit(event, value, &self.texts);
         for thread in self.session.threads.iter() {
             thread.post(IoCommand::ListenerClosed(self.id));
         }

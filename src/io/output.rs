@@ -11,6 +11,8 @@ use crate::pipe::queue::Cut;
 pub(crate) struct Output {
     /// The stream takes bytes, as far as is known; cleared when the kernel says no.
     pub(crate) writable: bool,
+    /// The kernel said no, and has taken nothing since.
+    pub(crate) blocked: bool,
     /// The most bytes of a write (ZMQ_OUT_BATCH_SIZE); `None` = the usual.
     pub(crate) limit: Option<usize>,
     /// Goes out first.

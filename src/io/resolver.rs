@@ -18,6 +18,11 @@ pub(crate) struct Reply {
     pub(crate) attempt: u64,
 }
 
+/// See [`resolve::uses_ipv6`].
+pub(crate) fn uses_ipv6(wanted: bool) -> bool {
+    resolve::uses_ipv6(wanted)
+}
+
 /// The addresses of a host that needs no look-up.
 pub(crate) fn numeric(host: &TcpHost, port: u16, ipv6: bool) -> Option<Vec<SocketAddr>> {
     resolve::numeric(host, port, ipv6)

@@ -94,6 +94,7 @@ impl Connection {
                 Ok(written) => written,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     live.output.writable = false;
+                    live.output.blocked = true;
                     return Ok(Pumped::Blocked);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -102,6 +103,9 @@ impl Connection {
                     return Err(error);
                 }
             };
+            if written > 0 && std::mem::take(&mut live.output.blocked) {
+                live.protocol.handle_sent(around.now);
+            }
             moved += written;
             let of_run = live.output.consume(written);
             if of_run > 0

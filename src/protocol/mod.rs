@@ -84,6 +84,13 @@ impl Protocol {
         }
     }
 
+    /// See [`Zmtp::handle_sent`].
+    pub(crate) fn handle_sent(&mut self, now: Instant) {
+        if let Self::Zmtp(zmtp) = self {
+            zmtp.handle_sent(now);
+        }
+    }
+
     /// See [`Zmtp::set_input_paused`].
     pub(crate) fn set_input_paused(&mut self, paused: bool, now: Instant) {
         if let Self::Zmtp(zmtp) = self {

@@ -16,6 +16,7 @@ use crate::options::SocketOptions;
 use crate::patterns::TypeRow;
 use crate::pipe::{Incoming, Outgoing};
 use crate::socket::Core;
+use crate::transport;
 
 /// What a socket handle points to.
 pub(crate) type SocketCell = Cell<Core>;
@@ -124,10 +125,12 @@ pub(crate) fn receive(
     block(cell, inside, timeout, |core| core.receive_once(into))
 }
 
-/// zmq_bind.
+/// zmq_bind. No lock is held while name servers are asked.
 pub(crate) fn bind(cell: &'static SocketCell, endpoint: &[u8]) -> Result<()> {
+    let name = enter(cell)?.name_to_bind(endpoint);
+    let named = name.and_then(|name| name.look_up());
     let mut inside = enter(cell)?;
-    inside.bind(endpoint)?;
+    inside.bind(endpoint, named)?;
     inside.mailbox.signal();
     Ok(())
 }
@@ -141,9 +144,17 @@ pub(crate) fn connect(cell: &'static SocketCell, endpoint: &[u8]) -> Result<()> 
     Ok(())
 }
 
-/// zmq_unbind and zmq_disconnect.
+/// zmq_unbind and zmq_disconnect. No lock is held while name servers are asked.
 pub(crate) fn end_endpoint(cell: &'static SocketCell, endpoint: Option<&[u8]>) -> Result<()> {
-    enter(cell)?.end_endpoint(endpoint)
+    let mut inside = enter(cell)?;
+    let ended = inside.end_endpoint(endpoint, &[]);
+    let (Err(Error::NotFound), Some(text)) = (ended, endpoint) else {
+        return ended;
+    };
+    let ipv6 = inside.options.ipv6;
+    drop(inside);
+    let resolved = transport::resolved_texts(text, ipv6);
+    enter(cell)?.end_endpoint(endpoint, &resolved)
 }
 
 /// zmq_setsockopt; `value` `None` = NULL.

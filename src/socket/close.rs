@@ -54,8 +54,10 @@ impl Core {
         for (thread, connection) in self.endpoints.left() {
             thread.post(IoCommand::CapLinger(connection, linger));
         }
-        self.endpoints.close_listeners();
+        self.endpoints.close_listeners(&self.monitor);
+        // Before the I/O threads hear of it: they would tell the same.
         self.stop_monitor();
+        self.endpoints.end_listeners();
         self.context.remove_socket(&self.mailbox);
     }
 

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::context::Lingering;
@@ -13,7 +14,7 @@ use crate::io::{
     Connecter, Connection, EndpointTexts, IoCommand, IoHandle, Linger, ListenerObject, ObjectId,
     Session,
 };
-use crate::monitor::Event;
+use crate::monitor::{Event, Monitor};
 use crate::options::PatternOption;
 use crate::patterns::Origin;
 use crate::pipe::{Limits, PipeKey, pipe};
@@ -21,6 +22,7 @@ use crate::socket::{Attachment, Core};
 use crate::sync::Lock;
 use crate::sync::atomic::Ordering;
 use crate::transport::Listener;
+use crate::transport::resolve::BindName;
 
 /// The endpoints of a socket.
 #[derive(Debug, Default)]
@@ -104,16 +106,25 @@ impl Endpoints {
         self.entries.iter().filter_map(pipe).collect()
     }
 
-    /// Stops listening. Accepted connections that are still in their handshake end with it.
-    pub(super) fn close_listeners(&self) {
+    /// Closes the listeners, and tells the monitor of it.
+    pub(super) fn close_listeners(&self, monitor: &Monitor) {
         for entry in &self.entries {
-            if let Kind::Listener {
-                thread,
-                id,
-                listener,
-            } = &entry.kind
-            {
-                close_listener(thread, *id, listener);
+            if let Kind::Listener { listener, .. } = &entry.kind {
+                let (event, value) = ListenerObject::close(listener);
+                let texts = EndpointTexts {
+                    local: String::from_utf8_lossy(&entry.text).into_owned(),
+                    remote: String::new(),
+                };
+                monitor.emit(event, &[value], &entry.text, &texts);
+            }
+        }
+    }
+
+    /// The I/O threads forget the listeners. Accepted connections that are still in their handshake end with them.
+    pub(super) fn end_listeners(&self) {
+        for entry in &self.entries {
+            if let Kind::Listener { thread, id, .. } = &entry.kind {
+                thread.post(IoCommand::CloseListener(*id));
             }
         }
     }
@@ -185,8 +196,20 @@ fn close_listener(thread: &IoHandle, id: ObjectId, listener: &Listener) {
 }
 
 impl Core {
-    /// zmq_bind. Errors: api.md section 4.
-    pub(super) fn bind(&mut self, text: &[u8]) -> Result<()> {
+    /// What zmq_bind has to ask name servers for before it enters again; nothing if it fails anyway.
+    pub(super) fn name_to_bind(&mut self, text: &[u8]) -> Option<BindName> {
+        self.notice().ok()?;
+        self.look_for_thread(text).ok()?;
+        match Endpoint::parse(text, Use::Bind) {
+            Ok(Endpoint::Tcp(address)) if self.options.use_fd < 0 => {
+                BindName::of(&address, self.options.ipv6)
+            }
+            _ => None,
+        }
+    }
+
+    /// zmq_bind; `named` is what a name server said. Errors: api.md section 4.
+    pub(super) fn bind(&mut self, text: &[u8], named: Option<SocketAddr>) -> Result<()> {
         self.notice()?;
         let purpose = if self.options.use_fd < 0 {
             Use::Bind
@@ -198,8 +221,8 @@ impl Core {
             .inspect_err(|error| self.emit_malformed(text, *error))?;
         match endpoint {
             Endpoint::Inproc(name) => self.bind_inproc(text, &name),
-            Endpoint::Ipc(address) => self.bind_stream(&ConnectAddress::Ipc(address)),
-            Endpoint::Tcp(address) => self.bind_stream(&ConnectAddress::Tcp(address)),
+            Endpoint::Ipc(address) => self.bind_stream(&ConnectAddress::Ipc(address), None),
+            Endpoint::Tcp(address) => self.bind_stream(&ConnectAddress::Tcp(address), named),
         }
     }
 
@@ -247,11 +270,11 @@ impl Core {
         Ok(())
     }
 
-    fn bind_stream(&mut self, address: &ConnectAddress) -> Result<()> {
+    fn bind_stream(&mut self, address: &ConnectAddress, named: Option<SocketAddr>) -> Result<()> {
         let threads = self.context.threads(self.options.affinity)?;
         let mut session = self.session(threads, b"");
         let thread = session.choose_thread().ok_or(Error::NoThread)?;
-        let bound = Listener::bind(address, &session.stream_options());
+        let bound = Listener::bind(address, named, &session.stream_options());
         let bound = match bound {
             Ok(bound) => bound,
             Err(failure) => {
@@ -401,18 +424,20 @@ impl Core {
         Ok(())
     }
 
-    /// zmq_unbind and zmq_disconnect: whatever has this text. `Invalid`, `ProtocolNotSupported`,
-    /// `NotFound`.
-    pub(super) fn end_endpoint(&mut self, text: Option<&[u8]>) -> Result<()> {
+    /// zmq_unbind and zmq_disconnect: whatever has this text, or one of those that it `resolved` to. `Invalid`,
+    /// `ProtocolNotSupported`, `NotFound`.
+    pub(super) fn end_endpoint(
+        &mut self,
+        text: Option<&[u8]>,
+        resolved: &[Box<[u8]>],
+    ) -> Result<()> {
         self.refuse_if_stopped()?;
         let text = text.ok_or(Error::Invalid)?;
         self.notice()?;
         Endpoint::check(text)?;
         let mut ended = self.endpoints.take(&[text.into()]);
         if ended.is_empty() {
-            ended = self
-                .endpoints
-                .take(&crate::transport::resolved_texts(text, self.options.ipv6));
+            ended = self.endpoints.take(resolved);
         }
         if ended.is_empty() {
             return Err(Error::NotFound);

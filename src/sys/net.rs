@@ -19,7 +19,8 @@ pub(crate) fn unsent(fd: RawFd) -> io::Result<usize> {
     Ok(usize::try_from(bytes).unwrap_or(0))
 }
 
-/// Takes over a socket of the caller's. EBADF or ENOTSOCK if it is none; then it stays the caller's.
+/// Takes over a stream socket of the caller's. EBADF or ENOTSOCK if it is no socket, `Invalid` if it carries no streams;
+/// then it stays the caller's.
 pub(crate) fn adopt(fd: RawFd) -> Result<OwnedFd> {
     let mut kind: libc::c_int = 0;
     let mut length = size_of::<libc::c_int>() as libc::socklen_t;
@@ -29,6 +30,9 @@ pub(crate) fn adopt(fd: RawFd) -> Result<OwnedFd> {
         unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE, target, &mut length) };
     if result < 0 {
         return Err(io::Error::last_os_error().into());
+    }
+    if kind != libc::SOCK_STREAM {
+        return Err(Error::Invalid);
     }
     // SAFETY: no memory is involved.
     let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
@@ -106,6 +110,50 @@ fn groups_of(uid: u32) -> Vec<u32> {
     };
     groups.truncate(filled);
     groups
+}
+
+/// Asks the system's resolver for the addresses of a host, in its order; waits for name servers. None if it has none.
+/// `ipv6`: those of IPv6, and mapped ones of IPv4 only if there are no others. Else those of IPv4, and nothing else is
+/// asked for.
+pub(crate) fn look_up(host: &str, port: u16, ipv6: bool) -> Vec<SocketAddr> {
+    let Ok(host) = CString::new(host) else {
+        return Vec::new();
+    };
+    // SAFETY: plain numbers and pointers, for which zero is "not said".
+    let mut hints: libc::addrinfo = unsafe { std::mem::zeroed() };
+    hints.ai_socktype = libc::SOCK_STREAM;
+    hints.ai_family = if ipv6 { libc::AF_INET6 } else { libc::AF_INET };
+    hints.ai_flags = if ipv6 { libc::AI_V4MAPPED } else { 0 };
+    let mut list = std::ptr::null_mut();
+    // SAFETY: a C string, hints that live, and a pointer that is filled with a list, which is freed below.
+    let status = unsafe { libc::getaddrinfo(host.as_ptr(), std::ptr::null(), &hints, &mut list) };
+    if status != 0 {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    let mut next = list;
+    // SAFETY: null, or an entry of the list that is not yet freed.
+    while let Some(entry) = unsafe { next.as_ref() } {
+        // SAFETY: null, or a socket address as long as its family says.
+        let address = unsafe { socket_address(entry.ai_addr) };
+        found.extend(address.map(|address| SocketAddr::new(address.ip(), port)));
+        next = entry.ai_next;
+    }
+    // SAFETY: from getaddrinfo, freed once.
+    unsafe { libc::freeaddrinfo(list) };
+    found
+}
+
+/// The system knows IPv6 at all; with addresses of its own or not.
+pub(crate) fn has_ipv6() -> bool {
+    // SAFETY: no memory is involved.
+    let fd = unsafe { libc::socket(libc::AF_INET6, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
+    if fd < 0 {
+        return io::Error::last_os_error().raw_os_error() != Some(libc::EAFNOSUPPORT);
+    }
+    // SAFETY: just opened, and nobody else's.
+    drop(unsafe { OwnedFd::from_raw_fd(fd) });
+    true
 }
 
 /// The number of a network interface.

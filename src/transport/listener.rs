@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 
 use mio::unix::SourceFd;
@@ -60,20 +61,30 @@ pub(crate) struct BindFailure {
 #[derive(Debug)]
 pub(crate) struct AcceptFailure {
     pub(crate) error: Error,
-    /// It concerned one peer, who is gone: the next one may be accepted at once. Else (descriptors or memory
-    /// ran out, the descriptor does not listen) whoever waits stays there, without a further signal.
-    pub(crate) passes: bool,
+    pub(crate) next: NextAccept,
+}
+
+/// When to accept again after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NextAccept {
+    /// At once: it concerned one peer, who is gone.
+    Now,
+    /// Some time later: descriptors or memory ran out, and whoever waits stays there without a further signal.
+    Later,
+    /// When the descriptor is ready: it does not listen, so that nobody waits.
+    Ready,
 }
 
 impl Listener {
-    /// Binds and listens in the caller's thread.
+    /// Binds and listens in the caller's thread. `named`: see [`crate::transport::resolve::BindName`].
     pub(crate) fn bind(
         address: &ConnectAddress,
+        named: Option<SocketAddr>,
         options: &StreamOptions,
     ) -> Result<Bound, BindFailure> {
         let text = address_text(address).into_bytes();
         match address {
-            ConnectAddress::Tcp(tcp_address) => match tcp::bind(tcp_address, options) {
+            ConnectAddress::Tcp(tcp_address) => match tcp::bind(tcp_address, named, options) {
                 Ok((socket, local)) => Ok(Bound {
                     listener: Self::new(socket, true, None),
                     last_endpoint: tcp::endpoint_text(local).into_bytes(),
@@ -133,11 +144,11 @@ impl Listener {
         if !accepts {
             return Err(AcceptFailure {
                 error: Error::Os(libc::EACCES),
-                passes: true,
+                next: NextAccept::Now,
             });
         }
         let stream = if self.is_tcp {
-            Stream::tcp(socket)
+            Stream::tcp(socket, address.as_socket())
         } else {
             Stream::ipc(socket)
         };
@@ -184,30 +195,48 @@ impl Listener {
 /// Accepting failed. The errors that accept(2) takes from the network belong to one peer.
 fn accept_failure(error: &io::Error) -> AcceptFailure {
     let errno = error.raw_os_error().unwrap_or(libc::EIO);
-    let passes = matches!(
-        errno,
+    let next = match errno {
         libc::EINTR
-            | libc::ECONNABORTED
-            | libc::EPROTO
-            | libc::EPERM
-            | libc::ENETDOWN
-            | libc::ENOPROTOOPT
-            | libc::EHOSTDOWN
-            | libc::ENONET
-            | libc::EHOSTUNREACH
-            | libc::ENETUNREACH
-            | libc::ETIMEDOUT
-    );
+        | libc::ECONNABORTED
+        | libc::EPROTO
+        | libc::EPERM
+        | libc::ENETDOWN
+        | libc::ENOPROTOOPT
+        | libc::EHOSTDOWN
+        | libc::ENONET
+        | libc::EHOSTUNREACH
+        | libc::ENETUNREACH
+        | libc::ETIMEDOUT => NextAccept::Now,
+        libc::EINVAL | libc::EOPNOTSUPP => NextAccept::Ready,
+        _ => NextAccept::Later,
+    };
     AcceptFailure {
         error: Error::Os(errno),
-        passes,
+        next,
     }
 }
 
 /// Preparing the accepted stream failed, which is closed.
 fn peer_failure(error: &io::Error) -> AcceptFailure {
     AcceptFailure {
-        passes: true,
+        next: NextAccept::Now,
         ..accept_failure(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::{Endpoint, Use};
+
+    /// Whoever left between the signal and the accept, or was another's in the end.
+    #[test]
+    fn an_accept_that_finds_nobody_returns() {
+        let Ok(Endpoint::Tcp(address)) = Endpoint::parse(b"tcp://127.0.0.1:*", Use::Bind) else {
+            panic!("no endpoint");
+        };
+        let options = StreamOptions::default();
+        let bound = Listener::bind(&ConnectAddress::Tcp(address), None, &options).expect("bind");
+        assert!(matches!(bound.listener.accept(&options), Ok(None)));
     }
 }

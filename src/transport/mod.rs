@@ -15,7 +15,7 @@ pub(crate) mod resolve;
 mod stream;
 pub(crate) mod tcp;
 
-pub(crate) use listener::{BindFailure, Listener};
+pub(crate) use listener::{BindFailure, Listener, NextAccept};
 pub(crate) use stream::Stream;
 
 use std::os::fd::RawFd;
@@ -78,18 +78,20 @@ pub(crate) enum Connecting {
 }
 
 /// Other texts under which a tcp endpoint may be bound or connected: resolved as a connect address, then
-/// as a bind address (transports.md section 2.2).
+/// as a bind address (transports.md section 2.2). Waits for name servers.
 pub(crate) fn resolved_texts(text: &[u8], ipv6: bool) -> Vec<Box<[u8]>> {
     let Ok(Endpoint::Tcp(remote)) = Endpoint::parse(text, Use::Connect) else {
         return Vec::new();
     };
+    let ipv6 = resolve::uses_ipv6(ipv6);
     let resolved = resolve::connect(&remote.host, remote.port, ipv6);
     let Some(&remote) = resolved.first() else {
         return Vec::new();
     };
     let mut addresses = vec![remote];
+    // A name of the network is what it is as a connect address.
     if let Ok(Endpoint::Tcp(local)) = Endpoint::parse(text, Use::Bind) {
-        addresses.extend(resolve::bind(&local.host, local.port, ipv6));
+        addresses.extend(resolve::local(&local.host, local.port, ipv6));
     }
     let texts = addresses.into_iter().map(tcp::endpoint_text);
     texts.map(|text| text.into_bytes().into()).collect()

@@ -2,26 +2,20 @@
 
 #![forbid(unsafe_code)]
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-use crate::endpoint::{TcpHost, Zone};
+use crate::endpoint::{TcpAddress, TcpHost, Zone};
 use crate::error::{Error, Result};
 use crate::inet;
 use crate::sys::net;
 
-/// Where to listen: `*`, a literal, an interface, an address in an old form, then a name. `NoDevice` if it
-/// is none of these, or of the wrong family; `Invalid` for an unknown zone.
-pub(crate) fn bind(host: &TcpHost, port: u16, ipv6: bool) -> Result<SocketAddr> {
-    local(host, port, ipv6).or_else(|error| match host {
-        TcpHost::Name(name) => connect(&TcpHost::Name(name.clone()), port, ipv6)
-            .into_iter()
-            .next()
-            .ok_or(error),
-        _ => Err(error),
-    })
+/// Whether addresses are to be those of IPv6: wanted, and there. Where the system has none, IPv4 takes its place.
+pub(crate) fn uses_ipv6(wanted: bool) -> bool {
+    wanted && net::has_ipv6()
 }
 
-/// Where to connect from: as [`bind`], but no names of the network.
+/// Where to listen, or connect from: `*`, a literal, an interface, an address in an old form. `NoDevice` if it is none of
+/// these, or of the wrong family; `Invalid` for an unknown zone.
 pub(crate) fn local(host: &TcpHost, port: u16, ipv6: bool) -> Result<SocketAddr> {
     match host {
         TcpHost::Any if ipv6 => Ok((Ipv6Addr::UNSPECIFIED, port).into()),
@@ -61,33 +55,48 @@ pub(crate) fn numeric(host: &TcpHost, port: u16, ipv6: bool) -> Option<Vec<Socke
     }
 }
 
-/// Looks a host up; waits for name servers. Empty if it does not resolve. ZMQ_IPV6 off: IPv4 only; on:
-/// IPv6, mapped IPv4 only if there is no other.
+/// Where to connect to; waits for name servers. Empty if it does not resolve.
 pub(crate) fn connect(host: &TcpHost, port: u16, ipv6: bool) -> Vec<SocketAddr> {
-    if let Some(addresses) = numeric(host, port, ipv6) {
-        return addresses;
+    match (numeric(host, port, ipv6), host) {
+        (Some(addresses), _) => addresses,
+        (None, TcpHost::Name(name)) => net::look_up(name, port, ipv6),
+        (None, _) => Vec::new(),
     }
-    let TcpHost::Name(name) = host else {
-        return Vec::new();
-    };
-    let found: Vec<SocketAddr> = match (name.as_str(), port).to_socket_addrs() {
-        Ok(found) => found.collect(),
-        Err(_) => return Vec::new(),
-    };
-    let of_family = |wanted_v6: bool| {
-        found
-            .iter()
-            .copied()
-            .filter(move |address| address.is_ipv6() == wanted_v6)
-    };
-    if !ipv6 {
-        return of_family(false).collect();
+}
+
+/// A name of a bind address that only the network may know.
+#[derive(Debug)]
+pub(crate) struct BindName {
+    name: String,
+    port: u16,
+    ipv6: bool,
+}
+
+impl BindName {
+    /// `None` if the address needs no name servers, or is nothing.
+    pub(crate) fn of(address: &TcpAddress, ipv6: bool) -> Option<Self> {
+        let ipv6 = uses_ipv6(ipv6);
+        match &address.host {
+            TcpHost::Name(name)
+                if !name.is_empty()
+                    && numeric(&address.host, 0, ipv6).is_none()
+                    && local(&address.host, 0, ipv6).is_err() =>
+            {
+                Some(Self {
+                    name: name.clone(),
+                    port: address.port,
+                    ipv6,
+                })
+            }
+            _ => None,
+        }
     }
-    let own: Vec<SocketAddr> = of_family(true).collect();
-    if own.is_empty() {
-        of_family(false).map(mapped).collect()
-    } else {
-        own
+
+    /// Its first address; waits for name servers.
+    pub(crate) fn look_up(&self) -> Option<SocketAddr> {
+        net::look_up(&self.name, self.port, self.ipv6)
+            .into_iter()
+            .next()
     }
 }
 

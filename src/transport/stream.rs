@@ -3,7 +3,8 @@
 #![forbid(unsafe_code)]
 
 use std::io::{self, IoSlice, Read};
-use std::net::Shutdown;
+use std::mem::MaybeUninit;
+use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ use crate::transport::{StreamOptions, ipc, tcp};
 pub(crate) struct Stream {
     socket: Socket,
     kind: Kind,
+    /// tcp: who that was, for when the system no longer knows (after a reset).
+    peer: Option<SocketAddr>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,10 +31,11 @@ enum Kind {
 }
 
 impl Stream {
-    pub(super) fn tcp(socket: Socket) -> Self {
+    pub(super) fn tcp(socket: Socket, peer: Option<SocketAddr>) -> Self {
         Self {
             socket,
             kind: Kind::Tcp,
+            peer,
         }
     }
 
@@ -39,6 +43,7 @@ impl Stream {
         Self {
             socket,
             kind: Kind::Ipc,
+            peer: None,
         }
     }
 
@@ -48,7 +53,7 @@ impl Stream {
         socket.set_nonblocking(true).expect("non-blocking");
         match socket.domain().expect("domain") {
             Domain::UNIX => Self::ipc(socket),
-            _ => Self::tcp(socket),
+            _ => Self::tcp(socket, None),
         }
     }
 
@@ -97,18 +102,31 @@ impl Stream {
     /// The end of a connect that was in progress: its error, the options of connected streams, and the
     /// check against a connection to itself.
     pub(crate) fn finish_connecting(&self, options: &StreamOptions) -> io::Result<()> {
-        if let Some(error) = self.socket.take_error()? {
+        // Who accepts, sends and resets at once was there: what it sent counts.
+        if let Some(error) = self.socket.take_error()?
+            && !self.has_input()
+        {
             return Err(error);
         }
         if self.kind == Kind::Ipc {
             return Ok(());
         }
-        let (local, peer) = (self.socket.local_addr()?, self.socket.peer_addr()?);
-        if local.as_socket() == peer.as_socket() {
+        if self.socket.local_addr()?.as_socket() == self.peer_address() {
             // Possible with ephemeral ports: a failed attempt, but nobody refused it.
             return Err(io::Error::from_raw_os_error(libc::EPROTO));
         }
         self.apply_connected(options)
+    }
+
+    /// Something has come that was not read.
+    fn has_input(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        self.socket.peek(&mut byte).is_ok_and(|bytes| bytes > 0)
+    }
+
+    fn peer_address(&self) -> Option<SocketAddr> {
+        let peer = self.socket.peer_addr();
+        peer.ok().and_then(|peer| peer.as_socket()).or(self.peer)
     }
 
     /// The options of streams that are up, accepted or connected (transports.md section 2.4).
@@ -152,10 +170,7 @@ impl Stream {
     /// `Peer-Address`: the numeric address without port; for ipc `localhost:<uid>:<gid>:<pid>`.
     pub(crate) fn peer_address_text(&self) -> Option<String> {
         match self.kind {
-            Kind::Tcp => {
-                let peer = self.socket.peer_addr().ok()?.as_socket()?;
-                Some(tcp::host_text(peer))
-            }
+            Kind::Tcp => self.peer_address().map(tcp::host_text),
             Kind::Ipc => {
                 let peer = net::peer_credentials(self.socket.as_raw_fd()).ok()?;
                 Some(format!("localhost:{}:{}:{}", peer.uid, peer.gid, peer.pid))
@@ -165,18 +180,21 @@ impl Stream {
 
     /// Local and remote endpoint (monitor events of version 2).
     pub(crate) fn endpoint_texts(&self) -> (String, String) {
-        let text = |address: io::Result<SockAddr>| match (self.kind, address) {
-            (_, Err(_)) => String::new(),
-            (Kind::Tcp, Ok(address)) => address
-                .as_socket()
-                .map(tcp::endpoint_text)
-                .unwrap_or_default(),
-            (Kind::Ipc, Ok(address)) => ipc::endpoint_text(&address),
+        let tcp_text = |address: Option<SocketAddr>| address.map(tcp::endpoint_text);
+        let ipc_text =
+            |address: io::Result<SockAddr>| address.ok().map(|it| ipc::endpoint_text(&it));
+        let (local, remote) = match self.kind {
+            Kind::Tcp => {
+                let local = self.socket.local_addr().ok();
+                let local = local.and_then(|address| address.as_socket());
+                (tcp_text(local), tcp_text(self.peer_address()))
+            }
+            Kind::Ipc => (
+                ipc_text(self.socket.local_addr()),
+                ipc_text(self.socket.peer_addr()),
+            ),
         };
-        (
-            text(self.socket.local_addr()),
-            text(self.socket.peer_addr()),
-        )
+        (local.unwrap_or_default(), remote.unwrap_or_default())
     }
 }
 
@@ -197,7 +215,8 @@ pub(super) fn apply_service_class(socket: &Socket, options: &StreamOptions) {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{SocketAddr, TcpListener};
+    use std::io::Write;
+    use std::net::TcpListener;
 
     use super::*;
     use crate::transport::Connecting;
@@ -257,5 +276,29 @@ mod tests {
         let (stream, _listener) = connect(None, &options);
         assert!(!stream.socket.keepalive().expect("option"));
         assert_eq!(stream.socket.tcp_keepalive_retries().expect("option"), 3);
+    }
+
+    #[test]
+    fn a_reset_before_the_connect_was_noticed_leaves_what_came() {
+        for sent in [&b"early"[..], b""] {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+            let target = listener.local_addr().expect("address");
+            let options = StreamOptions::default();
+            let Connecting::InProgress(stream) = tcp::connect(target, None, &options) else {
+                panic!("not in progress");
+            };
+            let (mut peer, _) = listener.accept().expect("accept");
+            peer.write_all(sent).expect("write");
+            let peer = Socket::from(peer);
+            peer.set_linger(Some(Duration::ZERO)).expect("option");
+            drop(peer);
+            let result = stream.finish_connecting(&options);
+            assert_eq!(result.is_ok(), !sent.is_empty());
+            assert_eq!(stream.peer_address_text().as_deref(), Some("127.0.0.1"));
+            assert_eq!(stream.endpoint_texts().1, format!("tcp://{target}"));
+            let mut buffer = [0; 9];
+            let received = stream.recv(&mut buffer).expect("the end");
+            assert_eq!(&buffer[..received], sent);
+        }
     }
 }

@@ -18,9 +18,10 @@ use crate::transport::{Connecting, Stream, StreamOptions};
 /// A failed bind: the reason, and the descriptor if one had been opened.
 pub(super) type Failed = (Error, Option<RawFd>);
 
-/// Opens a listening socket in the caller's thread.
+/// Opens a listening socket in the caller's thread; `named` is what the network says of its host.
 pub(super) fn bind(
     address: &TcpAddress,
+    named: Option<SocketAddr>,
     options: &StreamOptions,
 ) -> std::result::Result<(Socket, SocketAddr), Failed> {
     if let Some(fd) = options.use_fd {
@@ -34,17 +35,15 @@ pub(super) fn bind(
             }
         };
     }
-    let resolved = resolve::bind(&address.host, address.port, options.ipv6);
-    let resolved = resolved.map_err(|error| (error, None))?;
-    let socket = match open(resolved, options) {
-        Err(error) if is_without_ipv6(&error, resolved) => {
-            let resolved = resolve::bind(&address.host, address.port, false);
-            let resolved = resolved.map_err(|error| (error, None))?;
-            let socket = open(resolved, options).map_err(|error| (error.into(), None))?;
-            return listen(socket, resolved, options);
+    let resolved = match named {
+        Some(address) => Ok(address),
+        None => {
+            let ipv6 = resolve::uses_ipv6(options.ipv6);
+            resolve::local(&address.host, address.port, ipv6)
         }
-        other => other.map_err(|error| (error.into(), None))?,
     };
+    let resolved = resolved.map_err(|error| (error, None))?;
+    let socket = open(resolved, options).map_err(|error| (error.into(), None))?;
     listen(socket, resolved, options)
 }
 
@@ -92,15 +91,6 @@ pub(crate) fn connect(
 ) -> Connecting {
     let socket = match open(target, options) {
         Ok(socket) => socket,
-        Err(error) if is_without_ipv6(&error, target) => {
-            let Some(target) = unmapped(target) else {
-                return Connecting::Failed {
-                    fd_opened: None,
-                    error: error.into(),
-                };
-            };
-            return connect(target, source, options);
-        }
         Err(error) => {
             return Connecting::Failed {
                 fd_opened: None,
@@ -117,8 +107,10 @@ pub(crate) fn connect(
         socket.connect(&target.into())
     };
     match begin() {
-        Ok(()) => Connecting::Done(Stream::tcp(socket)),
-        Err(error) if is_in_progress(&error) => Connecting::InProgress(Stream::tcp(socket)),
+        Ok(()) => Connecting::Done(Stream::tcp(socket, Some(target))),
+        Err(error) if is_in_progress(&error) => {
+            Connecting::InProgress(Stream::tcp(socket, Some(target)))
+        }
         Err(error) => Connecting::Failed {
             fd_opened,
             error: error.into(),
@@ -146,28 +138,17 @@ fn open(address: SocketAddr, options: &StreamOptions) -> io::Result<Socket> {
     if let Some(device) = &options.bind_to_device {
         socket.bind_device(Some(device.as_bytes()))?;
     }
+    // What the system refuses of these is ignored: they are about speed only, and one needs a privilege.
     if let Some(size) = options.send_buffer {
-        socket.set_send_buffer_size(size)?;
+        let _ = socket.set_send_buffer_size(size);
     }
     if let Some(size) = options.receive_buffer {
-        socket.set_recv_buffer_size(size)?;
+        let _ = socket.set_recv_buffer_size(size);
     }
     if let Some(microseconds) = options.busy_poll {
-        // Needs a privilege on some systems; an optimisation only.
         let _ = socket.set_busy_poll(microseconds.unsigned_abs());
     }
     Ok(socket)
-}
-
-fn is_without_ipv6(error: &io::Error, address: SocketAddr) -> bool {
-    address.is_ipv6() && error.raw_os_error() == Some(libc::EAFNOSUPPORT)
-}
-
-fn unmapped(address: SocketAddr) -> Option<SocketAddr> {
-    match address.ip() {
-        IpAddr::V6(ip) => Some((ip.to_ipv4_mapped()?, address.port()).into()),
-        IpAddr::V4(_) => None,
-    }
 }
 
 /// `tcp://host:port`, IPv6 in brackets, with the zone of a link-local address.

@@ -143,6 +143,11 @@ impl Zmtp {
         self.heartbeat.handle_received();
     }
 
+    /// The stream took bytes after it had been full. What it takes while it has room shows nothing.
+    pub(crate) fn handle_sent(&mut self, now: Instant) {
+        self.heartbeat.handle_sent(now);
+    }
+
     /// Decodes the front of `input`, which begins where the last call stopped consuming. The caller
     /// repeats it with what is left, and keeps that when there is neither an event nor a byte consumed.
     ///

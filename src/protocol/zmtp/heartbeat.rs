@@ -1,4 +1,6 @@
 //! Heartbeats: PINGs of our own, and how long the peer may be silent (contract: zmtp.md section 7.2).
+//!
+//! A PING may wait behind a message that takes long: as long as bytes go out, the silence after it has not begun.
 
 #![forbid(unsafe_code)]
 
@@ -79,6 +81,14 @@ impl Heartbeat {
     pub(super) fn handle_received(&mut self) {
         self.after_ping = None;
         self.of_peer = None;
+    }
+
+    /// A stream that had taken no more took bytes: the peer's system has acknowledged some, and our PING may still
+    /// be behind them.
+    pub(super) fn handle_sent(&mut self, now: Instant) {
+        if let Some(silence) = &mut self.after_ping {
+            *silence = Silence::begin(silence.allowed, now, self.paused);
+        }
     }
 
     /// A frame came behind a PING in the same read.

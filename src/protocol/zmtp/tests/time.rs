@@ -255,6 +255,23 @@ fn pongs_of_a_pause_are_not_more_than_a_hundred_a_second() {
 }
 
 #[test]
+fn bytes_that_go_out_slowly_are_a_sign_of_life() {
+    let (mut transcript, start) = in_traffic(beating(1000, Some(400), 0), 1, "PULL");
+    transcript.zmtp.handle_sent(start + ms(999));
+    wait(&mut transcript, start + ms(1000)).expect("the first PING");
+    for at in [1300, 1600, 1900] {
+        assert!(transcript.zmtp.handle_timeout(start + ms(at)).is_ok());
+        transcript.zmtp.handle_sent(start + ms(at));
+    }
+    wait(&mut transcript, start + ms(2000)).expect("the second PING");
+    // Then nothing goes any more.
+    assert_eq!(
+        wait(&mut transcript, start + ms(2300)),
+        Err(TimedOut::Heartbeat)
+    );
+}
+
+#[test]
 fn two_beating_ends_keep_each_other_alive_until_one_falls_silent() {
     let configs = [
         beating(100, Some(50), 3),
