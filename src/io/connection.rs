@@ -67,7 +67,7 @@ pub(crate) enum Outcome {
 pub(crate) struct Connection {
     id: ObjectId,
     pub(crate) session: Session,
-    role: Role,
+    pub(crate) role: Role,
     /// This side's end of the pipe to the socket, as long as there is one.
     pub(crate) pipe: Option<PipeEnd>,
     pub(crate) live: Option<Live>,
@@ -195,16 +195,18 @@ impl Connection {
         }
     }
 
-    /// The stream became readable or writable, or a connection attempt ended.
-    pub(crate) fn handle_ready(
-        &mut self,
-        readable: bool,
-        writable: bool,
-        around: &mut Surroundings<'_>,
-    ) -> Outcome {
+    /// The stream became readable or writable, or the peer has gone.
+    pub(crate) fn note_ready(&mut self, readable: bool, writable: bool, hung_up: bool) {
         if let Some(live) = &mut self.live {
             live.input.readable |= readable;
+            live.input.hung_up |= hung_up;
             live.output.writable |= writable;
+        }
+    }
+
+    /// The stream is ready for something, or a connection attempt ended.
+    pub(crate) fn handle_ready(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+        if self.live.is_some() {
             return self.drive(around);
         }
         match &mut self.role {
@@ -395,7 +397,7 @@ impl Connection {
         let (local, remote) = stream.endpoint_texts();
         Live {
             protocol: self.session.protocol(now),
-            input: Input::new(self.session.read_limit()),
+            input: Input::new(self.session.read_limit(), self.session.largest_frame()),
             output: Output::new(self.session.write_limit()),
             envelope: self
                 .session

@@ -10,16 +10,21 @@ use std::io;
 use std::ops::Range;
 
 use crate::error::Error;
-use crate::io::connection::{Connection, Live, Loss};
+use crate::io::connection::{Connection, Live, Loss, Role};
 use crate::io::thread::Surroundings;
-use crate::io::traffic::{Pumped, SLAB, Scratch, TURN};
+use crate::io::traffic::{Pumped, SLAB, STEPS, Scratch, TURN};
 use crate::message::{Slab, Storage};
-use crate::pipe::COPY_LIMIT;
 use crate::pipe::queue::Special;
+use crate::pipe::{COPY_LIMIT, LeftPipe};
 use crate::protocol::{Event, ProtocolError};
 
 /// Allocated for a frame before its first byte has arrived: a length field alone costs no more.
 const FIRST_ALLOCATION: usize = 1024 * 1024;
+/// Where ZMQ_MAXMSGSIZE is set, a message that is still coming may weigh as much as so many of the largest frames, or
+/// this if it is more; each frame weighs something, too.
+const MESSAGE_FRAMES: u64 = 1000;
+const MESSAGE_LEAST: u64 = 16 * 1024 * 1024;
+const FRAME_WEIGHT: u64 = 64;
 /// A slab with less room than this is not read into.
 const LEAST_ROOM: usize = 16 * 1024;
 /// More than this waits for credit in its slab, less in a copy: a slow reader's connection then holds
@@ -31,18 +36,28 @@ const COPIED_REST: usize = 4096;
 pub(crate) struct Input {
     /// The stream has bytes, as far as is known; cleared when the kernel says no.
     pub(crate) readable: bool,
+    /// Nothing more will come than the kernel has.
+    pub(crate) hung_up: bool,
+    /// Counts what waits for the socket to read it, of a peer that has gone.
+    left: Option<LeftPipe>,
     /// The most bytes of a read into the slab (ZMQ_IN_BATCH_SIZE); `None` = as many as it has room for.
     limit: Option<usize>,
     /// Received and not yet taken by the protocol: the beginning of a frame, or a little that waits for
     /// credit.
     rest: Vec<u8>,
-    /// Much that waits for credit.
+    /// Much that waits for credit, or for the next turn.
     held: Option<Held>,
-    /// A large frame that is received straight into its own storage.
+    /// A large frame or topic that is received straight into its own storage.
     large: Option<Large>,
+    /// The weight of the frames of the message that is coming, as far as they are complete.
+    unfinished_message: u64,
+    /// The message that is coming may weigh no more.
+    message_limit: u64,
     paused: bool,
+    /// The turn ended before everything was decoded that was received: it goes on with that.
+    unfinished: bool,
     /// Messages came that nobody wanted: the socket has left.
-    pub(crate) discarded: bool,
+    discarded: bool,
 }
 
 /// Part of a slab, in the connection's hands until it is decoded.
@@ -54,19 +69,49 @@ struct Held {
 
 #[derive(Debug)]
 struct Large {
-    more: bool,
+    what: Kind,
     length: usize,
     storage: Storage,
     received: usize,
 }
 
+/// What becomes of a [`Large`].
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Frame { more: bool },
+    Subscription { subscribe: bool },
+}
+
 impl Input {
-    pub(crate) fn new(limit: Option<usize>) -> Self {
+    /// `largest_frame`: ZMQ_MAXMSGSIZE, if it is set.
+    pub(crate) fn new(limit: Option<usize>, largest_frame: Option<u64>) -> Self {
+        let of_frames = |largest: u64| largest.saturating_mul(MESSAGE_FRAMES).max(MESSAGE_LEAST);
         Self {
             readable: true,
             limit,
+            message_limit: largest_frame.map_or(u64::MAX, of_frames),
             ..Self::default()
         }
+    }
+
+    /// Counts a frame whose body has `length` bytes. A frame is bounded by ZMQ_MAXMSGSIZE and a queue by its high-water
+    /// mark; without this a message of endless frames would be bounded by nothing, since it is not delivered in parts.
+    fn count_frame(&mut self, more: bool, length: usize) -> Result<(), Loss> {
+        let weight = self
+            .unfinished_message
+            .saturating_add(FRAME_WEIGHT)
+            .saturating_add(length as u64);
+        self.unfinished_message = if more { weight } else { 0 };
+        // What is whole is welcome.
+        if more && weight > self.message_limit {
+            return Err(Loss::Protocol(ProtocolError::MessageTooLarge));
+        }
+        Ok(())
+    }
+
+    /// Something came that was not delivered: the socket has left.
+    pub(crate) fn has_undelivered(&self) -> bool {
+        self.discarded || self.unfinished
     }
 }
 
@@ -76,14 +121,24 @@ enum Stopped {
     NeedsMore,
     /// The pipe has no room: continue when it has.
     NoCredit,
-    /// A large frame is to be received into its own storage.
+    /// The turn is over.
+    TurnOver,
+    /// A large frame or topic is to be received into its own storage.
     Large,
+}
+
+impl Stopped {
+    /// There may be whole frames in what is left.
+    fn before_the_end(&self) -> bool {
+        matches!(self, Self::NoCredit | Self::TurnOver)
+    }
 }
 
 impl Connection {
     /// Reads until the kernel has no more, the pipe has no room, or the turn is over.
     pub(crate) fn pump_in(&mut self, around: &mut Surroundings<'_>) -> Result<Pumped, Loss> {
         let result = self.read_turn(around);
+        self.count_what_is_left();
         // Complete messages of a read become visible together, also those before an error.
         if let Some(pipe) = &mut self.pipe {
             pipe.flush();
@@ -91,18 +146,33 @@ impl Connection {
         result
     }
 
+    /// A peer that filled its pipe and went keeps its connection until that is read: it counts as one that left that
+    /// much behind.
+    fn count_what_is_left(&mut self) {
+        if let (Some(live), Some(pipe), Role::Accepted { .. }) =
+            (&mut self.live, &self.pipe, &self.role)
+            && live.input.hung_up
+            && live.input.paused
+            && live.input.left.is_none()
+        {
+            live.input.left = Some(pipe.count_unread(&self.session.left));
+        }
+    }
+
     fn read_turn(&mut self, around: &mut Surroundings<'_>) -> Result<Pumped, Loss> {
         let mut moved = 0;
         if self.live.as_ref().is_some_and(|live| live.unannounced) && !self.announce_raw()? {
             return Ok(Pumped::Blocked);
         }
-        if self.live.as_ref().is_some_and(|live| live.input.paused) {
+        let has_undecoded = |live: &Live| live.input.paused || live.input.unfinished;
+        if self.live.as_ref().is_some_and(has_undecoded) {
             // Every turn looks for credit anew, whatever it was that brought it about.
             if let Some(pipe) = &mut self.pipe {
                 pipe.noticed_writable();
             }
             match self.decode_rest(around)? {
                 Stopped::NoCredit => return Ok(Pumped::Blocked),
+                Stopped::TurnOver => return Ok(Pumped::More),
                 Stopped::NeedsMore | Stopped::Large => {}
             }
         }
@@ -121,6 +191,9 @@ impl Connection {
             match received {
                 Some(bytes) => moved += bytes,
                 None => return Ok(Pumped::Blocked),
+            }
+            if self.live.as_ref().is_some_and(|live| live.input.unfinished) {
+                break;
             }
         }
         Ok(Pumped::More)
@@ -150,15 +223,14 @@ impl Connection {
         live.input.rest = Vec::new();
         let end = start + kept + received;
         let (at, stopped) = self.decode(&around.scratch.slab, start..end, around)?;
-        self.note_pause(&stopped, around);
-        let paused = matches!(stopped, Stopped::NoCredit);
-        if paused && end - at > COPIED_REST {
+        self.note_stop(&stopped, around);
+        if stopped.before_the_end() && end - at > COPIED_REST {
             let slab = around.scratch.give_slab()?;
             self.hold(slab, at..end);
         } else {
             self.keep_rest(&around.scratch.slab, at..end)?;
         }
-        Ok((!paused).then_some(received))
+        Ok((!matches!(stopped, Stopped::NoCredit)).then_some(received))
     }
 
     /// Goes on with bytes that were received earlier, when there was no credit.
@@ -172,8 +244,8 @@ impl Connection {
         };
         let end = range.end;
         let (at, stopped) = self.decode(&slab, range, around)?;
-        self.note_pause(&stopped, around);
-        if matches!(stopped, Stopped::NoCredit) && end - at > COPIED_REST {
+        self.note_stop(&stopped, around);
+        if stopped.before_the_end() && end - at > COPIED_REST {
             self.hold(slab, at..end);
         } else {
             self.keep_rest(&slab, at..end)?;
@@ -203,9 +275,13 @@ impl Connection {
         Ok(())
     }
 
-    fn note_pause(&mut self, stopped: &Stopped, around: &Surroundings<'_>) {
+    fn note_stop(&mut self, stopped: &Stopped, around: &Surroundings<'_>) {
         if let Some(live) = &mut self.live {
+            live.input.unfinished = matches!(stopped, Stopped::TurnOver);
             let paused = matches!(stopped, Stopped::NoCredit);
+            if !paused {
+                live.input.left = None;
+            }
             if live.input.paused != paused {
                 live.input.paused = paused;
                 live.protocol.set_input_paused(paused, around.now);
@@ -221,6 +297,7 @@ impl Connection {
         around: &Surroundings<'_>,
     ) -> Result<(usize, Stopped), Loss> {
         let mut at = range.start;
+        let mut steps = 0;
         loop {
             // A full pipe stops traffic only, and only traffic that has come: the end of the stream is seen
             // behind the last message that fits.
@@ -231,6 +308,11 @@ impl Connection {
             let Some(live) = &mut self.live else {
                 return Ok((at, Stopped::NeedsMore));
             };
+            // What is left is at least a byte, or there would be nothing to go on with.
+            if steps == STEPS && at < range.end {
+                return Ok((at, Stopped::TurnOver));
+            }
+            steps += 1;
             let input = slab.bytes().get(at..range.end).unwrap_or_default();
             let decoded = live.protocol.decode(input).map_err(Loss::Protocol)?;
             let end = at + decoded.consumed;
@@ -242,6 +324,7 @@ impl Connection {
                     if let Some(envelope) = &mut live.envelope {
                         envelope.check(more, body.len()).map_err(Loss::Protocol)?;
                     }
+                    live.input.count_frame(more, body.len())?;
                     let Some(pipe) = self.pipe.as_mut().filter(|pipe| !pipe.is_write_closed())
                     else {
                         live.input.discarded = true;
@@ -262,7 +345,17 @@ impl Connection {
                     if let Some(envelope) = &mut live.envelope {
                         envelope.check(more, length).map_err(Loss::Protocol)?;
                     }
-                    let large = Large::begin(more, length, head)?;
+                    live.input.count_frame(more, length)?;
+                    let large = Large::begin(Kind::Frame { more }, length, head)?;
+                    live.input.large = Some(large);
+                    return Ok((at, Stopped::Large));
+                }
+                Some(Event::LargeSubscription {
+                    subscribe,
+                    length,
+                    head,
+                }) => {
+                    let large = Large::begin(Kind::Subscription { subscribe }, length, head)?;
                     live.input.large = Some(large);
                     return Ok((at, Stopped::Large));
                 }
@@ -288,7 +381,7 @@ impl Connection {
         }
     }
 
-    /// One read into the storage of a large frame.
+    /// One read into the storage of a large frame or topic.
     fn receive_large(&mut self, around: &Surroundings<'_>) -> Result<Option<usize>, Loss> {
         let Some(live) = &mut self.live else {
             return Ok(None);
@@ -297,7 +390,11 @@ impl Connection {
             return Ok(None);
         };
         let result = match large.room() {
-            Ok(room) => receive(live, room),
+            Ok(room) => {
+                // No more than a turn: the kernel may hold megabytes.
+                let end = room.len().min(TURN);
+                receive(live, &mut room[..end])
+            }
             Err(loss) => Err(loss),
         };
         let Some(received) = result? else {
@@ -312,8 +409,13 @@ impl Connection {
         }
         live.protocol.large_frame_done();
         if let Some(pipe) = self.pipe.as_mut().filter(|pipe| !pipe.is_write_closed()) {
-            pipe.append_storage(large.storage, large.more)
-                .map_err(|_| out_of_memory())?;
+            match large.what {
+                Kind::Frame { more } => pipe.append_storage(large.storage, more)?,
+                Kind::Subscription { subscribe } => {
+                    let topic = copy_of(large.storage.bytes())?;
+                    pipe.append_special(Special::Subscription { subscribe, topic })?;
+                }
+            }
             pipe.flush();
         }
         Ok(Some(received))
@@ -341,7 +443,7 @@ fn receive(live: &mut Live, room: &mut [u8]) -> Result<Option<usize>, Loss> {
 }
 
 impl Large {
-    fn begin(more: bool, length: usize, head: &[u8]) -> Result<Self, Loss> {
+    fn begin(what: Kind, length: usize, head: &[u8]) -> Result<Self, Loss> {
         let capacity = length.min(FIRST_ALLOCATION.max(head.len()));
         let mut storage = Storage::allocate(capacity).map_err(|_| out_of_memory())?;
         if let Some(front) = storage
@@ -351,7 +453,7 @@ impl Large {
             front.copy_from_slice(head);
         }
         Ok(Self {
-            more,
+            what,
             length,
             storage,
             received: head.len(),

@@ -15,8 +15,10 @@ use crate::transport::{Listener, NextAccept};
 /// Out of descriptors or memory: the next try comes after this, since the connection that waits in the
 /// backlog never signals again.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+/// The socket has not let go of what enough peers left behind: whoever comes waits in the backlog.
+const READ_RETRY: Duration = Duration::from_millis(50);
 /// Connections accepted before other objects of the thread have their turn.
-const ACCEPTS: usize = 64;
+const ACCEPTS: usize = 4;
 
 /// A listener and the socket that it serves.
 #[derive(Debug)]
@@ -63,6 +65,10 @@ impl ListenerObject {
     pub(crate) fn handle_ready(&mut self, around: &Surroundings<'_>) -> Outcome {
         self.retry_at = None;
         for _ in 0..ACCEPTS {
+            if self.session.left.is_enough() {
+                self.retry_at = Some(around.now + READ_RETRY);
+                return Outcome::Wait;
+            }
             match self.listener.accept(&self.session.stream_options()) {
                 Ok(None) => return Outcome::Wait,
                 Ok(Some(stream)) => {

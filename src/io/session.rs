@@ -12,7 +12,7 @@ use crate::mechanism::Mechanism;
 use crate::monitor::{Event, Monitor};
 use crate::options::{AcceptFilter, Bytes, SocketOptions};
 use crate::patterns::{Origin, TypeRow};
-use crate::pipe::{Limits, PipeEnd, pipe};
+use crate::pipe::{Left, Limits, PipeEnd, pipe};
 use crate::protocol::{Config, Protocol, Raw, Zmtp};
 use crate::socket::SocketCommand;
 use crate::sync::atomic::AtomicBool;
@@ -36,6 +36,8 @@ pub(crate) struct Session {
     /// Of the socket: an endpoint was ended under ZMQ_RECONNECT_STOP_AFTER_DISCONNECT, so that ipc attempts
     /// which are refused are not repeated.
     pub(crate) stop_refused: Arc<AtomicBool>,
+    /// What peers left behind that have gone, and the socket has not read.
+    pub(crate) left: Arc<Left>,
 }
 
 /// Local and remote endpoint of a connection for monitor events of version 2.
@@ -118,6 +120,12 @@ impl Session {
         set.and_then(|size| usize::try_from(size).ok())
     }
 
+    /// ZMQ_MAXMSGSIZE; raw connections have no frames.
+    pub(crate) fn largest_frame(&self) -> Option<u64> {
+        let set = u64::try_from(self.options.max_message_size).ok();
+        set.filter(|_| !self.is_raw())
+    }
+
     /// The most bytes of a write, if it is not for the connection to choose.
     pub(crate) fn write_limit(&self) -> Option<usize> {
         let set = self.options.out_batch_size;
@@ -149,7 +157,7 @@ impl Session {
             routing_id: options.routing_id.to_vec().into_boxed_slice(),
             announce_routing_id: self.row.announces_routing_id,
             metadata: options.metadata.iter().map(property).collect(),
-            max_message_size: u64::try_from(options.max_message_size).ok(),
+            max_message_size: self.largest_frame(),
             handshake_interval: milliseconds(options.handshake_interval),
             heartbeat_interval,
             heartbeat_timeout,

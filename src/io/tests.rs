@@ -4,6 +4,7 @@
 
 mod notices;
 mod raw;
+mod turns;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -98,10 +99,11 @@ impl Monitored {
         value
     }
 
-    /// Expects no further event for `time`.
+    /// Expects no further event for `time`, milliseconds.
     fn expect_silence(&self, time: i32) {
         self.wait_for_events(time);
         assert_eq!(self.next(), None);
+        self.wait_for_events(10_000);
     }
 
     /// How long [`Self::next`] waits, ms.

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +26,8 @@ use crate::sync::atomic::{Ordering, fence};
 /// The token of the thread's own waker; object ids start at 1.
 pub(crate) const WAKE_TOKEN: Token = Token(0);
 
+/// Timers that are handled before others have their turn: a thousand connections may have come at the same time.
+const TIMERS: usize = 8;
 /// Events taken per wait.
 const EVENTS: usize = 256;
 
@@ -57,8 +59,9 @@ pub(crate) struct IoThread {
     lingering: Arc<Lingering>,
     objects: Objects,
     timers: Timers,
-    /// Objects that have more to do at once.
-    ready: Vec<ObjectId>,
+    /// Connections that have more to do at once. One of them has a turn, then whoever became ready meanwhile: those
+    /// who keep the thread busy delay others by one turn, however many they are.
+    ready: VecDeque<ObjectId>,
     scratch: Scratch,
     stopping: bool,
 }
@@ -83,7 +86,7 @@ impl IoThread {
             lingering,
             objects: Objects::default(),
             timers: Timers::default(),
-            ready: Vec::new(),
+            ready: VecDeque::new(),
             scratch: Scratch::new()?,
             stopping: false,
         };
@@ -112,9 +115,17 @@ impl IoThread {
                 let id = ObjectId(event.token().0 as u64);
                 let readable = event.is_readable() || event.is_read_closed() || event.is_error();
                 let writable = event.is_writable() || event.is_error();
+                let hung_up = event.is_read_closed() || event.is_error();
+                let is_scheduled = self.is_scheduled(id);
                 self.with_object(id, |kind, around| match kind {
                     Kind::Connection(connection) => {
-                        connection.lock().handle_ready(readable, writable, around)
+                        let mut connection = connection.lock();
+                        connection.note_ready(readable, writable, hung_up);
+                        match is_scheduled {
+                            // Its turn comes.
+                            true => Outcome::Wait,
+                            false => connection.handle_ready(around),
+                        }
                     }
                     Kind::Listener(listener) => listener.handle_ready(around),
                 });
@@ -167,6 +178,8 @@ impl IoThread {
                 self.add(id, Kind::Listener(listener));
                 self.with_listener(id, ListenerObject::start);
             }
+            // Its turn comes.
+            IoCommand::Drive(id) if self.is_scheduled(id) => {}
             IoCommand::Drive(id) => self.with_connection(id, Connection::drive),
             // It ended before: it owes nothing.
             IoCommand::Detach(id, _) if !self.objects.contains_key(&id) => {
@@ -213,7 +226,10 @@ impl IoThread {
             return;
         }
         let now = clock::now();
-        while let Some((at, id)) = self.timers.pop_due(now) {
+        for _ in 0..TIMERS {
+            let Some((at, id)) = self.timers.pop_due(now) else {
+                return;
+            };
             if let Some(object) = self.objects.get_mut(&id)
                 && object.armed == Some(at)
             {
@@ -227,12 +243,16 @@ impl IoThread {
     }
 
     fn run_ready(&mut self) {
-        for id in std::mem::take(&mut self.ready) {
+        if let Some(id) = self.ready.pop_front() {
             if let Some(object) = self.objects.get_mut(&id) {
                 object.scheduled = false;
             }
             self.with_connection(id, Connection::drive);
         }
+    }
+
+    fn is_scheduled(&self, id: ObjectId) -> bool {
+        self.objects.get(&id).is_some_and(|object| object.scheduled)
     }
 
     fn add(&mut self, id: ObjectId, kind: Kind) {
@@ -302,7 +322,7 @@ impl IoThread {
             }
             Outcome::Again if !object.scheduled => {
                 object.scheduled = true;
-                self.ready.push(id);
+                self.ready.push_back(id);
             }
             Outcome::Again | Outcome::Wait => {}
         }

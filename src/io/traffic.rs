@@ -19,7 +19,9 @@ pub(super) const SLAB: usize = 128 * 1024;
 /// Bytes written at once. Below 64 KiB every write wakes a sleeping reader.
 const WRITE_BUDGET: usize = 256 * 1024;
 /// Bytes moved in one direction before other connections have their turn.
-pub(super) const TURN: usize = 1024 * 1024;
+pub(super) const TURN: usize = 256 * 1024;
+/// Steps of decoding before other connections have their turn: bytes alone say little of what they cost.
+pub(super) const STEPS: usize = 1024;
 
 /// What a connection needs only while it is driven; one per thread.
 #[derive(Debug)]

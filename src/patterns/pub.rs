@@ -66,7 +66,9 @@ mod tests {
     use crate::error::Error;
     use crate::options::{PatternOption, SocketOptions};
     use crate::patterns::Pattern;
+    use crate::patterns::publisher::{BURST, STEADY};
     use crate::patterns::testing::{Bench, frames};
+    use crate::pipe::queue::Special;
 
     /// patterns.md 1.2.
     #[test]
@@ -189,5 +191,24 @@ mod tests {
         assert_eq!(publisher.pattern.topics_count(), Some(1));
         assert_eq!(publisher.sent(stays), [frames(&[b"b", b"tail"])]);
         assert!(publisher.sent(gone).is_empty());
+    }
+
+    /// A peer that does not stop asking delays a call by a few subscriptions only, and what is left comes later.
+    #[test]
+    fn a_flood_is_taken_in_by_and_by() {
+        let mut publisher = Bench::<Pub>::new();
+        let flood = publisher.peer();
+        let count = BURST + 3 * STEADY / 2;
+        for number in 0..count {
+            let (subscribe, topic) = (true, number.to_be_bytes().into());
+            let special = Special::Subscription { subscribe, topic };
+            publisher.wires.arrive_special(flood, special);
+        }
+        for taken_in in [BURST, BURST + STEADY, count, count] {
+            let pipes = &mut publisher.wires.pipes;
+            publisher.pattern.readable(pipes, flood);
+            let topics = publisher.pattern.topics_count();
+            assert_eq!(topics, Some(taken_in as usize));
+        }
     }
 }

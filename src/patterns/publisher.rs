@@ -25,6 +25,8 @@ pub(super) struct Publisher {
     asked: PublisherTopics,
     /// Manual mode: who sent the subscription that the application received last.
     last_asker: Option<PipeKey>,
+    /// How much is taken in of each peer, by the index of its pipe.
+    intakes: Vec<Intake>,
     options: Options,
     welcome: Option<Box<[u8]>>,
 }
@@ -41,6 +43,25 @@ struct Options {
     invert: bool,
 }
 
+/// What a peer may ask for at once, and how much more each time that the socket is entered: a peer that does not
+/// stop asking delays every call by the second of these only.
+pub(super) const BURST: u32 = 100_000;
+pub(super) const STEADY: u32 = 128;
+/// A peer has to wait while so much of it (in bytes, about) is in the inbox and not received.
+const UNREAD: usize = 4 * 1024 * 1024;
+
+/// What is taken in of one peer.
+#[derive(Debug)]
+struct Intake {
+    key: Option<PipeKey>,
+    /// Frames that may be taken in before others have their turn.
+    allowance: u32,
+    /// The weight of what of it is in the inbox.
+    unread: usize,
+    /// It waits for the application to receive.
+    waits: bool,
+}
+
 /// What came from the peers, for an application that receives it.
 pub(super) type Inbox = VecDeque<Upstream>;
 
@@ -49,6 +70,14 @@ pub(super) type Inbox = VecDeque<Upstream>;
 pub(super) struct Upstream {
     pub(super) message: Message,
     pub(super) kind: UpstreamKind,
+    /// Whom it counts for, as long as that peer is there.
+    from: Option<PipeKey>,
+}
+
+impl Upstream {
+    fn weight(&self) -> usize {
+        size_of::<Self>() + self.message.bytes().len()
+    }
 }
 
 /// What an [`Upstream`] is.
@@ -62,6 +91,22 @@ pub(super) enum UpstreamKind {
 impl Publisher {
     pub(super) fn attached(&mut self, pipes: &mut Pipes, key: PipeKey) {
         self.distributor.attach(key);
+        let intake = Intake {
+            key: Some(key),
+            allowance: BURST,
+            unread: 0,
+            waits: false,
+        };
+        match self.intakes.get_mut(key.index()) {
+            Some(place) => *place = intake,
+            None => {
+                self.intakes.resize_with(key.index(), || Intake {
+                    key: None,
+                    ..intake
+                });
+                self.intakes.push(intake);
+            }
+        }
         if let Some(welcome) = &self.welcome {
             let _ = pipes.write_bytes(key, welcome, false);
         }
@@ -84,41 +129,94 @@ impl Publisher {
             }
         });
         self.distributor.remove(key);
+        if let Some(intake) = self.intake(key) {
+            intake.key = None;
+        }
         if self.last_asker == Some(key) {
             self.last_asker = None;
         }
     }
 
-    /// Takes in everything that the peer sent. Subscriptions take effect; they and user frames go to
-    /// the inbox, where there is one.
+    /// Takes in what the peer sent, as far as it may at once. Subscriptions take effect; they and user frames go
+    /// to the inbox, where there is one.
     pub(super) fn take_in(
         &mut self,
         pipes: &mut Pipes,
         key: PipeKey,
         mut inbox: Option<&mut Inbox>,
     ) {
-        loop {
-            match pipes.head(key) {
+        while self.may_take_in(pipes, key) {
+            let frames = match pipes.head(key) {
                 Some(Item::Special(Special::Subscription { subscribe, topic })) => {
                     if self.subscription(key, subscribe, &topic) {
-                        report(pipes, key, subscribe, &topic, &mut inbox);
+                        self.report(pipes, key, subscribe, &topic, &mut inbox);
                     }
+                    1
                 }
-                Some(Item::Special(_)) => {}
+                Some(Item::Special(_)) => 1,
                 Some(Item::Frame) => self.take_message(pipes, key, &mut inbox),
-                None => return,
+                None => {
+                    if let Some(intake) = self.intake(key) {
+                        intake.allowance = (intake.allowance + STEADY).min(BURST);
+                    }
+                    return;
+                }
+            };
+            if let Some(intake) = self.intake(key) {
+                intake.allowance = intake.allowance.saturating_sub(frames);
             }
         }
     }
 
-    /// Takes in a message that the peer sent as such; one for whose frames memory lacks is dropped. Subscriptions
-    /// between its frames take effect, and are reported behind it.
-    fn take_message(&mut self, pipes: &mut Pipes, key: PipeKey, inbox: &mut Option<&mut Inbox>) {
-        let mut within = Vec::new();
-        self.take_frames(pipes, key, inbox, &mut within);
-        for (subscribe, topic) in within {
-            report(pipes, key, subscribe, &topic, inbox);
+    fn intake(&mut self, key: PipeKey) -> Option<&mut Intake> {
+        let intake = self.intakes.get_mut(key.index())?;
+        (intake.key == Some(key)).then_some(intake)
+    }
+
+    /// Whether the next frame of a peer may be taken in. If not, the socket comes back to it.
+    fn may_take_in(&mut self, pipes: &mut Pipes, key: PipeKey) -> bool {
+        let Some(intake) = self.intake(key) else {
+            return true;
+        };
+        intake.waits = intake.unread >= UNREAD;
+        if intake.waits {
+            return false;
         }
+        if intake.allowance == 0 {
+            intake.allowance = STEADY;
+            pipes.remind(key);
+            return false;
+        }
+        true
+    }
+
+    /// The application received this: a peer that had to wait for that goes on.
+    pub(super) fn received(&mut self, pipes: &mut Pipes, upstream: &Upstream, inbox: &mut Inbox) {
+        let Some(key) = upstream.from else { return };
+        let Some(intake) = self.intake(key) else {
+            return;
+        };
+        intake.unread = intake.unread.saturating_sub(upstream.weight());
+        if intake.waits && intake.unread <= UNREAD / 2 {
+            self.take_in(pipes, key, Some(inbox));
+        }
+    }
+
+    /// Takes in a message that the peer sent as such, and returns how many frames and commands that were; one for
+    /// whose frames memory lacks is dropped. Subscriptions between its frames take effect, and are reported behind it.
+    fn take_message(
+        &mut self,
+        pipes: &mut Pipes,
+        key: PipeKey,
+        inbox: &mut Option<&mut Inbox>,
+    ) -> u32 {
+        let mut within = Vec::new();
+        let mut taken = self.take_frames(pipes, key, inbox, &mut within);
+        for (subscribe, topic) in within {
+            taken = taken.saturating_add(1);
+            self.report(pipes, key, subscribe, &topic, inbox);
+        }
+        taken
     }
 
     fn take_frames(
@@ -127,7 +225,8 @@ impl Publisher {
         key: PipeKey,
         inbox: &mut Option<&mut Inbox>,
         within: &mut Vec<(bool, Box<[u8]>)>,
-    ) {
+    ) -> u32 {
+        let mut frames = 0_u32;
         let whole_inbox = inbox.as_ref().map_or(0, |inbox| inbox.len());
         let (mut first, mut may_subscribe) = (true, true);
         // The application was told that more follows.
@@ -147,13 +246,12 @@ impl Publisher {
                 continue;
             }
             let Some(Ok(frame)) = taken else {
-                if let Some(inbox) = inbox {
-                    inbox.truncate(whole_inbox);
-                }
+                self.take_back(inbox, whole_inbox, key);
                 pipes.skip(key);
                 pipes.skip_rest_of_message(key);
-                return;
+                return frames;
             };
+            frames = frames.saturating_add(1);
             let more = frame.more();
             let change = parse_subscription(frame.bytes());
             if first && self.options.only_first {
@@ -165,18 +263,28 @@ impl Publisher {
                     let wanted = self.subscription(key, subscribe, topic);
                     // What completes a message is never left out, or the next would be joined to it.
                     if wanted || open {
-                        report(pipes, key, subscribe, topic, inbox);
+                        self.report(pipes, key, subscribe, topic, inbox);
                     }
                     open = false;
                 }
                 None => {
                     open = more;
-                    push(inbox, frame, UpstreamKind::User);
+                    self.push(inbox, frame, UpstreamKind::User, key);
                 }
             }
             if !more {
-                return;
+                return frames;
             }
+        }
+    }
+
+    /// Takes the frames of a peer behind the first `whole` ones out of the inbox.
+    fn take_back(&mut self, inbox: &mut Option<&mut Inbox>, whole: usize, key: PipeKey) {
+        let Some(inbox) = inbox else { return };
+        let weight: usize = inbox.range(whole..).map(Upstream::weight).sum();
+        inbox.truncate(whole);
+        if let Some(intake) = self.intake(key) {
+            intake.unread = intake.unread.saturating_sub(weight);
         }
     }
 
@@ -205,6 +313,44 @@ impl Publisher {
         if let UpstreamKind::Subscription(asker) = kind {
             self.last_asker = asker.filter(|&key| self.distributor.contains(key));
         }
+    }
+
+    /// Tells the application what a peer asked for.
+    fn report(
+        &mut self,
+        pipes: &mut Pipes,
+        key: PipeKey,
+        subscribe: bool,
+        topic: &[u8],
+        inbox: &mut Option<&mut Inbox>,
+    ) {
+        if inbox.is_some()
+            && let Ok(mut message) = subscription_message(subscribe, topic)
+        {
+            message.set_peer(pipes.peer(key).cloned());
+            self.push(inbox, message, UpstreamKind::Subscription(Some(key)), key);
+        }
+    }
+
+    /// Puts a frame of a peer into the inbox.
+    fn push(
+        &mut self,
+        inbox: &mut Option<&mut Inbox>,
+        message: Message,
+        kind: UpstreamKind,
+        from: PipeKey,
+    ) {
+        let Some(inbox) = inbox else { return };
+        let from = Some(from);
+        let upstream = Upstream {
+            message,
+            kind,
+            from,
+        };
+        if let Some(intake) = from.and_then(|key| self.intake(key)) {
+            intake.unread = intake.unread.saturating_add(upstream.weight());
+        }
+        push(inbox, upstream);
     }
 
     pub(super) fn send(&mut self, pipes: &mut Pipes, frame: &mut Outgoing<'_>) -> Result<()> {
@@ -297,36 +443,23 @@ fn index(key: PipeKey) -> u32 {
     u32::try_from(key.index()).unwrap_or(u32::MAX)
 }
 
-/// Tells the application what a peer asked for.
-fn report(
-    pipes: &mut Pipes,
-    key: PipeKey,
-    subscribe: bool,
-    topic: &[u8],
-    inbox: &mut Option<&mut Inbox>,
-) {
-    if inbox.is_some()
-        && let Ok(mut message) = subscription_message(subscribe, topic)
-    {
-        message.set_peer(pipes.peer(key).cloned());
-        push(inbox, message, UpstreamKind::Subscription(Some(key)));
-    }
-}
-
 fn report_departure(inbox: &mut Option<&mut Inbox>, topic: &[u8]) {
-    if inbox.is_some()
+    if let Some(inbox) = inbox
         && let Ok(message) = subscription_message(false, topic)
     {
-        push(inbox, message, UpstreamKind::Subscription(None));
+        let upstream = Upstream {
+            message,
+            kind: UpstreamKind::Subscription(None),
+            from: None,
+        };
+        push(inbox, upstream);
     }
 }
 
 /// Puts a frame into the inbox; without memory it is lost.
-fn push(inbox: &mut Option<&mut Inbox>, message: Message, kind: UpstreamKind) {
-    if let Some(inbox) = inbox
-        && inbox.try_reserve(1).is_ok()
-    {
-        inbox.push_back(Upstream { message, kind });
+fn push(inbox: &mut Inbox, upstream: Upstream) {
+    if inbox.try_reserve(1).is_ok() {
+        inbox.push_back(upstream);
     }
 }
 

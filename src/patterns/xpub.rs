@@ -37,9 +37,10 @@ impl Pattern for Xpub {
         self.publisher.send(pipes, frame)
     }
 
-    fn recv(&mut self, _pipes: &mut Pipes, into: &mut Incoming<'_>) -> Result<()> {
+    fn recv(&mut self, pipes: &mut Pipes, into: &mut Incoming<'_>) -> Result<()> {
         let upstream = self.inbox.pop_front().ok_or(Error::Again)?;
         self.publisher.delivered(upstream.kind);
+        self.publisher.received(pipes, &upstream, &mut self.inbox);
         into.accept_message(upstream.message);
         Ok(())
     }

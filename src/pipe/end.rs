@@ -13,6 +13,7 @@ use crate::message::{Message, PeerInfo};
 use crate::pipe::credit::{Credit, low_water_step};
 use crate::pipe::frame::{Outgoing, Stored};
 use crate::pipe::introduction::LastIntroduction;
+use crate::pipe::left::{Left, LeftPipe};
 use crate::pipe::queue::{self, Reader, Special, Writer};
 use crate::pipe::{Notice, Prepared, Wake};
 use crate::sync::Mutex;
@@ -69,6 +70,7 @@ pub(crate) fn pipe(first: Limits, second: Limits, conflate: Conflate) -> (PipeEn
             Direction::new(second.send, first.receive, conflate.second_to_first),
         ],
         wakes: [Mutex::new(None), Mutex::new(None)],
+        left: Mutex::new(None),
     });
     (
         PipeEnd::new(Arc::clone(&link), 0, forth_writer, back_reader),
@@ -83,6 +85,8 @@ struct Link {
     directions: [Direction; 2],
     /// `wakes[side]` reaches the owner of that side's end.
     wakes: [Mutex<Option<Arc<dyn Wake>>>; 2],
+    /// Counts until both ends are gone.
+    left: Mutex<Option<LeftPipe>>,
 }
 
 #[derive(Debug)]
@@ -213,6 +217,14 @@ impl PipeEnd {
 
     fn inbound(&self) -> &Direction {
         &self.link.directions[1 - self.side]
+    }
+
+    /// Has this side's own owner come back to what it left unread.
+    pub(crate) fn remind(&self) {
+        let wake = self.link.wakes[self.side].lock().clone();
+        if let Some(wake) = wake {
+            wake.wake(Notice::Readable);
+        }
     }
 
     fn wake_other(&self, notice: Notice) {
@@ -485,6 +497,17 @@ impl PipeEnd {
         }
         self.finish();
         self.stop_reading();
+    }
+
+    /// As [`PipeEnd::leave`], and what the other side has not read is counted until it lets go of the pipe.
+    pub(crate) fn leave_behind(&mut self, left: &Arc<Left>) {
+        *self.link.left.lock() = Some(self.count_unread(left));
+        self.leave();
+    }
+
+    /// Counts what the other side has not read, until the result is dropped.
+    pub(crate) fn count_unread(&self, left: &Arc<Left>) -> LeftPipe {
+        left.count(self.outbound_queue_length())
     }
 
     /// Asks the socket to begin the queue anew: a restart marker, then what every peer must know.

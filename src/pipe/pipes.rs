@@ -203,6 +203,13 @@ impl Pipes {
         }
     }
 
+    /// The owner is to come back to this pipe: it leaves something unread that is there.
+    pub(crate) fn remind(&mut self, key: PipeKey) {
+        if let Some(end) = self.get(key) {
+            end.remind();
+        }
+    }
+
     /// Takes the notification at the head.
     pub(crate) fn take_notification(&mut self, key: PipeKey) {
         if let Some(end) = self.get(key)

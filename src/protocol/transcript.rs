@@ -16,7 +16,26 @@ pub(crate) struct Transcript {
     pub(crate) error: Option<ProtocolError>,
     /// Received, but not consumed.
     rest: Vec<u8>,
-    large: Option<(bool, usize, Vec<u8>)>,
+    large: Option<(Large, usize, Vec<u8>)>,
+}
+
+/// What is received past the protocol.
+#[derive(Clone, Copy, Debug)]
+enum Large {
+    Frame { more: bool },
+    Subscription { subscribe: bool },
+}
+
+impl Large {
+    fn seen(self, bytes: Vec<u8>) -> Seen {
+        match self {
+            Self::Frame { more } => Seen::Frame { more, body: bytes },
+            Self::Subscription { subscribe } => Seen::Subscription {
+                subscribe,
+                topic: bytes,
+            },
+        }
+    }
 }
 
 /// An [`Event`] that owns its bytes; a frame looks the same however it came.
@@ -64,8 +83,8 @@ impl Transcript {
 
     /// Ends the record: an unfinished large frame is listed with what came of it.
     pub(crate) fn finish(mut self) -> (Vec<Seen>, Vec<u8>, Option<ProtocolError>) {
-        if let Some((more, _, body)) = self.large.take() {
-            self.events.push(Seen::Frame { more, body });
+        if let Some((large, _, body)) = self.large.take() {
+            self.events.push(large.seen(body));
         }
         (self.events, self.sent, self.error)
     }
@@ -107,7 +126,16 @@ impl Transcript {
             }
             Event::LargeFrame { more, length, head } => {
                 assert!(head.len() < length, "a complete frame is no large frame");
-                self.large = Some((more, length, head.to_vec()));
+                self.large = Some((Large::Frame { more }, length, head.to_vec()));
+                return;
+            }
+            Event::LargeSubscription {
+                subscribe,
+                length,
+                head,
+            } => {
+                assert!(head.len() < length, "a complete topic is no large one");
+                self.large = Some((Large::Subscription { subscribe }, length, head.to_vec()));
                 return;
             }
             Event::MaySend => Seen::MaySend,
@@ -128,16 +156,16 @@ impl Transcript {
 
     /// Gives the front of `input` to a large frame that is pending; returns what is behind it.
     fn feed_large<'a>(&mut self, input: &'a [u8]) -> &'a [u8] {
-        let Some((more, length, mut body)) = self.large.take() else {
+        let Some((large, length, mut body)) = self.large.take() else {
             return input;
         };
         let (of_body, rest) = input.split_at(input.len().min(length - body.len()));
         body.extend_from_slice(of_body);
         if body.len() < length {
-            self.large = Some((more, length, body));
+            self.large = Some((large, length, body));
         } else {
             self.zmtp.large_frame_done();
-            self.events.push(Seen::Frame { more, body });
+            self.events.push(large.seen(body));
         }
         rest
     }

@@ -515,6 +515,7 @@ impl Core {
             lingering: Arc::clone(&self.context.lingering),
             endpoint: endpoint.into(),
             stop_refused: Arc::clone(&self.stop_refused),
+            left: Arc::clone(&self.left),
         }
     }
 

@@ -24,7 +24,9 @@ use crate::monitor::Monitor;
 use crate::options::{Bytes, SocketOptions};
 use crate::patterns::{Origin, Pattern, TypeRow};
 use crate::pipe::queue::Special;
-use crate::pipe::{Dismissal, Incoming, Notice, Outgoing, PipeEnd, PipeKey, Pipes, Prepared, Wake};
+use crate::pipe::{
+    Dismissal, Incoming, Left, Notice, Outgoing, PipeEnd, PipeKey, Pipes, Prepared, Wake,
+};
 use crate::socket::endpoints::Endpoints;
 use crate::sync::atomic::AtomicBool;
 
@@ -93,6 +95,8 @@ pub(crate) struct Core {
     endpoints: Endpoints,
     /// See [`crate::io::Session`].
     stop_refused: Arc<AtomicBool>,
+    /// See [`crate::io::Session`].
+    left: Arc<Left>,
     /// ZMQ_RCVMORE.
     receive_more: bool,
     /// The stop of the context was noticed: everything but close fails.
@@ -117,6 +121,7 @@ impl Core {
             options,
             endpoints: Endpoints::default(),
             stop_refused: Arc::new(AtomicBool::new(false)),
+            left: Arc::default(),
             receive_more: false,
             stopped: false,
             monitor_slot: None,

@@ -114,7 +114,7 @@ impl Connection {
         if !live.output.has_ever_sent_messages() {
             return self.give_up();
         }
-        let has_answered = live.input.discarded
+        let has_answered = live.input.has_undelivered()
             || self
                 .pipe
                 .as_ref()

@@ -138,7 +138,10 @@ impl Connection {
     /// What was delivered stays readable at the socket, nothing more comes or goes.
     pub(super) fn end_pipe(&mut self) {
         if let Some(mut pipe) = self.pipe.take() {
-            pipe.leave();
+            match self.role {
+                Role::Accepted { .. } => pipe.leave_behind(&self.session.left),
+                Role::Connecting(_) => pipe.leave(),
+            }
         }
     }
 }

@@ -274,6 +274,35 @@ impl<V: Entry> Radix<V> {
             }
         }
         self.compact_labels();
+        self.shrink();
+    }
+
+    /// Moves a few keys that are left of many into a new tree: nodes do not move within one. Without memory for
+    /// that it stays as it is.
+    fn shrink(&mut self) {
+        const WORTH_IT: usize = 1024;
+        if self.nodes.len() < WORTH_IT || self.nodes.len() / 16 < self.len {
+            return;
+        }
+        let mut keys = Vec::<Box<[u8]>>::new();
+        self.for_each(|key, _| {
+            keys.push(key.into());
+            ControlFlow::Continue(())
+        });
+        let mut small = Self::default();
+        if keys
+            .iter()
+            .any(|key| small.insert_with(key, |_| ()).is_err())
+        {
+            return;
+        }
+        for key in keys {
+            if let Some((_, node)) = self.find(&key) {
+                let value = std::mem::take(&mut self.nodes[node as usize].value);
+                let _ = small.insert_with(&key, |place| *place = value);
+            }
+        }
+        *self = small;
     }
 
     /// Joins a branch that is none any more with its child. Without memory the two stay apart, which

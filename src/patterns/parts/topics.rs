@@ -2,9 +2,10 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::patterns::parts::radix::{Entry, Radix};
 
 /// What became of a topic that was taken back.
@@ -24,23 +25,66 @@ pub(crate) enum Dropped {
 #[derive(Debug, Default)]
 pub(crate) struct PublisherTopics {
     tree: Radix<Holders>,
-    /// How many topics a pipe holds, by its index.
-    held: Vec<u32>,
+    /// What each pipe holds, by its index.
+    held: Vec<Held>,
+}
+
+/// The topics of one pipe.
+#[derive(Debug)]
+struct Held {
+    count: usize,
+    /// What they take, about, as if nobody shared them.
+    weight: usize,
+    /// Which they are, as long as they are few beside all that there are: who leaves with a few topics has nobody
+    /// walk through a million others.
+    few: Option<BTreeSet<Box<[u8]>>>,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            weight: 0,
+            few: Some(BTreeSet::new()),
+        }
+    }
+}
+
+/// What the topics of a pipe may weigh: some millions of usual length. Further ones are not taken in.
+const HELD_LIMIT: usize = 256 * 1024 * 1024;
+/// Besides a topic's bytes.
+const TOPIC_WEIGHT: usize = 64;
+/// Topics of a pipe are few up to this, and a certain part of all.
+const FEW: usize = 16;
+const PART: usize = 64;
+
+fn weight_of(topic: &[u8]) -> usize {
+    TOPIC_WEIGHT + topic.len()
 }
 
 impl PublisherTopics {
     /// Adds a topic to a pipe's; true if no pipe had it.
     pub(crate) fn add(&mut self, topic: &[u8], pipe: u32) -> Result<bool> {
+        let place = pipe as usize;
+        if self.held.len() <= place {
+            self.held.resize_with(place + 1, Held::default);
+        }
+        let held = &mut self.held[place];
+        if held.weight.saturating_add(weight_of(topic)) > HELD_LIMIT {
+            return Err(Error::NoMemory);
+        }
         let (first, new) = self.tree.insert_with(topic, |holders| {
             let first = holders.is_vacant();
             (first, holders.insert(pipe))
         })?;
         if new {
-            let place = pipe as usize;
-            if self.held.len() <= place {
-                self.held.resize(place + 1, 0);
+            held.count += 1;
+            held.weight += weight_of(topic);
+            let copy = copy_of(topic).filter(|_| held.count <= FEW + self.tree.len() / PART);
+            match (&mut held.few, copy) {
+                (Some(few), Some(copy)) => drop(few.insert(copy)),
+                _ => held.few = None,
             }
-            self.held[place] += 1;
         }
         Ok(first)
     }
@@ -58,9 +102,15 @@ impl PublisherTopics {
         });
         let dropped = dropped.unwrap_or(Dropped::Unknown);
         if dropped != Dropped::Unknown
-            && let Some(count) = self.held.get_mut(pipe as usize)
+            && let Some(held) = self.held.get_mut(pipe as usize)
         {
-            *count -= 1;
+            held.count -= 1;
+            held.weight -= weight_of(topic);
+            if held.count == 0 {
+                *held = Held::default();
+            } else if let Some(few) = &mut held.few {
+                few.remove(topic);
+            }
         }
         dropped
     }
@@ -68,25 +118,33 @@ impl PublisherTopics {
     /// Takes all topics from a pipe and tells each, and whether it was the last to hold it. A topic
     /// comes before its extensions, then in byte order.
     pub(crate) fn remove_pipe(&mut self, pipe: u32, mut tell: impl FnMut(&[u8], bool)) {
-        let held = self.held.get(pipe as usize).copied().unwrap_or(0) as usize;
-        if held == 0 {
+        let Some(held) = self.held.get_mut(pipe as usize) else {
             return;
+        };
+        let topics = match held.few.take() {
+            Some(few) => few.into_iter().collect(),
+            None => self.all_of(pipe),
+        };
+        for topic in topics {
+            let dropped = self.remove(&topic, pipe);
+            tell(&topic, dropped == Dropped::Last);
         }
+    }
+
+    fn all_of(&self, pipe: u32) -> Vec<Box<[u8]>> {
+        let count = self.held.get(pipe as usize).map_or(0, |held| held.count);
         let mut topics = Vec::<Box<[u8]>>::new();
         self.tree.for_each(|topic, holders| {
             if holders.contains(pipe) {
                 topics.push(topic.into());
             }
-            if topics.len() == held {
+            if topics.len() == count {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
             }
         });
-        for topic in topics {
-            let dropped = self.remove(&topic, pipe);
-            tell(&topic, dropped == Dropped::Last);
-        }
+        topics
     }
 
     /// Names the pipes that want `text`; one that wants it by several topics as often.
@@ -104,6 +162,13 @@ impl PublisherTopics {
     pub(crate) fn len(&self) -> usize {
         self.tree.len()
     }
+}
+
+fn copy_of(topic: &[u8]) -> Option<Box<[u8]>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(topic.len()).ok()?;
+    copy.extend_from_slice(topic);
+    Some(copy.into_boxed_slice())
 }
 
 /// The pipes that hold a topic: mostly one.

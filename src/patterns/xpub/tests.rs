@@ -313,3 +313,26 @@ fn welcome_message() {
     assert_eq!(xpub.sent(after), [frames(&[b"W"])]);
     assert!(xpub.sent(cleared).is_empty());
 }
+
+/// A peer whose subscriptions are not received has to wait; others do not.
+#[test]
+fn unread_subscriptions_are_bounded() {
+    let mut xpub = Bench::<Xpub>::new();
+    let (greedy, other) = (xpub.peer(), xpub.peer());
+    let topic = |number: u32| [number.to_be_bytes().as_slice(), &[7; 100_000]].concat();
+    for number in 0..100 {
+        xpub.subscribe(greedy, true, &topic(number));
+    }
+    let taken_in = xpub.pattern.topics_count().unwrap();
+    assert!((30..60).contains(&taken_in), "{taken_in}");
+    xpub.subscribe(other, true, b"a");
+    assert_eq!(xpub.pattern.topics_count(), Some(taken_in + 1));
+    let mut numbers = Vec::new();
+    while let Ok((frame, _)) = xpub.recv_frame() {
+        if frame.len() > 100 {
+            numbers.push(u32::from_be_bytes(frame[1..5].try_into().unwrap()));
+        }
+    }
+    assert_eq!(numbers, (0..100).collect::<Vec<_>>());
+    assert_eq!(xpub.pattern.topics_count(), Some(101));
+}

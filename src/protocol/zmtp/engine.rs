@@ -79,6 +79,12 @@ pub(crate) enum Event<'a> {
         length: usize,
         head: &'a [u8],
     },
+    /// As [`Self::LargeFrame`], of a subscription or its end: `length` and `head` are the topic's.
+    LargeSubscription {
+        subscribe: bool,
+        length: usize,
+        head: &'a [u8],
+    },
     /// The peer speaks ZMTP 1.0 or 2.x: messages may be sent, although the peer has not said who it is.
     /// At most once, before all others.
     MaySend,
@@ -97,7 +103,7 @@ pub(crate) enum Event<'a> {
 pub(super) const LARGE: usize = 8 * 1024;
 /// Our own output stays below this size if nobody takes it away: further PINGs and PONGs are dropped.
 pub(super) const OUTPUT_LIMIT: usize = 64 * 1024;
-/// The largest SUBSCRIBE or CANCEL command, which has to be in memory as a whole.
+/// The largest SUBSCRIBE or CANCEL command.
 pub(super) const COMMAND_LIMIT: usize = 16 * 1024 * 1024;
 /// So much of a command shows its name and all that counts of any but SUBSCRIBE and CANCEL.
 pub(super) const COMMAND_PEEK: usize = 512;
@@ -395,18 +401,32 @@ impl Zmtp {
         if rest.len() < length.min(COMMAND_PEEK) {
             return Ok(NEEDS_MORE);
         }
-        let is_subscription = self.receives_subscriptions
-            && matches!(
-                Command::parse(rest),
-                Command::Subscribe(_) | Command::Cancel(_)
-            );
-        if is_subscription && length > COMMAND_LIMIT {
+        let subscription = match Command::parse(rest) {
+            Command::Subscribe(topic) if self.receives_subscriptions => Some((true, topic)),
+            Command::Cancel(topic) if self.receives_subscriptions => Some((false, topic)),
+            _ => None,
+        };
+        if subscription.is_some() && length > COMMAND_LIMIT {
             return Err(ProtocolError::MessageTooLarge);
         }
-        let body = match rest.get(..length) {
-            Some(body) => body,
-            None if is_subscription => return Ok(NEEDS_MORE),
-            None => rest,
+        let body = match (rest.get(..length), subscription) {
+            (Some(body), _) => body,
+            (None, Some((subscribe, head))) if length > LARGE => {
+                self.note_frame();
+                self.large = true;
+                self.attention = true;
+                let event = Event::LargeSubscription {
+                    subscribe,
+                    length: length - (rest.len() - head.len()),
+                    head,
+                };
+                return Ok(Decoded {
+                    consumed: header_size + rest.len(),
+                    event: Some(event),
+                });
+            }
+            (None, Some(_)) => return Ok(NEEDS_MORE),
+            (None, None) => rest,
         };
         self.note_frame();
         self.skip = length - body.len();

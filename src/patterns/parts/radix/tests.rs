@@ -134,6 +134,25 @@ fn random_changes_against_a_sorted_map() {
     }
 }
 
+/// What many keys took comes back when few are left.
+#[test]
+fn a_few_of_many_take_little() {
+    let mut tree = Radix::<u8>::default();
+    let key = |number: u32| format!("{:08x}", number.wrapping_mul(0x9e37_79b9)).into_bytes();
+    for number in 0..20_000 {
+        tree.insert_with(&key(number), |value| *value = 3).unwrap();
+    }
+    let most = tree.memory();
+    for number in 10..20_000 {
+        tree.change(&key(number), std::mem::take);
+    }
+    check_arrays(&tree);
+    assert!(tree.memory() < most / 10, "{} of {most}", tree.memory());
+    let mut left: Vec<_> = (0..10).map(|number| (key(number), 3)).collect();
+    left.sort();
+    assert_eq!(contents(&tree), left);
+}
+
 #[test]
 fn dead_labels_are_compacted() {
     let mut tree = Radix::<u8>::default();

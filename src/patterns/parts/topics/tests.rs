@@ -1,6 +1,7 @@
 //! Both sets of topics against sorted maps.
 
-use super::{Dropped, PublisherTopics, SubscriberTopics};
+use super::{Dropped, FEW, HELD_LIMIT, PublisherTopics, SubscriberTopics, weight_of};
+use crate::error::Error;
 use crate::patterns::testing::Random;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -119,5 +120,51 @@ fn measure_matching() {
         let time = start.elapsed().as_nanos() as usize / texts.len();
         let bytes = topics.tree.memory() / topics.len();
         eprintln!("{count}: {time} ns a match, {bytes} B a topic, {matched} matched");
+    }
+}
+
+#[test]
+fn the_topics_of_one_pipe_are_bounded() {
+    let mut topics = PublisherTopics::default();
+    assert_eq!(topics.add(b"first", 0), Ok(true));
+    topics.held[0].weight = HELD_LIMIT - weight_of(b"more");
+    assert_eq!(topics.add(b"other", 0), Err(Error::NoMemory));
+    assert_eq!(topics.add(b"more", 0), Ok(true));
+    assert_eq!(topics.add(b"", 0), Err(Error::NoMemory));
+    // Others are not concerned, and there is room again when something goes.
+    assert_eq!(topics.add(b"other", 1), Ok(true));
+    assert_eq!(topics.remove(b"more", 0), Dropped::Last);
+    assert_eq!(topics.add(b"none", 0), Ok(true));
+    assert_eq!(topics.remove(b"other", 0), Dropped::Unknown);
+    assert_eq!(topics.len(), 3);
+}
+
+/// Who has a few topics among many leaves without a look at the others.
+#[test]
+fn few_topics_are_known_by_themselves() {
+    let mut topics = PublisherTopics::default();
+    for number in 0..FEW as u32 + 1 {
+        topics.add(&number.to_be_bytes(), 0).unwrap();
+    }
+    assert!(topics.held[0].few.is_none());
+    topics.add(b"a", 1).unwrap();
+    topics.add(b"b", 1).unwrap();
+    topics.remove(b"a", 1);
+    assert!(
+        topics.held[1]
+            .few
+            .as_ref()
+            .is_some_and(|few| few.len() == 1)
+    );
+    for (pipe, count) in [(0, FEW + 1), (1, 1)] {
+        let mut told = 0;
+        topics.remove_pipe(pipe, |_, last| told += usize::from(last));
+        assert_eq!(told, count);
+        assert!(
+            topics.held[pipe as usize]
+                .few
+                .as_ref()
+                .is_some_and(|few| few.is_empty())
+        );
     }
 }

@@ -183,6 +183,31 @@ fn subscriptions_are_bounded() {
     }
 }
 
+/// A long topic is not kept and looked at anew with every byte.
+#[test]
+fn long_subscriptions_go_past_the_protocol() {
+    for (name, subscribe) in [("SUBSCRIBE", true), ("CANCEL", false)] {
+        let topic = vec![b't'; LARGE * 3];
+        let mut input = command(name, &topic);
+        input.extend_from_slice(&frame(0, b"x"));
+        for piece in [input.len(), LARGE, 1] {
+            let (mut transcript, now) = in_traffic(config("XPUB"), 1, "SUB");
+            for bytes in input.chunks(piece) {
+                transcript.receive(bytes, now);
+            }
+            let topic = topic.clone();
+            let seen = [
+                Seen::Subscription { subscribe, topic },
+                message(false, b"x"),
+            ];
+            assert_eq!(transcript.events, seen, "in pieces of {piece}");
+        }
+        let (mut transcript, _) = in_traffic(config("XPUB"), 1, "SUB");
+        let decoded = transcript.zmtp.decode(&input[..LARGE]);
+        assert!(decoded.is_ok_and(|decoded| decoded.consumed == LARGE));
+    }
+}
+
 #[test]
 fn pongs_that_nobody_takes_away_are_dropped() {
     let (mut transcript, _) = in_traffic(config("PULL"), 1, "PUSH");

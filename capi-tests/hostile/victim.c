@@ -1,0 +1,395 @@
+/* What is attacked, and the good peer that it serves meanwhile.
+
+       victim serve NAME=VALUE...                 the victim; prints "ready ATTACKED SIDE", the endpoints of its sockets
+       victim good PATH ATTACKED SIDE [TYPE]      the good peer
+
+   Both take lines on their input and answer each with one. The victim: "connect ENDPOINT", "disconnect ENDPOINT" (its
+   attacked socket), "trim" (gives free memory back to the system). The good peer: "measure COUNT" prints the median
+   of so many round trips in microseconds, or "stuck".
+
+   A round trip goes through the attacked socket as far as its type can:
+       echo       there and back
+       raw        there and back, as plain bytes
+       pull       there by the attacked socket, back by a ROUTER of the same context, the side
+       publish    there by the side, back by the attacked socket
+       side       there and back by the side: the attacked socket shares only context and I/O thread */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <malloc.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <zmq.h>
+
+/* Longest wait for an answer, milliseconds. */
+#define PATIENCE 20000
+/* Messages of the attacked socket taken before the others are looked at. */
+#define BATCH 100
+#define CHATTER 10
+
+enum path { ECHO, RAW, PULL, PUBLISH, SIDE, PATHS };
+static const char *const path_names[PATHS] = {"echo", "raw", "pull", "publish", "side"};
+
+static void fail (const char *what)
+{
+    fprintf (stderr, "%s: %s\n", what, zmq_strerror (zmq_errno ()));
+    exit (1);
+}
+
+#define CHECK(condition) \
+    do { \
+        if (!(condition)) \
+            fail (#condition); \
+    } while (0)
+
+static enum path path_of (const char *name)
+{
+    for (int path = 0; path < PATHS; path++)
+        if (strcmp (name, path_names[path]) == 0)
+            return (enum path) path;
+    fail (name);
+    return PATHS;
+}
+
+static void set_int (void *socket, int option, int value)
+{
+    CHECK (zmq_setsockopt (socket, option, &value, sizeof value) == 0);
+}
+
+static void say (const char *line)
+{
+    puts (line);
+    fflush (stdout);
+}
+
+/* A line of the input without its end; false if there are no more. */
+static bool hear (char *line, int size)
+{
+    if (!fgets (line, size, stdin))
+        return false;
+    line[strcspn (line, "\n")] = 0;
+    return true;
+}
+
+/* ---- the victim ---- */
+
+static struct {
+    enum path path;
+    /* The application takes what the attacked socket has; without it does not even enter the socket. */
+    bool reads;
+    /* Bytes of messages that are published all the time. */
+    size_t chatter;
+    void *attacked, *side, *monitor;
+    /* Who spoke last on the side. */
+    char peer[256];
+    size_t peer_size;
+} victim = {.reads = true};
+
+static void *bound (void *ctx, int type, char *endpoint, size_t size)
+{
+    void *socket = zmq_socket (ctx, type);
+    CHECK (socket);
+    set_int (socket, ZMQ_LINGER, 0);
+    CHECK (zmq_bind (socket, "tcp://127.0.0.1:*") == 0);
+    CHECK (zmq_getsockopt (socket, ZMQ_LAST_ENDPOINT, endpoint, &size) == 0);
+    return socket;
+}
+
+/* An option as NUMBER:VALUE; ZMQ_MAXMSGSIZE is wider than the others, and some are text. */
+static void set_option (const char *text)
+{
+    char *rest;
+    int option = (int) strtol (text, &rest, 10);
+    CHECK (*rest == ':');
+    rest++;
+    int64_t wide = atoll (rest);
+    int narrow = (int) wide;
+    bool is_text = rest[strspn (rest, "-0123456789")] || !*rest;
+    const void *value = is_text ? (const void *) rest : option == ZMQ_MAXMSGSIZE ? (const void *) &wide : &narrow;
+    size_t size = is_text ? strlen (rest) : option == ZMQ_MAXMSGSIZE ? sizeof wide : sizeof narrow;
+    CHECK (zmq_setsockopt (victim.attacked, option, value, size) == 0);
+}
+
+/* One frame of the attacked socket goes back to where it came from. What does not fit is lost: false. */
+static bool send_back (zmq_msg_t *frame, bool more)
+{
+    if (zmq_msg_send (frame, victim.attacked, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0)) >= 0)
+        return true;
+    zmq_msg_close (frame);
+    return false;
+}
+
+/* Plain bytes go back; empty messages only say that somebody came or went. */
+static bool answer_raw (void)
+{
+    zmq_msg_t id, bytes;
+    zmq_msg_init (&id);
+    if (zmq_msg_recv (&id, victim.attacked, ZMQ_DONTWAIT) < 0)
+        return false;
+    zmq_msg_init (&bytes);
+    CHECK (zmq_msg_recv (&bytes, victim.attacked, ZMQ_DONTWAIT) >= 0);
+    if (zmq_msg_size (&bytes) && send_back (&id, true))
+        send_back (&bytes, false);
+    else
+        zmq_msg_close (&bytes);
+    zmq_msg_close (&id);
+    return true;
+}
+
+/* One message of the attacked socket is answered there, or on the side. False if there is none. */
+static bool answer_attacked (void)
+{
+    if (victim.path == RAW)
+        return answer_raw ();
+    for (int frames = 0, more = 1; more; frames++) {
+        zmq_msg_t frame;
+        zmq_msg_init (&frame);
+        if (zmq_msg_recv (&frame, victim.attacked, ZMQ_DONTWAIT) < 0)
+            return frames > 0;
+        more = zmq_msg_more (&frame);
+        if (victim.path == ECHO) {
+            send_back (&frame, more);
+            continue;
+        }
+        if (victim.path == PULL && frames == 0 && !more && zmq_msg_size (&frame) == sizeof (uint64_t)
+            && zmq_send (victim.side, victim.peer, victim.peer_size, ZMQ_DONTWAIT | ZMQ_SNDMORE) >= 0)
+            zmq_send (victim.side, zmq_msg_data (&frame), zmq_msg_size (&frame), ZMQ_DONTWAIT);
+        zmq_msg_close (&frame);
+    }
+    return true;
+}
+
+static void answer_side (void)
+{
+    char body[256];
+    int id = zmq_recv (victim.side, victim.peer, sizeof victim.peer, ZMQ_DONTWAIT);
+    if (id < 0)
+        return;
+    victim.peer_size = (size_t) id;
+    int size = zmq_recv (victim.side, body, sizeof body, ZMQ_DONTWAIT);
+    CHECK (size >= 0);
+    if (victim.path == PUBLISH) {
+        zmq_send (victim.attacked, body, (size_t) size, ZMQ_DONTWAIT);
+    } else if (victim.path == SIDE) {
+        CHECK (zmq_send (victim.side, victim.peer, victim.peer_size, ZMQ_SNDMORE) >= 0);
+        CHECK (zmq_send (victim.side, body, (size_t) size, 0) >= 0);
+    }
+}
+
+static void chatter (void)
+{
+    static char *bytes;
+    if (!bytes)
+        bytes = calloc (1, victim.chatter);
+    bytes[0] = 'c';
+    for (int at = 0; at < CHATTER; at++)
+        zmq_send (victim.attacked, bytes, victim.chatter, ZMQ_DONTWAIT);
+}
+
+/* False at the end of the input. */
+static bool obey (void)
+{
+    char line[512];
+    if (!hear (line, sizeof line))
+        return false;
+    if (strncmp (line, "connect ", 8) == 0)
+        CHECK (zmq_connect (victim.attacked, line + 8) == 0);
+    else if (strncmp (line, "disconnect ", 11) == 0)
+        /* It may have gone by itself. */
+        zmq_disconnect (victim.attacked, line + 11);
+    else
+        malloc_trim (0);
+    say ("done");
+    return true;
+}
+
+static int serve (int count, char **words)
+{
+    void *ctx = zmq_ctx_new ();
+    char attacked[256] = "none", side[256], text[600];
+    int type = ZMQ_ROUTER;
+    bool binds = true;
+    for (int at = 0; at < count; at++) {
+        char *value = strchr (words[at], '=');
+        CHECK (value);
+        *value++ = 0;
+        if (strcmp (words[at], "type") == 0) {
+            type = atoi (value);
+            CHECK (victim.attacked = zmq_socket (ctx, type));
+            set_int (victim.attacked, ZMQ_LINGER, 0);
+            if (type == ZMQ_SUB)
+                CHECK (zmq_setsockopt (victim.attacked, ZMQ_SUBSCRIBE, "", 0) == 0);
+        } else if (strcmp (words[at], "option") == 0)
+            set_option (value);
+        else if (strcmp (words[at], "path") == 0)
+            victim.path = path_of (value);
+        else if (strcmp (words[at], "binds") == 0)
+            binds = atoi (value);
+        else if (strcmp (words[at], "reads") == 0)
+            victim.reads = atoi (value);
+        else if (strcmp (words[at], "chatter") == 0)
+            victim.chatter = (size_t) atoi (value);
+        else if (strcmp (words[at], "monitor") == 0) {
+            /* Nobody reads it. */
+            CHECK (zmq_socket_monitor (victim.attacked, "inproc://monitor", ZMQ_EVENT_ALL) == 0);
+            CHECK (victim.monitor = zmq_socket (ctx, ZMQ_PAIR));
+            CHECK (zmq_connect (victim.monitor, "inproc://monitor") == 0);
+        } else
+            fail (words[at]);
+    }
+    if (binds) {
+        size_t size = sizeof attacked;
+        CHECK (zmq_bind (victim.attacked, "tcp://127.0.0.1:*") == 0);
+        CHECK (zmq_getsockopt (victim.attacked, ZMQ_LAST_ENDPOINT, attacked, &size) == 0);
+    }
+    victim.side = bound (ctx, ZMQ_ROUTER, side, sizeof side);
+    snprintf (text, sizeof text, "ready %s %s", attacked, side);
+    say (text);
+    zmq_pollitem_t items[] = {
+      {.fd = 0, .events = ZMQ_POLLIN},
+      {.socket = victim.side, .events = ZMQ_POLLIN},
+      {.socket = victim.attacked, .events = ZMQ_POLLIN},
+    };
+    bool can_read = victim.reads && type != ZMQ_PUB && type != ZMQ_PUSH;
+    while (zmq_poll (items, can_read ? 3 : 2, victim.chatter ? 1 : -1) >= 0) {
+        if (items[0].revents && !obey ())
+            break;
+        if (items[1].revents)
+            answer_side ();
+        for (int at = 0; can_read && at < BATCH && answer_attacked (); at++)
+            ;
+        if (victim.chatter)
+            chatter ();
+    }
+    /* What is left is part of what is tested, but not how it is taken apart. */
+    _exit (0);
+}
+
+/* ---- the good peer ---- */
+
+static struct {
+    enum path path;
+    void *attacked, *side;
+    int fd;
+    uint64_t number;
+} good;
+
+static void *connected (void *ctx, int type, const char *endpoint)
+{
+    void *socket = zmq_socket (ctx, type);
+    CHECK (socket);
+    set_int (socket, ZMQ_LINGER, 0);
+    set_int (socket, ZMQ_RECONNECT_IVL, 50);
+    if (type == ZMQ_SUB)
+        CHECK (zmq_setsockopt (socket, ZMQ_SUBSCRIBE, "g", 1) == 0);
+    CHECK (zmq_connect (socket, endpoint) == 0);
+    return socket;
+}
+
+static int plain (const char *endpoint)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK)};
+    to.sin_port = htons ((uint16_t) atoi (strrchr (endpoint, ':') + 1));
+    int fd = socket (AF_INET, SOCK_STREAM, 0);
+    struct timeval patience = {.tv_sec = PATIENCE / 1000};
+    CHECK (setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0);
+    CHECK (connect (fd, (struct sockaddr *) &to, sizeof to) == 0);
+    return fd;
+}
+
+static double now_us (void)
+{
+    struct timespec now;
+    clock_gettime (CLOCK_MONOTONIC, &now);
+    return (double) now.tv_sec * 1e6 + (double) now.tv_nsec / 1e3;
+}
+
+/* Microseconds of one round trip; negative if no answer comes in time. */
+static double round_trip (int patience)
+{
+    /* The first byte is the topic. */
+    uint64_t sent = ++good.number << 8 | 'g', got = 0;
+    double began = now_us ();
+    if (good.path == RAW) {
+        bool ok = write (good.fd, &sent, sizeof sent) == sizeof sent
+                  && recv (good.fd, &got, sizeof got, MSG_WAITALL) == sizeof got;
+        return ok && got == sent ? now_us () - began : -1;
+    }
+    void *there = good.path == PUBLISH || good.path == SIDE ? good.side : good.attacked;
+    void *back = good.path == PULL || good.path == SIDE ? good.side : good.attacked;
+    set_int (there, ZMQ_SNDTIMEO, patience);
+    if (zmq_send (there, &sent, sizeof sent, 0) < 0)
+        return -1;
+    /* Late answers to questions that were given up come first. */
+    for (double left = patience; got != sent && left > 0; left = patience - (now_us () - began) / 1000) {
+        set_int (back, ZMQ_RCVTIMEO, (int) left + 1);
+        zmq_recv (back, &got, sizeof got, 0);
+    }
+    return got == sent ? now_us () - began : -1;
+}
+
+static int by_size (const void *one, const void *other)
+{
+    double difference = *(const double *) one - *(const double *) other;
+    return difference < 0 ? -1 : difference > 0;
+}
+
+static const char *measure (int count)
+{
+    static char line[100];
+    double *taken = calloc ((size_t) count, sizeof *taken);
+    for (int at = 0; at < count; at++) {
+        taken[at] = round_trip (PATIENCE);
+        if (taken[at] < 0)
+            return "stuck";
+    }
+    qsort (taken, (size_t) count, sizeof *taken, by_size);
+    snprintf (line, sizeof line, "%.1f", taken[count / 2]);
+    free (taken);
+    return line;
+}
+
+/* Connected, subscribed, and known to the side. */
+static bool arrive (void)
+{
+    if (good.path == RAW || good.path == ECHO)
+        return round_trip (PATIENCE) >= 0;
+    double began = now_us ();
+    CHECK (zmq_send (good.side, "", 0, 0) >= 0);
+    while (now_us () - began < PATIENCE * 1000.0)
+        if (round_trip (100) >= 0)
+            return true;
+    return false;
+}
+
+static int be_good (int count, char **words)
+{
+    CHECK (count >= 3);
+    good.path = path_of (words[0]);
+    void *ctx = zmq_ctx_new ();
+    if (good.path == RAW)
+        good.fd = plain (words[1]);
+    else if (good.path != ECHO)
+        good.side = connected (ctx, ZMQ_DEALER, words[2]);
+    if (count > 3)
+        good.attacked = connected (ctx, atoi (words[3]), words[1]);
+    say (arrive () ? "ready" : "stuck");
+    char line[100];
+    while (hear (line, sizeof line))
+        say (measure (atoi (line + strlen ("measure "))));
+    return 0;
+}
+
+int main (int count, char **words)
+{
+    if (count > 2 && strcmp (words[1], "serve") == 0)
+        return serve (count - 2, words + 2);
+    if (count > 2 && strcmp (words[1], "good") == 0)
+        return be_good (count - 2, words + 2);
+    return 2;
+}

@@ -1,0 +1,82 @@
+//! What peers left behind: pipes whose connection has ended, and which the socket has not let go of yet.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use crate::sync::atomic::{AtomicUsize, Ordering};
+
+/// The weight of all that peers of one socket left behind. High-water marks bound the pipe of one peer; this is what
+/// bounds the pipes of those who come, leave something behind and go, again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    weight: AtomicUsize,
+}
+
+/// A pipe weighs as much as so many messages.
+const PIPE: usize = 10;
+/// More messages of one pipe do not count: how many of them were read is not known exactly.
+const MOST: usize = 1000;
+/// Ten thousand peers who left nothing, or a hundred full queues of the usual size.
+const ENOUGH: usize = if cfg!(test) { 1000 } else { 100_000 };
+
+impl Left {
+    /// So much was left that nobody new should come before the socket has taken some.
+    pub(crate) fn is_enough(&self) -> bool {
+        self.weight.load(Ordering::Relaxed) >= ENOUGH
+    }
+
+    /// Counts a pipe with so many unread messages until the result is dropped.
+    pub(super) fn count(self: &Arc<Self>, messages: u64) -> LeftPipe {
+        let messages = usize::try_from(messages).unwrap_or(MOST).min(MOST);
+        let weight = PIPE + messages;
+        self.weight.fetch_add(weight, Ordering::Relaxed);
+        LeftPipe {
+            left: Arc::clone(self),
+            weight,
+        }
+    }
+}
+
+/// One pipe that counts.
+#[derive(Debug)]
+pub(crate) struct LeftPipe {
+    left: Arc<Left>,
+    weight: usize,
+}
+
+impl Drop for LeftPipe {
+    fn drop(&mut self) {
+        self.left.weight.fetch_sub(self.weight, Ordering::Relaxed);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::{ENOUGH, Left, PIPE};
+    use crate::pipe::{Conflate, Limits, pipe};
+    use std::sync::Arc;
+
+    /// It counts from the peer's end until the socket has let go of its side.
+    #[test]
+    fn pipes_count_as_long_as_the_socket_has_them() {
+        let left = Arc::new(Left::default());
+        let mut sockets = Vec::new();
+        for number in 0..ENOUGH / (PIPE + 1) {
+            assert!(!left.is_enough(), "after {number} peers");
+            let (socket, mut connection) = pipe(Limits::NONE, Limits::NONE, Conflate::NEITHER);
+            connection.append_bytes(b"unread", false).unwrap();
+            connection.flush();
+            connection.leave_behind(&left);
+            drop(connection);
+            sockets.push(socket);
+        }
+        let (socket, mut connection) = pipe(Limits::NONE, Limits::NONE, Conflate::NEITHER);
+        connection.leave_behind(&left);
+        assert!(left.is_enough());
+        drop((socket, connection));
+        assert!(!left.is_enough());
+        drop(sockets);
+        assert_eq!(left.weight.load(std::sync::atomic::Ordering::Relaxed), 0);
+    }
+}
