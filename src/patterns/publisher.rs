@@ -47,8 +47,9 @@ struct Options {
 /// stop asking delays every call by the second of these only.
 pub(super) const BURST: u32 = 100_000;
 pub(super) const STEADY: u32 = 128;
-/// A peer has to wait while so much of it (in bytes, about) is in the inbox and not received.
-const UNREAD: usize = 4 * 1024 * 1024;
+/// A peer has to wait while so much of it (in bytes, about) is in the inbox and not received: half a million
+/// subscriptions, for an XPUB that never receives has to serve its subscribers, too.
+const UNREAD: usize = 64 * 1024 * 1024;
 
 /// What is taken in of one peer.
 #[derive(Debug)]
