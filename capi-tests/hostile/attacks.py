@@ -569,7 +569,7 @@ def topic_messages(port):
 
 @attack("the same at an XPUB that does not read", type=XPUB, path="publish", good=SUB, settings={"reads": 0},
         memory=96 * MIB, because="64 MiB of notices for a peer, what waits for them, and what allocators take",
-        stays=24 * MIB, keeps=1)
+        stays=96 * MIB, keeps=1)
 def unread_subscriptions(port):
     subscriptions(port, itertools.repeat((command(b"SUBSCRIBE", b"t") + command(b"CANCEL", b"t")) * 1000))
 
