@@ -68,8 +68,8 @@ c_tests() {
     step "storms under ThreadSanitizer" 900 /usr/bin/python3 capi-tests/sanitize.py thread
     step "storms on shared sockets" 600 /usr/bin/python3 capi-tests/claims.py storms --ours "$library"
     step "ends and losses, stock and ours" 300 /usr/bin/python3 capi-tests/loss/run.py --ours "$library" --quick
-    step "hostile peers" 300 /usr/bin/python3 capi-tests/hostile/run.py --ours "$library" --quick
     step "network faults, stock and ours" 300 /usr/bin/python3 capi-tests/faults/run.py --ours "$library" --quick
+    step "hostile peers" 300 /usr/bin/python3 capi-tests/hostile/run.py --ours "$library" --quick
     step "Python demo" 180 env ZEROXIDE_DIR="$library" sh bindings/demo.sh --quick
     step "Python programs, stock and ours" 1200 sh bindings/python/run.sh "$library"
     step "cppzmq's pollers" 120 sh bindings/cppzmq/run.sh "$library"

@@ -74,7 +74,8 @@ def attack(what, **more):
 
 
 def begun():
-    print("begun", flush=True)
+    # In one piece: several threads may say it.
+    os.write(1, b"begun\n")
 
 
 def rest():
@@ -258,12 +259,14 @@ def break_raw(streams):
         reset(stream) if resets else stream.close()
 
 
-@attack("plain connections that come, send pieces and go", type=STREAM, path="raw", good=None, descriptors=200)
+@attack("plain connections that come, send pieces and go", type=STREAM, path="raw", good=None, memory=12 * MIB,
+        because="pieces on their way back", descriptors=200)
 def stream_visits(port):
     break_raw(connect(port) for _ in itertools.count())
 
 
-@attack("the same with ROUTER_RAW", path="raw", good=None, options=((ROUTER_RAW, 1),), descriptors=200)
+@attack("the same with ROUTER_RAW", path="raw", good=None, options=((ROUTER_RAW, 1),), memory=12 * MIB,
+        because="pieces on their way back", descriptors=200)
 def raw_visits(port):
     break_raw(connect(port) for _ in itertools.count())
 
@@ -565,8 +568,8 @@ def topic_messages(port):
 
 
 @attack("the same at an XPUB that does not read", type=XPUB, path="publish", good=SUB, settings={"reads": 0},
-        memory=24 * MIB, because="4 MiB of notices for a peer, what waits for them, and what allocators take",
-        stays=24 * MIB, keeps=1)
+        memory=96 * MIB, because="64 MiB of notices for a peer, what waits for them, and what allocators take",
+        stays=96 * MIB, keeps=1)
 def unread_subscriptions(port):
     subscriptions(port, itertools.repeat((command(b"SUBSCRIBE", b"t") + command(b"CANCEL", b"t")) * 1000))
 

@@ -135,7 +135,9 @@ class Attacker(Process):
         if self.listens:
             self.endpoint = f"tcp://127.0.0.1:{self.hear('attacker')[1]}"
             self.victim.ask(f"connect {self.endpoint}", "victim")
-        while self.hear("attacker") != ["begun"]:
+        while (words := self.hear("attacker")) != ["begun"]:
+            if words != ["again"]:
+                raise Wrong(f"the attacker says {words}")
             self.again()
 
     def again(self):

@@ -47,8 +47,9 @@ struct Options {
 /// stop asking delays every call by the second of these only.
 pub(super) const BURST: u32 = 100_000;
 pub(super) const STEADY: u32 = 128;
-/// A peer has to wait while so much of it (in bytes, about) is in the inbox and not received.
-const UNREAD: usize = 4 * 1024 * 1024;
+/// A peer has to wait while so much of it (in bytes, about) is in the inbox and not received: half a million
+/// subscriptions, for an XPUB that never receives has to serve its subscribers, too.
+const UNREAD: usize = 64 * 1024 * 1024;
 
 /// What is taken in of one peer.
 #[derive(Debug)]
@@ -192,23 +193,18 @@ impl Publisher {
 
     /// The application received this: a peer that had to wait for that goes on.
     pub(super) fn received(&mut self, pipes: &mut Pipes, upstream: &Upstream, inbox: &mut Inbox) {
-        self.forget_unread(upstream);
         let Some(key) = upstream.from else { return };
-        let goes_on = |intake: &mut Intake| intake.waits && intake.unread <= UNREAD / 2;
-        if self.intake(key).is_some_and(goes_on) {
+        let Some(intake) = self.intake(key) else {
+            return;
+        };
+        intake.unread = intake.unread.saturating_sub(upstream.weight());
+        if intake.waits && intake.unread <= UNREAD / 2 {
             self.take_in(pipes, key, Some(inbox));
         }
     }
 
-    /// This is no longer in the inbox.
-    fn forget_unread(&mut self, upstream: &Upstream) {
-        if let Some(intake) = upstream.from.and_then(|key| self.intake(key)) {
-            intake.unread = intake.unread.saturating_sub(upstream.weight());
-        }
-    }
-
-    /// Takes in a message that the peer sent as such, and returns how many frames that were; one for whose frames
-    /// memory lacks is dropped. Subscriptions between its frames take effect, and are reported behind it.
+    /// Takes in a message that the peer sent as such, and returns how many frames and commands that were; one for
+    /// whose frames memory lacks is dropped. Subscriptions between its frames take effect, and are reported behind it.
     fn take_message(
         &mut self,
         pipes: &mut Pipes,
@@ -216,11 +212,12 @@ impl Publisher {
         inbox: &mut Option<&mut Inbox>,
     ) -> u32 {
         let mut within = Vec::new();
-        let frames = self.take_frames(pipes, key, inbox, &mut within);
+        let mut taken = self.take_frames(pipes, key, inbox, &mut within);
         for (subscribe, topic) in within {
+            taken = taken.saturating_add(1);
             self.report(pipes, key, subscribe, &topic, inbox);
         }
-        frames
+        taken
     }
 
     fn take_frames(
@@ -240,7 +237,6 @@ impl Publisher {
             if taken.is_none()
                 && let Some(Item::Special(special)) = pipes.head(key)
             {
-                frames = frames.saturating_add(1);
                 if let Special::Subscription { subscribe, topic } = special
                     && self.subscription(key, subscribe, &topic)
                     // Without memory the application does not hear of it.
@@ -251,10 +247,7 @@ impl Publisher {
                 continue;
             }
             let Some(Ok(frame)) = taken else {
-                let dropped = inbox.as_mut().map(|inbox| inbox.split_off(whole_inbox));
-                for upstream in dropped.unwrap_or_default() {
-                    self.forget_unread(&upstream);
-                }
+                self.take_back(inbox, whole_inbox, key);
                 pipes.skip(key);
                 pipes.skip_rest_of_message(key);
                 return frames;
@@ -283,6 +276,16 @@ impl Publisher {
             if !more {
                 return frames;
             }
+        }
+    }
+
+    /// Takes the frames of a peer behind the first `whole` ones out of the inbox.
+    fn take_back(&mut self, inbox: &mut Option<&mut Inbox>, whole: usize, key: PipeKey) {
+        let Some(inbox) = inbox else { return };
+        let weight: usize = inbox.range(whole..).map(Upstream::weight).sum();
+        inbox.truncate(whole);
+        if let Some(intake) = self.intake(key) {
+            intake.unread = intake.unread.saturating_sub(weight);
         }
     }
 
@@ -345,12 +348,10 @@ impl Publisher {
             kind,
             from,
         };
-        let weight = upstream.weight();
-        if push(inbox, upstream)
-            && let Some(intake) = from.and_then(|key| self.intake(key))
-        {
-            intake.unread = intake.unread.saturating_add(weight);
+        if let Some(intake) = from.and_then(|key| self.intake(key)) {
+            intake.unread = intake.unread.saturating_add(upstream.weight());
         }
+        push(inbox, upstream);
     }
 
     pub(super) fn send(&mut self, pipes: &mut Pipes, frame: &mut Outgoing<'_>) -> Result<()> {
@@ -457,12 +458,10 @@ fn report_departure(inbox: &mut Option<&mut Inbox>, topic: &[u8]) {
 }
 
 /// Puts a frame into the inbox; without memory it is lost.
-fn push(inbox: &mut Inbox, upstream: Upstream) -> bool {
-    let fits = inbox.try_reserve(1).is_ok();
-    if fits {
+fn push(inbox: &mut Inbox, upstream: Upstream) {
+    if inbox.try_reserve(1).is_ok() {
         inbox.push_back(upstream);
     }
-    fits
 }
 
 fn subscription_message(subscribe: bool, topic: &[u8]) -> Result<Message> {
