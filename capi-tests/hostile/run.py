@@ -212,7 +212,8 @@ def run_attack(attack, program, library, good_library, rounds, samples):
         good.measure(samples)
         victim.ask("trim", "victim")
         memory, descriptors = victim.memory(), victim.descriptors()
-        for _ in range(rounds):
+        # What nobody reads would only pile up.
+        for _ in range(1 if attack.stays and not attack.settings.get("reads", 1) else rounds):
             seen.quiet.append(good.measure(samples))
             victim.forget_peak()
             attacker = started(Attacker(attack, victim))
