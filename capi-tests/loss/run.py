@@ -43,7 +43,7 @@ SMALL_BUFFERS = 4096
 # Bytes that can be under way, and so be lost with the receiver: what the sender has taken from its queue for a write that
 # the kernel did not take whole, a read that is not decoded, and what both kernel buffers hold. Small ones over tcp take more than was asked for, and a segment over loopback has 64 KiB; those of unix sockets
 # cannot be made smaller.
-UNDER_WAY = {"tcp": 2 * 131072 + 2 * 65536, "ipc": 2 * 131072 + 2 * 212992}
+UNDER_WAY = {"tcp": 262144 + 131072 + 2 * 65536, "ipc": 262144 + 131072 + 2 * 212992}
 
 
 class Case:
