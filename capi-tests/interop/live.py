@@ -10,6 +10,7 @@ import os
 import re
 import sys
 
+from cases import WILDCARD
 from zmtp import (
     ACCEPTED, CONNECTED, DISCONNECTED, LISTENING, NO_DETAIL, PROTOCOL, PUB, PULL, PUSH, SUCCEEDED, Failure, Library, Socket)
 
@@ -36,7 +37,7 @@ class Pair:
         elif plain:
             self.client.set(PLAIN_USERNAME, b"name")
             self.client.set(PLAIN_PASSWORD, b"word")
-        self.server.bind()
+        self.server.bind(WILDCARD["tcp"])
         self.client.connect_to(self.server.endpoint.encode())
 
     def expect_failure(self, *wanted):
