@@ -31,7 +31,7 @@ sys.path.insert(0, os.path.dirname(HERE))
 from attacks import ATTACKS, MIB, PATIENCE  # noqa: E402
 from run import Library  # noqa: E402
 
-# Memory that may stay: caches, and what allocators keep.
+# Memory that may stay allocated: caches.
 LEFT = 4 * MIB
 # Seconds for what has to happen; a second or two on an idle machine.
 LIMIT = 30
@@ -95,6 +95,10 @@ class Victim(Process):
 
     def memory(self):
         return self.status("VmRSS")
+
+    def in_use(self):
+        """Bytes that are allocated; what is free has gone back to the system then, as far as it can."""
+        return int(self.ask("use", "victim")[0])
 
     def peak(self):
         return self.status("VmHWM")
@@ -210,7 +214,7 @@ def run_attack(attack, program, library, good_library, rounds, samples):
         victim = started(Victim(program, library, attack))
         good = started(Good(program, good_library, attack, victim))
         good.measure(samples)
-        victim.ask("trim", "victim")
+        in_use = victim.in_use()
         memory, descriptors = victim.memory(), victim.descriptors()
         # What nobody reads would only pile up.
         for _ in range(1 if attack.stays and not attack.settings.get("reads", 1) else rounds):
@@ -247,10 +251,9 @@ def run_attack(attack, program, library, good_library, rounds, samples):
 
             def is_given_back():
                 good.measure(20)
-                victim.ask("trim", "victim")
-                return victim.memory() - memory <= LEFT + attack.stays
+                return victim.in_use() - in_use <= LEFT + attack.stays
             wait_until(is_given_back, 5)
-            seen.left = victim.memory() - memory
+            seen.left = victim.in_use() - in_use
         if seen.memory > attack.memory:
             raise Wrong(f"more memory than {mib(attack.memory)}; {seen}")
         if seen.descriptors > attack.descriptors:

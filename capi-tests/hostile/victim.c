@@ -4,7 +4,7 @@
        victim good PATH ATTACKED SIDE [TYPE]      the good peer
 
    Both take lines on their input and answer each with one. The victim: "connect ENDPOINT", "disconnect ENDPOINT" (its
-   attacked socket), "trim" (gives free memory back to the system). The good peer: "measure COUNT" prints the median
+   attacked socket), "use" (gives free memory back to the system, and says how many bytes are in use). The good peer: "measure COUNT" prints the median
    of so many round trips in microseconds, or "stuck".
 
    A round trip goes through the attacked socket as far as its type can:
@@ -202,8 +202,14 @@ static bool obey (void)
     else if (strncmp (line, "disconnect ", 11) == 0)
         /* It may have gone by itself. */
         zmq_disconnect (victim.attacked, line + 11);
-    else
+    else {
+        /* The system's view alone also has what the allocator could not give back. */
         malloc_trim (0);
+        struct mallinfo2 now = mallinfo2 ();
+        snprintf (line, sizeof line, "%zu", now.uordblks + now.hblkhd);
+        say (line);
+        return true;
+    }
     say ("done");
     return true;
 }
