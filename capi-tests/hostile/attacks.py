@@ -743,7 +743,7 @@ def visits_beside_many_topics(port):
 
 def main():
     chosen = ATTACKS[sys.argv[1]]
-    os.nice(19)
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     if not chosen.connects:
         return chosen.function(int(sys.argv[2]))
     with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:

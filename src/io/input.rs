@@ -12,7 +12,7 @@ use std::ops::Range;
 use crate::error::Error;
 use crate::io::connection::{Connection, Live, Loss, Role};
 use crate::io::thread::Surroundings;
-use crate::io::traffic::{Pumped, SLAB, STEPS, Scratch, TURN};
+use crate::io::traffic::{Pumped, SLAB, Scratch};
 use crate::message::{Slab, Storage};
 use crate::pipe::queue::Special;
 use crate::pipe::{COPY_LIMIT, LeftPipe};
@@ -199,7 +199,7 @@ impl Connection {
                 Stopped::NeedsMore | Stopped::Large => {}
             }
         }
-        while moved < TURN {
+        while moved < around.turn.bytes {
             let Some(live) = &mut self.live else {
                 return Ok(Pumped::Blocked);
             };
@@ -212,7 +212,10 @@ impl Connection {
                 self.receive_into_slab(around)?
             };
             match received {
-                Some(bytes) => moved += bytes,
+                Some(bytes) => {
+                    moved += bytes;
+                    around.moved += bytes;
+                }
                 None => return Ok(Pumped::Blocked),
             }
             if self.live.as_ref().is_some_and(|live| live.input.unfinished) {
@@ -233,10 +236,8 @@ impl Connection {
         let (front, room) = slab.room().split_at_mut(kept);
         front.copy_from_slice(&live.input.rest);
         // At least as much as is kept: what is kept is copied for each read, and that has to stay in proportion.
-        let limit = live
-            .input
-            .limit
-            .map_or(room.len(), |limit| limit.max(kept).min(room.len()));
+        let limit = live.input.limit.unwrap_or(around.turn.bytes);
+        let limit = limit.max(kept).min(room.len());
         let Some(received) = receive(live, &mut room[..limit])? else {
             return Ok(None);
         };
@@ -332,7 +333,7 @@ impl Connection {
                 return Ok((at, Stopped::NeedsMore));
             };
             // What is left is at least a byte, or there would be nothing to go on with.
-            if steps == STEPS && at < range.end {
+            if steps == around.turn.steps && at < range.end {
                 return Ok((at, Stopped::TurnOver));
             }
             steps += 1;
@@ -417,7 +418,7 @@ impl Connection {
         let result = match large.room() {
             Ok(room) => {
                 // No more than a turn: the kernel may hold megabytes.
-                let end = room.len().min(TURN);
+                let end = room.len().min(around.turn.bytes);
                 receive(live, &mut room[..end])
             }
             Err(loss) => Err(loss),

@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::io::connection::{Connection, Outcome};
 use crate::io::listener::ListenerObject;
 use crate::io::timers::Timers;
-use crate::io::traffic::Scratch;
+use crate::io::traffic::{Scratch, Turn};
 use crate::io::{IoCommand, IoHandle, ObjectId};
 use crate::message::release;
 use crate::sync::Lock;
@@ -28,6 +28,8 @@ pub(crate) const WAKE_TOKEN: Token = Token(0);
 
 /// Timers that are handled before others have their turn: a thousand connections may have come at the same time.
 const TIMERS: usize = 8;
+/// Bytes that a turn of those moves that have little to do.
+const MUCH: usize = 16 * 1024;
 /// Events taken per wait.
 const EVENTS: usize = 256;
 
@@ -42,6 +44,8 @@ struct Object {
     armed: Option<Instant>,
     /// Queued for another turn without waiting for readiness.
     scheduled: bool,
+    /// Its last turn took long: the next one waits in the queue, whatever it is for.
+    busy: bool,
 }
 
 #[derive(Debug)]
@@ -59,9 +63,10 @@ pub(crate) struct IoThread {
     lingering: Arc<Lingering>,
     objects: Objects,
     timers: Timers,
-    /// Connections that have more to do at once. One of them has a turn, then whoever became ready meanwhile: those
-    /// who keep the thread busy delay others by one turn, however many they are.
+    /// Connections that have or had much to do. One of them has a turn, then those others that became ready meanwhile:
+    /// those who keep the thread busy delay them by one turn, however many they are.
     ready: VecDeque<ObjectId>,
+    turn: Turn,
     scratch: Scratch,
     stopping: bool,
 }
@@ -72,6 +77,9 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) registry: &'a mio::Registry,
     pub(crate) handle: &'a Arc<IoHandle>,
     pub(crate) scratch: &'a mut Scratch,
+    pub(crate) turn: Turn,
+    /// Bytes that this turn has moved, in both directions.
+    pub(crate) moved: usize,
     pub(crate) now: Instant,
 }
 
@@ -87,6 +95,7 @@ impl IoThread {
             objects: Objects::default(),
             timers: Timers::default(),
             ready: VecDeque::new(),
+            turn: Turn::SHARED,
             scratch: Scratch::new()?,
             stopping: false,
         };
@@ -116,14 +125,13 @@ impl IoThread {
                 let readable = event.is_readable() || event.is_read_closed() || event.is_error();
                 let writable = event.is_writable() || event.is_error();
                 let hung_up = event.is_read_closed() || event.is_error();
-                let is_scheduled = self.is_scheduled(id);
+                let waits = self.waits_for_its_turn(id);
                 self.with_object(id, |kind, around| match kind {
                     Kind::Connection(connection) => {
                         let mut connection = connection.lock();
                         connection.note_ready(readable, writable, hung_up);
-                        match is_scheduled {
-                            // Its turn comes.
-                            true => Outcome::Wait,
+                        match waits {
+                            true => Outcome::Again,
                             false => connection.handle_ready(around),
                         }
                     }
@@ -178,8 +186,9 @@ impl IoThread {
                 self.add(id, Kind::Listener(listener));
                 self.with_listener(id, ListenerObject::start);
             }
-            // Its turn comes.
-            IoCommand::Drive(id) if self.is_scheduled(id) => {}
+            IoCommand::Drive(id) if self.waits_for_its_turn(id) => {
+                self.with_connection(id, |_, _| Outcome::Again);
+            }
             IoCommand::Drive(id) => self.with_connection(id, Connection::drive),
             // It ended before: it owes nothing.
             IoCommand::Detach(id, _) if !self.objects.contains_key(&id) => {
@@ -243,16 +252,25 @@ impl IoThread {
     }
 
     fn run_ready(&mut self) {
-        if let Some(id) = self.ready.pop_front() {
-            if let Some(object) = self.objects.get_mut(&id) {
-                object.scheduled = false;
-            }
-            self.with_connection(id, Connection::drive);
+        let Some(id) = self.ready.pop_front() else {
+            return;
+        };
+        if let Some(object) = self.objects.get_mut(&id) {
+            object.scheduled = false;
         }
+        self.turn = match self.ready.is_empty() {
+            true => Turn::ALONE,
+            false => Turn::SHARED,
+        };
+        self.with_connection(id, Connection::drive);
+        self.turn = Turn::SHARED;
     }
 
-    fn is_scheduled(&self, id: ObjectId) -> bool {
-        self.objects.get(&id).is_some_and(|object| object.scheduled)
+    /// Whether a connection has its turn from the queue, rather than as soon as it is ready.
+    fn waits_for_its_turn(&self, id: ObjectId) -> bool {
+        self.objects
+            .get(&id)
+            .is_some_and(|object| object.scheduled || object.busy)
     }
 
     fn add(&mut self, id: ObjectId, kind: Kind) {
@@ -262,6 +280,7 @@ impl IoThread {
                 kind,
                 armed: None,
                 scheduled: false,
+                busy: false,
             },
         );
     }
@@ -304,6 +323,8 @@ impl IoThread {
             registry: self.poll.registry(),
             handle: &self.handle,
             scratch: &mut self.scratch,
+            turn: self.turn,
+            moved: 0,
             now: clock::now(),
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut object.kind, &mut around)))
@@ -312,6 +333,7 @@ impl IoThread {
                 self.lingering.finished(id);
                 Outcome::Gone
             });
+        let moved = around.moved;
         match outcome {
             Outcome::Gone => {
                 let ended = self.objects.remove(&id);
@@ -326,6 +348,7 @@ impl IoThread {
             }
             Outcome::Again | Outcome::Wait => {}
         }
+        object.busy = outcome == Outcome::Again || moved >= MUCH;
         let deadline = match &object.kind {
             Kind::Connection(connection) => connection.lock().deadline(),
             Kind::Listener(listener) => listener.deadline(),

@@ -18,10 +18,28 @@ use crate::pipe::{Head, PipeEnd};
 pub(super) const SLAB: usize = 128 * 1024;
 /// Bytes written at once. Below 64 KiB every write wakes a sleeping reader.
 const WRITE_BUDGET: usize = 256 * 1024;
-/// Bytes moved in one direction before other connections have their turn.
-pub(super) const TURN: usize = 256 * 1024;
-/// Steps of decoding before other connections have their turn: bytes alone say little of what they cost.
-pub(super) const STEPS: usize = 1024;
+
+/// How far a connection may go, in each direction, before others have their turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turn {
+    /// Bytes moved. The last system call may move more.
+    pub(super) bytes: usize,
+    /// Steps of decoding: bytes alone say little of what they cost.
+    pub(super) steps: usize,
+}
+
+impl Turn {
+    /// While others wait.
+    pub(crate) const SHARED: Self = Self {
+        bytes: 64 * 1024,
+        steps: 256,
+    };
+    /// While nobody else has much to do.
+    pub(crate) const ALONE: Self = Self {
+        bytes: 256 * 1024,
+        steps: 1024,
+    };
+}
 
 /// What a connection needs only while it is driven; one per thread.
 #[derive(Debug)]
@@ -55,7 +73,7 @@ impl Connection {
     /// Writes until the kernel takes no more, everything is sent, or the turn is over.
     pub(crate) fn pump_out(&mut self, around: &mut Surroundings<'_>) -> io::Result<Pumped> {
         let mut moved = 0;
-        while moved < TURN {
+        while moved < around.turn.bytes {
             let Some(live) = &mut self.live else {
                 return Ok(Pumped::Blocked);
             };
@@ -77,7 +95,7 @@ impl Connection {
             // Decided once a run: most peers take frames as they lie in the pipe.
             let own_framing = live.protocol.own_framing();
             let gather = &mut around.scratch.gather;
-            let budget = live.output.limit.unwrap_or(WRITE_BUDGET);
+            let budget = live.output.limit.unwrap_or(around.turn.bytes);
             let run = match (&mut self.pipe, own_framing) {
                 (Some(pipe), None) if has_run => pipe.gather(budget, gather),
                 (Some(pipe), Some(header_of)) if has_run => {
@@ -107,6 +125,7 @@ impl Connection {
                 live.protocol.handle_sent(around.now);
             }
             moved += written;
+            around.moved += written;
             let of_run = live.output.consume(written);
             if of_run > 0
                 && let Some(pipe) = &mut self.pipe

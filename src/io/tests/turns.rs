@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 
 use super::{Monitored, opening, receive};
 use crate::ffi::constants as c;
-use crate::io::traffic::STEPS;
+use crate::io::traffic::Turn;
 use crate::socket::api;
 
 /// Turns end in the middle of what was read, and the next goes on there.
@@ -16,7 +16,7 @@ fn everything_of_a_long_read_arrives_in_order() {
     let mut peer = monitored.bind_and_connect();
     peer.write_all(&opening(b"PUSH")).expect("write");
     let mut whole = Vec::new();
-    let count = u16::try_from(STEPS * 5 / 2).expect("a small number");
+    let count = u16::try_from(Turn::ALONE.steps * 5 / 2).expect("a small number");
     for number in 0..count {
         whole.extend_from_slice(b"\x04\x07\x04PING\0\0");
         whole.extend_from_slice(&[0, 2]);
