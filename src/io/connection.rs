@@ -22,17 +22,18 @@ pub(crate) use loss::Loss;
 use notices::HelloTo;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use crate::ffi::constants::ZMQ_NOTIFY_CONNECT;
 use crate::io::closing::Closing;
 use crate::io::connecter::{Attempt, Connecter};
+use crate::io::direct::Lent;
 use crate::io::input::Input;
 use crate::io::output::Output;
 use crate::io::thread::Surroundings;
 use crate::io::traffic::Pumped;
-use crate::io::{DriveConnection, EndpointTexts, ObjectId, Session};
+use crate::io::{ConnectionHandle, EndpointTexts, ObjectId, Session};
 use crate::message::PeerInfo;
 use crate::monitor::Event;
 use crate::patterns::Origin;
@@ -40,6 +41,7 @@ use crate::pipe::PipeEnd;
 use crate::pipe::queue::Special;
 use crate::protocol::envelope::ReplyEnvelope;
 use crate::protocol::{self, Protocol};
+use crate::sync::Lock;
 use crate::transport::Stream;
 
 /// Who made the connection.
@@ -80,12 +82,22 @@ pub(crate) struct Connection {
     /// The listener was unbound: nothing moves any more, and the connection ends when the socket has
     /// read what arrived.
     unbound: bool,
+    /// For those who reach it by its pipe.
+    me: Weak<Lock<Connection>>,
+    /// What an application thread that read the stream came upon, for the home thread to deal with.
+    pub(super) pending: Option<Loss>,
 }
 
 /// What exists while a stream does.
 #[derive(Debug)]
 pub(crate) struct Live {
-    pub(crate) stream: Stream,
+    pub(crate) stream: Arc<Stream>,
+    /// Who reads instead of the home thread.
+    pub(super) lent: Lent,
+    /// The borrower left something for the home thread.
+    pub(super) needs_home: bool,
+    /// The home thread hears when the stream takes more.
+    pub(super) watches_output: bool,
     pub(crate) protocol: Protocol,
     pub(crate) input: Input,
     pub(crate) output: Output,
@@ -114,23 +126,16 @@ pub(crate) struct Detached {
 impl Connection {
     /// A connection that will be made by `connecter`; `pipe` is this side's end (IMMEDIATE 0).
     pub(crate) fn connecting(
-        id: ObjectId,
         session: Session,
         connecter: Connecter,
         pipe: Option<PipeEnd>,
         origin: Origin,
-    ) -> Self {
-        Self {
-            id,
-            session,
-            role: Role::Connecting(Box::new(connecter)),
-            pipe,
-            live: None,
-            detached: None,
-            restarts_awaited: 0,
-            origin,
-            unbound: false,
-        }
+    ) -> Arc<Lock<Self>> {
+        let role = Role::Connecting(Box::new(connecter));
+        Self::new(session, role, |connection| {
+            connection.pipe = pipe;
+            connection.origin = origin;
+        })
     }
 
     /// A connection that a listener accepted.
@@ -139,24 +144,57 @@ impl Connection {
         listener: ObjectId,
         stream: Stream,
         now: Instant,
-    ) -> Self {
-        let mut connection = Self {
-            id: ObjectId::new(),
-            session,
-            role: Role::Accepted { listener },
-            pipe: None,
-            live: None,
-            detached: None,
-            restarts_awaited: 0,
-            origin: Origin::default(),
-            unbound: false,
-        };
-        connection.live = Some(connection.bring_up(stream, now));
-        connection
+    ) -> Arc<Lock<Self>> {
+        Self::new(session, Role::Accepted { listener }, |connection| {
+            connection.live = Some(connection.bring_up(stream, now));
+        })
+    }
+
+    fn new(session: Session, role: Role, prepare: impl FnOnce(&mut Self)) -> Arc<Lock<Self>> {
+        Arc::new_cyclic(|me| {
+            let mut connection = Self {
+                id: ObjectId::new(),
+                session,
+                role,
+                pipe: None,
+                live: None,
+                detached: None,
+                restarts_awaited: 0,
+                origin: Origin::default(),
+                unbound: false,
+                me: Weak::clone(me),
+                pending: None,
+            };
+            prepare(&mut connection);
+            Lock::new(connection)
+        })
     }
 
     pub(crate) fn id(&self) -> ObjectId {
         self.id
+    }
+
+    fn handle(&self, around: &Surroundings<'_>) -> ConnectionHandle {
+        ConnectionHandle {
+            thread: Arc::clone(around.handle),
+            id: self.id,
+            connection: Weak::clone(&self.me),
+        }
+    }
+
+    pub(super) fn is_unbound(&self) -> bool {
+        self.unbound
+    }
+
+    /// The stream takes nothing any more, which the home thread deals with.
+    pub(super) fn sending_failed(&mut self) {
+        if let Some(live) = &mut self.live {
+            live.output.failed = true;
+        }
+    }
+
+    fn take_pending(&mut self) -> Option<Loss> {
+        self.pending.take()
     }
 
     /// The listener it came from.
@@ -172,10 +210,7 @@ impl Connection {
     /// First turn on the home thread.
     pub(crate) fn start(&mut self, around: &mut Surroundings<'_>) -> Outcome {
         if let Some(pipe) = &self.pipe {
-            pipe.set_wake(Arc::new(DriveConnection {
-                thread: Arc::clone(around.handle),
-                connection: self.id,
-            }));
+            pipe.set_wake(Arc::new(self.handle(around)));
         }
         match &self.role {
             Role::Connecting(_) => self.try_connect(around),
@@ -237,7 +272,10 @@ impl Connection {
         {
             return self.drive_closing(around);
         }
-        let input = match self.pump_in(around) {
+        let input = match self
+            .take_pending()
+            .map_or_else(|| self.pump_in(around), Err)
+        {
             Ok(pumped) => pumped,
             Err(loss) => {
                 self.show_what_is_wrong(loss, around);
@@ -250,10 +288,13 @@ impl Connection {
         let output = match self.pump_out(around) {
             Ok(pumped) => pumped,
             Err(_) => {
-                self.stop_sending();
+                self.sending_failed();
                 Pumped::Blocked
             }
         };
+        if self.live.as_ref().is_some_and(|live| live.output.failed) {
+            self.stop_sending();
+        }
         if self.detached.is_some() && self.has_sent_everything() {
             return self.begin_closing(around);
         }
@@ -410,7 +451,10 @@ impl Connection {
             handshaken: false,
             unannounced: self.session.is_raw() && self.session.options.stream_notify,
             closing: None,
-            stream,
+            stream: Arc::new(stream),
+            lent: Lent::default(),
+            watches_output: true,
+            needs_home: false,
         }
     }
 
@@ -487,10 +531,7 @@ impl Connection {
             return None;
         }
         let (theirs, ours) = self.session.make_pipe();
-        ours.set_wake(Arc::new(DriveConnection {
-            thread: Arc::clone(around.handle),
-            connection: self.id,
-        }));
+        ours.set_wake(Arc::new(self.handle(around)));
         self.pipe = Some(ours);
         Some(theirs)
     }
@@ -499,7 +540,7 @@ impl Connection {
     fn attach(&self, end: Option<PipeEnd>, around: &Surroundings<'_>) -> Result<(), Loss> {
         let Some(end) = end else { return Ok(()) };
         let origin = self.origin.clone();
-        let connection = (Arc::clone(around.handle), self.id);
+        let connection = self.handle(around);
         let connects = matches!(self.role, Role::Connecting(_));
         self.session
             .attach(end, origin, connection, connects)

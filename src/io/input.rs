@@ -132,6 +132,16 @@ impl Input {
         Ok(())
     }
 
+    /// The kernel has no more, as far as is known, and everything was taken in.
+    pub(super) fn is_at_rest(&self) -> bool {
+        !self.readable && !self.hung_up && !self.paused && !self.unfinished
+    }
+
+    /// There is more to do without another event.
+    pub(super) fn has_more(&self) -> bool {
+        self.readable || self.hung_up || self.unfinished
+    }
+
     /// Something came that was not delivered: the socket has left.
     pub(crate) fn has_undelivered(&self) -> bool {
         self.discarded || self.unfinished
@@ -184,6 +194,13 @@ impl Connection {
 
     fn read_turn(&mut self, around: &mut Surroundings<'_>) -> Result<Pumped, Loss> {
         let mut moved = 0;
+        if self
+            .live
+            .as_ref()
+            .is_some_and(|live| live.lent.is_lent() && !around.borrows)
+        {
+            return Ok(Pumped::Blocked);
+        }
         if self.live.as_ref().is_some_and(|live| live.unannounced) && !self.announce_raw()? {
             return Ok(Pumped::Blocked);
         }
@@ -453,7 +470,14 @@ fn receive(live: &mut Live, room: &mut [u8]) -> Result<Option<usize>, Loss> {
     loop {
         match live.stream.recv(room) {
             Ok(0) => return Err(Loss::Stream(libc::EPIPE)),
-            Ok(received) => return Ok(Some(received)),
+            Ok(received) => {
+                // Less than there was room for is all that there is; what comes later is told anew, but for the
+                // end, if that has been told already.
+                if received < room.len() && !live.input.hung_up {
+                    live.input.readable = false;
+                }
+                return Ok(Some(received));
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 live.input.readable = false;

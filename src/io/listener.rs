@@ -9,7 +9,6 @@ use crate::io::connection::{Connection, Outcome, fd_value};
 use crate::io::thread::Surroundings;
 use crate::io::{EndpointTexts, IoCommand, ObjectId, Session};
 use crate::monitor::Event;
-use crate::sync::Lock;
 use crate::transport::{Listener, NextAccept};
 
 /// Out of descriptors or memory: the next try comes after this, since the connection that waits in the
@@ -85,7 +84,7 @@ impl ListenerObject {
                     session.emit(Event::Accepted, fd_value(stream.as_raw_fd()), &texts);
                     let connection = Connection::accepted(session, self.id, stream, around.now);
                     thread.add_load();
-                    thread.post(IoCommand::Start(Arc::new(Lock::new(connection))));
+                    thread.post(IoCommand::Start(connection));
                 }
                 Err(failure) => {
                     let errno = crate::ffi::errno::number(failure.error);

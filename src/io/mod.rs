@@ -10,6 +10,7 @@ mod backoff;
 mod closing;
 mod connecter;
 mod connection;
+mod direct;
 mod input;
 mod listener;
 mod output;
@@ -24,6 +25,7 @@ mod tests;
 
 pub(crate) use connecter::Connecter;
 pub(crate) use connection::{Connection, fd_value};
+pub(crate) use direct::{ConnectionHandle, Lease, note_wait};
 pub(crate) use listener::ListenerObject;
 pub(crate) use session::{EndpointTexts, Session};
 pub(crate) use thread::IoThread;
@@ -35,7 +37,6 @@ use std::time::Duration;
 
 use crate::mailbox::CommandQueue;
 use crate::message::release::Released;
-use crate::pipe::{Notice, Wake};
 use crate::sync::Lock;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
@@ -111,6 +112,8 @@ pub(crate) struct IoHandle {
     commands: CommandQueue<IoCommand>,
     asleep: AtomicBool,
     waker: mio::Waker,
+    /// For those who change from elsewhere what the thread waits for.
+    registry: mio::Registry,
     /// Objects on the thread; the least loaded gets the next one.
     load: AtomicUsize,
     index: usize,
@@ -122,6 +125,7 @@ impl IoHandle {
             commands: CommandQueue::new(),
             asleep: AtomicBool::new(false),
             waker: mio::Waker::new(registry, thread::WAKE_TOKEN)?,
+            registry: registry.try_clone()?,
             load: AtomicUsize::new(0),
             index,
         })
@@ -155,18 +159,5 @@ impl IoHandle {
 
     fn remove_load(&self) {
         self.load.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The connection's side of a pipe: whatever happens, drive the connection.
-#[derive(Debug)]
-pub(crate) struct DriveConnection {
-    pub(crate) thread: Arc<IoHandle>,
-    pub(crate) connection: ObjectId,
-}
-
-impl Wake for DriveConnection {
-    fn wake(&self, _notice: Notice) {
-        self.thread.post(IoCommand::Drive(self.connection));
     }
 }

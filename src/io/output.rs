@@ -13,6 +13,8 @@ pub(crate) struct Output {
     pub(crate) writable: bool,
     /// The kernel said no, and has taken nothing since.
     pub(crate) blocked: bool,
+    /// The stream takes nothing any more.
+    pub(crate) failed: bool,
     /// The most bytes of a write (ZMQ_OUT_BATCH_SIZE); `None` = the usual.
     pub(crate) limit: Option<usize>,
     /// Goes out first.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::context::Lingering;
-use crate::io::{IoHandle, ObjectId};
+use crate::io::{ConnectionHandle, IoHandle};
 use crate::mailbox::Mailbox;
 use crate::mechanism::Mechanism;
 use crate::monitor::{Event, Monitor};
@@ -71,7 +71,7 @@ impl Session {
         &self,
         end: PipeEnd,
         origin: Origin,
-        connection: (Arc<IoHandle>, ObjectId),
+        connection: ConnectionHandle,
         connects: bool,
     ) -> Result<(), SocketCommand> {
         self.mailbox

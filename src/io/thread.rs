@@ -78,6 +78,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) handle: &'a Arc<IoHandle>,
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) turn: Turn,
+    /// The caller is the application thread that has borrowed the stream.
+    pub(crate) borrows: bool,
     /// Bytes that this turn has moved, in both directions.
     pub(crate) moved: usize,
     pub(crate) now: Instant,
@@ -324,6 +326,7 @@ impl IoThread {
             handle: &self.handle,
             scratch: &mut self.scratch,
             turn: self.turn,
+            borrows: false,
             moved: 0,
             now: clock::now(),
         };

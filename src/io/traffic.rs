@@ -52,8 +52,17 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     pub(crate) fn new() -> Result<Self> {
+        Self::with_slab(SLAB)
+    }
+
+    /// One that allocates with its first use.
+    pub(crate) fn empty() -> Result<Self> {
+        Self::with_slab(0)
+    }
+
+    fn with_slab(size: usize) -> Result<Self> {
         Ok(Self {
-            slab: Slab::allocate(SLAB)?,
+            slab: Slab::allocate(size)?,
             spare: None,
             gather: Gather::new(),
         })
@@ -113,6 +122,7 @@ impl Connection {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     live.output.writable = false;
                     live.output.blocked = true;
+                    self.watch_output(around);
                     return Ok(Pumped::Blocked);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,

@@ -103,7 +103,7 @@ impl Waiter {
             made_in: generation,
             waiter,
             // A waiter that nobody would close at the end of the thread lives for one call.
-            lasts: thread_end::at_end(&FORGET),
+            lasts: thread_end::at_end(thread_end::Slot::Waiter, &FORGET),
         })
     }
 

@@ -152,6 +152,8 @@ pub(crate) struct PipeEnd {
     full: bool,
     /// Frames of an unfinished message were written.
     mid_write: bool,
+    /// Users' buffers are among what was appended since the last commit.
+    foreign: bool,
     /// The weight of subscriptions among them.
     mid_write_subscriptions: u64,
     /// Whole messages read.
@@ -186,6 +188,7 @@ impl PipeEnd {
             reported: 0,
             full: false,
             mid_write: false,
+            foreign: false,
             mid_write_subscriptions: 0,
             read: 0,
             next_report: u64::MAX,
@@ -320,7 +323,10 @@ impl PipeEnd {
         }
         match frame.stored()? {
             Stored::Copy(bytes) => self.writer.append(more, bytes)?,
-            Stored::Reference(storage) => self.writer.append_storage(more, storage)?,
+            Stored::Reference(storage) => {
+                self.foreign |= storage.is_user_owned();
+                self.writer.append_storage(more, storage)?;
+            }
         }
         self.count_written(more);
         Ok(())
@@ -401,8 +407,12 @@ impl PipeEnd {
 
     /// Makes what was appended visible, and wakes the reader if it sleeps.
     pub(crate) fn flush(&mut self) {
+        let foreign = std::mem::take(&mut self.foreign);
         if self.writer.commit() {
-            self.wake_other(Notice::Readable);
+            self.wake_other(match foreign {
+                true => Notice::ReadableForeign,
+                false => Notice::Readable,
+            });
         }
     }
 

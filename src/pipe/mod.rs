@@ -30,6 +30,9 @@ use std::fmt::Debug;
 pub(crate) enum Notice {
     /// It committed messages, and this side's reader slept.
     Readable,
+    /// As [`Notice::Readable`]; among what it committed are users' buffers, whose free functions have to run on a
+    /// thread other than the caller's.
+    ReadableForeign,
     /// It reported messages read, and this side had found the pipe full.
     Writable,
     /// It finished, aborted or stopped reading.

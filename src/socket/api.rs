@@ -9,13 +9,15 @@ use crate::clock;
 use crate::context::{Context, Slot};
 use crate::error::{Error, Result};
 use crate::ffi::handle::{Cell, Entered, Pool, Tenant};
-use crate::mailbox::Waiter;
+use crate::io::{self, Lease};
+use crate::mailbox::{Mailbox, Waiter};
 use crate::message::Message;
 use crate::message::release::Hold;
 use crate::options::SocketOptions;
 use crate::patterns::TypeRow;
 use crate::pipe::{Incoming, Outgoing};
-use crate::socket::Core;
+use crate::socket::spin::SPIN;
+use crate::socket::{Core, SocketCommand};
 use crate::transport;
 
 /// What a socket handle points to.
@@ -111,7 +113,9 @@ pub(crate) fn send_message(
 fn send(cell: &'static SocketCell, dont_wait: bool, mut frame: Outgoing<'_>) -> Result<usize> {
     let inside = enter(cell)?;
     let timeout = timeout(inside.options.send_timeout, dont_wait);
-    block(cell, inside, timeout, |core| core.send_once(&mut frame))
+    block(cell, inside, timeout, false, |core| {
+        core.send_once(&mut frame)
+    })
 }
 
 /// zmq_recv, zmq_msg_recv: the size of the frame, which may exceed a buffer's.
@@ -122,7 +126,7 @@ pub(crate) fn receive(
 ) -> Result<usize> {
     let inside = enter(cell)?;
     let timeout = timeout(inside.options.receive_timeout, dont_wait);
-    block(cell, inside, timeout, |core| core.receive_once(into))
+    block(cell, inside, timeout, true, |core| core.receive_once(into))
 }
 
 /// zmq_bind. No lock is held while name servers are asked.
@@ -234,42 +238,92 @@ fn block<R>(
     cell: &'static SocketCell,
     mut inside: Inside,
     timeout: Option<Duration>,
+    reads: bool,
     mut attempt: impl FnMut(&mut Core) -> Result<R>,
 ) -> Result<R> {
     match attempt(&mut inside.core) {
         Err(Error::Again) if timeout != Some(Duration::ZERO) => {}
         Err(Error::Again) => {
+            io::note_wait();
             // About to say so: what signalled ZMQ_FD is consumed.
             inside.mailbox.clear_exported();
             return attempt(&mut inside.core);
         }
         other => return other,
     }
+    io::note_wait();
     let waiter = Waiter::current()?;
     let deadline = timeout.and_then(|timeout| clock::now().checked_add(timeout));
     let generation = cell.generation();
+    let mailbox = Arc::clone(&inside.mailbox);
+    let mut lease = Lease::new(&waiter);
     loop {
-        let mailbox = Arc::clone(&inside.mailbox);
+        if reads {
+            inside.lend(&mut lease);
+        }
+        if inside.spin.begin() {
+            drop(inside);
+            let found = spin(&mailbox, &mut lease, deadline);
+            if found {
+                lease.end();
+            }
+            inside = enter_again(cell, generation)?;
+            inside.spin.ended(found);
+            match attempt(&mut inside.core) {
+                Err(Error::Again) if found => continue,
+                Err(Error::Again) => {}
+                other => return leave(inside, lease, other),
+            }
+        }
         mailbox.register(&waiter);
         let result = attempt(&mut inside.core);
         if !matches!(result, Err(Error::Again)) {
             mailbox.deregister(&waiter);
-            return result;
+            return leave(inside, lease, result);
         }
         drop(inside);
-        let waited = waiter.wait(left(deadline));
+        let waited = lease.wait(left(deadline));
         mailbox.deregister(&waiter);
-        waiter.clear();
-        inside = enter(cell)?;
-        if cell.generation() != generation {
-            return Err(Error::NotSocket);
-        }
+        lease.end();
+        waiter.clear_if_woken();
+        inside = enter_again(cell, generation)?;
         match waited {
             Ok(true) => {}
             // The time is over: one last look.
             Ok(false) => return attempt(&mut inside.core),
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// Gives everything back: first the socket, then what was borrowed.
+fn leave<R>(inside: Inside, mut lease: Lease, result: Result<R>) -> Result<R> {
+    drop(inside);
+    lease.end();
+    result
+}
+
+/// Enters the socket that the caller was inside of before.
+fn enter_again(cell: &'static SocketCell, generation: u32) -> Result<Inside> {
+    let inside = enter(cell)?;
+    match cell.generation() == generation {
+        true => Ok(inside),
+        false => Err(Error::NotSocket),
+    }
+}
+
+/// Looks again and again for a short time; whether anything came.
+fn spin(mailbox: &Mailbox<SocketCommand>, lease: &mut Lease, deadline: Option<Instant>) -> bool {
+    let until = clock::now() + SPIN;
+    let until = deadline.map_or(until, |deadline| deadline.min(until));
+    loop {
+        if mailbox.has_mail() || mailbox.is_stopped() || lease.read() {
+            return true;
+        }
+        if clock::now() >= until {
+            return false;
+        }
+        std::thread::yield_now();
     }
 }
 

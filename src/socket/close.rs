@@ -43,8 +43,9 @@ impl Core {
             if let Some(mut end) = self.pipes.remove(key) {
                 end.leave();
             }
-            if let Some((thread, connection)) = self.connections.remove(&key) {
-                self.context.detach(&thread, connection, linger);
+            if let Some(connection) = self.connections.remove(&key) {
+                let (thread, id) = connection.home();
+                self.context.detach(thread, id, linger);
             }
         }
         for (thread, connection) in self.endpoints.connections() {

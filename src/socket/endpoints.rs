@@ -11,15 +11,14 @@ use crate::endpoint::{ConnectAddress, Endpoint, Scheme, Use};
 use crate::error::{Error, Result};
 use crate::ffi::constants::ZMQ_RECONNECT_STOP_AFTER_DISCONNECT;
 use crate::io::{
-    Connecter, Connection, EndpointTexts, IoCommand, IoHandle, Linger, ListenerObject, ObjectId,
-    Session,
+    Connecter, Connection, ConnectionHandle, EndpointTexts, IoCommand, IoHandle, Linger,
+    ListenerObject, ObjectId, Session,
 };
 use crate::monitor::{Event, Monitor};
 use crate::options::PatternOption;
 use crate::patterns::Origin;
 use crate::pipe::{Limits, PipeKey, pipe};
 use crate::socket::{Attachment, Core};
-use crate::sync::Lock;
 use crate::sync::atomic::Ordering;
 use crate::transport::Listener;
 use crate::transport::resolve::BindName;
@@ -396,29 +395,29 @@ impl Core {
         let threads = self.context.threads(self.options.affinity)?;
         let session = self.session(threads, text);
         let thread = session.choose_thread().ok_or(Error::NoThread)?;
-        let id = ObjectId::new();
-        let (pipe, theirs) = if self.options.immediate {
-            (None, None)
-        } else {
-            let (mine, theirs) = session.make_pipe();
-            let connection = Some((Arc::clone(&thread), id));
-            let origin = origin.clone();
-            (
-                Some(self.attach(Attachment {
-                    end: mine,
-                    origin,
-                    connection,
-                    connects: true,
-                    hello: None,
-                })),
-                Some(theirs),
-            )
+        let (mine, theirs) = match self.options.immediate {
+            true => (None, None),
+            false => {
+                let (mine, theirs) = session.make_pipe();
+                (Some(mine), Some(theirs))
+            }
         };
-        self.settle();
         let connecter = Connecter::new(address, &session);
-        let connection = Connection::connecting(id, session, connecter, theirs, origin);
+        let connection = Connection::connecting(session, connecter, theirs, origin.clone());
+        let handle = ConnectionHandle::new(&thread, &connection);
+        let id = handle.id();
+        let pipe = mine.map(|end| {
+            self.attach(Attachment {
+                end,
+                origin,
+                connection: Some(handle),
+                connects: true,
+                hello: None,
+            })
+        });
+        self.settle();
         thread.add_load();
-        thread.post(IoCommand::Start(Arc::new(Lock::new(connection))));
+        thread.post(IoCommand::Start(connection));
         self.endpoints
             .add(text, Kind::Connection { thread, id, pipe });
         Ok(())
@@ -461,8 +460,8 @@ impl Core {
                 listener,
             } => close_listener(&thread, id, &listener),
             Kind::Connection { thread, id, pipe } => {
-                let own = |(key, (_, connection)): (&PipeKey, &(Arc<IoHandle>, ObjectId))| {
-                    (*connection == id).then_some(*key)
+                let own = |(key, connection): (&PipeKey, &ConnectionHandle)| {
+                    (connection.id() == id).then_some(*key)
                 };
                 // With IMMEDIATE the pipe came by attachment, and one that was lost may still have to be read.
                 let pipes: Vec<PipeKey> = match pipe {

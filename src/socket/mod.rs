@@ -12,13 +12,14 @@ mod endpoints;
 mod monitoring;
 mod options;
 pub(crate) mod poll;
+pub(crate) mod spin;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::context::{Context, Slot};
 use crate::error::{Error, Result};
-use crate::io::{IoHandle, Linger, ObjectId};
+use crate::io::{ConnectionHandle, Lease, Linger, ObjectId};
 use crate::mailbox::Mailbox;
 use crate::monitor::Monitor;
 use crate::options::{Bytes, SocketOptions};
@@ -28,6 +29,7 @@ use crate::pipe::{
     Dismissal, Incoming, Left, Notice, Outgoing, PipeEnd, PipeKey, Pipes, Prepared, Wake,
 };
 use crate::socket::endpoints::Endpoints;
+use crate::socket::spin::Spin;
 use crate::sync::atomic::AtomicBool;
 
 /// What others tell a socket. One handler: [`Core`], when it is entered.
@@ -46,8 +48,8 @@ pub(crate) enum SocketCommand {
 pub(crate) struct Attachment {
     pub(crate) end: PipeEnd,
     pub(crate) origin: Origin,
-    /// The connection behind the pipe, and its thread; `None` over inproc.
-    pub(crate) connection: Option<(Arc<IoHandle>, ObjectId)>,
+    /// The connection behind the pipe; `None` over inproc.
+    pub(crate) connection: Option<ConnectionHandle>,
     /// The connection is one that the socket made by zmq_connect, and may have left since.
     pub(crate) connects: bool,
     /// ZMQ_HELLO_MSG, over inproc; a connection sends it by itself.
@@ -90,13 +92,14 @@ pub(crate) struct Core {
     row: &'static TypeRow,
     pattern: Box<dyn Pattern>,
     pipes: Pipes,
-    connections: HashMap<PipeKey, (Arc<IoHandle>, ObjectId)>,
+    connections: HashMap<PipeKey, ConnectionHandle>,
     options: SocketOptions,
     endpoints: Endpoints,
     /// See [`crate::io::Session`].
     stop_refused: Arc<AtomicBool>,
     /// See [`crate::io::Session`].
     left: Arc<Left>,
+    spin: Spin,
     /// ZMQ_RCVMORE.
     receive_more: bool,
     /// The stop of the context was noticed: everything but close fails.
@@ -122,6 +125,7 @@ impl Core {
             endpoints: Endpoints::default(),
             stop_refused: Arc::new(AtomicBool::new(false)),
             left: Arc::default(),
+            spin: Spin::default(),
             receive_more: false,
             stopped: false,
             monitor_slot: None,
@@ -157,7 +161,7 @@ impl Core {
     /// A pipe that was on its way (ZMQ_IMMEDIATE) while zmq_disconnect left its connection is not taken in: what
     /// is sent into it would be lost.
     fn attach_unless_left(&mut self, attachment: Attachment) {
-        let connection = attachment.connection.as_ref().map(|(_, id)| *id);
+        let connection = attachment.connection.as_ref().map(ConnectionHandle::id);
         if attachment.connects && connection.is_some_and(|id| !self.endpoints.has_connection(id)) {
             let mut end = attachment.end;
             end.leave();
@@ -204,7 +208,9 @@ impl Core {
             return;
         };
         match notice {
-            Notice::Readable => self.pattern.readable(&mut self.pipes, key),
+            Notice::Readable | Notice::ReadableForeign => {
+                self.pattern.readable(&mut self.pipes, key)
+            }
             Notice::Writable => {
                 end.noticed_writable();
                 self.pattern.writable(&mut self.pipes, key);
@@ -277,12 +283,15 @@ impl Core {
             for (key, how) in self.pipes.take_dismissed() {
                 let connection = self.connections.get(&key).cloned();
                 match (how, connection) {
-                    (Dismissal::Finish, Some((thread, connection))) => {
+                    (Dismissal::Finish, Some(connection)) => {
                         self.drop_pipe(key);
-                        self.context
-                            .detach(&thread, connection, Linger::WhileConnected);
-                        self.endpoints
-                            .remember_left(thread, connection, &self.context.lingering);
+                        let (thread, id) = connection.home();
+                        self.context.detach(thread, id, Linger::WhileConnected);
+                        self.endpoints.remember_left(
+                            Arc::clone(thread),
+                            id,
+                            &self.context.lingering,
+                        );
                     }
                     (Dismissal::Finish, None) => self.drop_pipe(key),
                     (Dismissal::Replace, _) => {
@@ -310,6 +319,16 @@ impl Core {
         let sent = self.pattern.send(&mut self.pipes, frame);
         self.settle();
         sent.map(|()| size)
+    }
+
+    /// Lends the streams that messages come by to a thread that is about to wait for them.
+    fn lend(&self, lease: &mut Lease) {
+        // With ZMQ_FD handed out somebody else may wait for them, too.
+        if self.connections.len() <= Lease::MOST && !self.mailbox.is_exported() {
+            self.connections
+                .values()
+                .for_each(|connection| lease.take(connection));
+        }
     }
 
     /// One try to receive a frame; `Again` = nothing there.

@@ -86,8 +86,9 @@ impl Core {
             return;
         };
         let outbound = end.outbound_queue_length();
-        if let Some((thread, connection)) = self.connections.get(&key) {
-            thread.post(IoCommand::ReportPipe(*connection, outbound));
+        if let Some(connection) = self.connections.get(&key) {
+            let (thread, connection) = connection.home();
+            thread.post(IoCommand::ReportPipe(connection, outbound));
             return;
         }
         let values = [outbound, end.inbound_queue_length()];

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::ffi::constants as c;
+use crate::io;
 use crate::mailbox::{Mailbox, Waiter};
 use crate::socket::SocketCommand;
 use crate::socket::api::{self, Inside, SocketCell, left};
@@ -99,6 +100,7 @@ pub(crate) fn poll(
     if ready > 0 || timeout == Some(Duration::ZERO) {
         return Ok(ready);
     }
+    io::note_wait();
     let deadline = timeout.and_then(|timeout| clock::now().checked_add(timeout));
     let waiter = Waiter::current()?;
     let registered = Registered::new(items, &waiter)?;

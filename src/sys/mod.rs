@@ -13,6 +13,7 @@
 #![allow(unsafe_code, reason = "the fence around system calls")]
 
 #[cfg(not(loom))]
+pub(crate) mod epoll;
 pub(crate) mod eventfd;
 pub(crate) mod fork;
 pub(crate) mod net;

@@ -7,36 +7,54 @@ use std::ffi::c_void;
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The key of the C library, plus one; 0 before there is one.
-static KEY: AtomicU32 = AtomicU32::new(0);
-/// Stands in [`KEY`] when this library is being unloaded.
+/// The keys of the C library, plus one; 0 before there is one. One for each [`Slot`].
+static KEYS: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
+/// Stands in [`KEYS`] when this library is being unloaded.
 const GONE: u32 = u32::MAX;
+
+/// Who asks. Each may ask for one thing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Slot {
+    Waiter,
+    Scratch,
+}
+
+impl Slot {
+    fn key(self) -> &'static AtomicU32 {
+        match self {
+            Self::Waiter => &KEYS[0],
+            Self::Scratch => &KEYS[1],
+        }
+    }
+}
 
 /// Calls `work` on the calling thread at its end: once, also if it was asked for more often. False if it will not
 /// be called: there are no keys left, or the process is ending.
-pub(crate) fn at_end(work: &'static fn()) -> bool {
-    let Some(key) = key() else { return false };
+pub(crate) fn at_end(slot: Slot, work: &'static fn()) -> bool {
+    let Some(key) = key(slot) else { return false };
     // SAFETY: a key that was made below; the value is only handed back to `run`.
     unsafe { libc::pthread_setspecific(key, std::ptr::from_ref(work).cast()) == 0 }
 }
 
-fn key() -> Option<libc::pthread_key_t> {
-    match KEY.load(Ordering::Acquire) {
-        0 => make_key(),
+fn key(slot: Slot) -> Option<libc::pthread_key_t> {
+    match slot.key().load(Ordering::Acquire) {
+        0 => make_key(slot),
         GONE => None,
         key => Some(key - 1),
     }
 }
 
 #[cold]
-fn make_key() -> Option<libc::pthread_key_t> {
+fn make_key(slot: Slot) -> Option<libc::pthread_key_t> {
     let mut made = 0;
     // SAFETY: writable; `run` takes the values that `at_end` sets.
     let status = unsafe { libc::pthread_key_create(&raw mut made, Some(run)) };
     if status != 0 {
         return None;
     }
-    let won = KEY.compare_exchange(0, made + 1, Ordering::AcqRel, Ordering::Acquire);
+    let won = slot
+        .key()
+        .compare_exchange(0, made + 1, Ordering::AcqRel, Ordering::Acquire);
     if won.is_err() {
         // SAFETY: made above, and nobody else knows it.
         unsafe { libc::pthread_key_delete(made) };
@@ -63,7 +81,11 @@ extern "C" fn run(work: *mut c_void) {
 static AT_UNLOAD: extern "C" fn() = forget_key;
 
 extern "C" fn forget_key() {
-    let key = KEY.swap(GONE, Ordering::AcqRel);
+    KEYS.iter().for_each(forget);
+}
+
+fn forget(key: &AtomicU32) {
+    let key = key.swap(GONE, Ordering::AcqRel);
     if key == 0 || key == GONE {
         return;
     }
@@ -91,8 +113,8 @@ mod tests {
         };
         for _ in 0..3 {
             let thread = std::thread::spawn(|| {
-                assert!(at_end(&COUNT));
-                assert!(at_end(&COUNT));
+                assert!(at_end(Slot::Waiter, &COUNT));
+                assert!(at_end(Slot::Waiter, &COUNT));
             });
             thread.join().unwrap();
         }

@@ -12,7 +12,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, SockAddr, Socket, TcpKeepalive};
 
-use crate::sys::net;
+use crate::sys::{epoll, net};
 use crate::transport::{StreamOptions, ipc, tcp};
 
 /// A stream socket; closed when dropped.
@@ -61,6 +61,18 @@ impl Stream {
     pub(crate) fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
         let both = Interest::READABLE | Interest::WRITABLE;
         registry.register(&mut SourceFd(&self.socket.as_raw_fd()), token, both)
+    }
+
+    /// Changes the directions of [`Stream::register`].
+    pub(crate) fn watch(
+        &self,
+        registry: &Registry,
+        token: Token,
+        readable: bool,
+        writable: bool,
+    ) -> io::Result<()> {
+        let (epoll, fd) = (registry.as_raw_fd(), self.socket.as_raw_fd());
+        epoll::watch(epoll, fd, token.0 as u64, readable, writable)
     }
 
     /// Ends [`Stream::register`].

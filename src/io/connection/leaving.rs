@@ -25,6 +25,7 @@ impl Connection {
         pipe.finish();
         pipe.stop_reading();
         self.unbound = true;
+        self.revoke(around);
         self.drive_unbound(around)
     }
 
@@ -55,6 +56,7 @@ impl Connection {
             deadline,
             reconnects: linger != Linger::WhileConnected,
         });
+        self.revoke(around);
         if let Some(pipe) = &mut self.pipe {
             pipe.rollback();
         }

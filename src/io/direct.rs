@@ -1,0 +1,429 @@
+//! Application threads that move a connection's bytes themselves, where handing them to the I/O thread would take
+//! longer than moving them.
+//!
+//! **Direct write**: who sends into the pipe of a sleeping connection writes at once, if it is not in the middle of a
+//! burst: then the I/O thread does, in large pieces, while the application prepares more. They move traffic only; ends,
+//! errors and phases are the home thread's. Rules: protocols.md section 4.
+
+#![forbid(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::iter;
+use std::mem::ManuallyDrop;
+use std::os::fd::RawFd;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, Instant};
+
+use mio::Registry;
+
+use crate::clock;
+use crate::error::Result;
+use crate::io::thread::Surroundings;
+use crate::io::traffic::{Pumped, Scratch, Turn};
+use crate::io::{Connection, IoCommand, IoHandle, ObjectId};
+use crate::mailbox::Waiter;
+use crate::pipe::{Notice, Wake};
+use crate::sync::Lock;
+use crate::sys::poll::{self, Descriptor};
+use crate::sys::thread_end;
+use crate::transport::Stream;
+
+/// A connection as others reach it.
+#[derive(Clone, Debug)]
+pub(crate) struct ConnectionHandle {
+    pub(super) thread: Arc<IoHandle>,
+    pub(super) id: ObjectId,
+    pub(super) connection: Weak<Lock<Connection>>,
+}
+
+/// Sends closer together than this are a burst. A thread that waited in between is not in one: a round trip may be
+/// as short.
+const BURST: Duration = Duration::from_micros(20);
+
+thread_local! {
+    /// The calling thread may write by itself: it has waited since it last did so.
+    static HAS_WAITED: Cell<bool> = const { Cell::new(true) };
+    static LAST_WRITE: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// What it takes to move bytes. Without a destructor: `thread_end` says why.
+    static SCRATCH: ManuallyDrop<RefCell<Option<Box<Scratch>>>> =
+        const { ManuallyDrop::new(RefCell::new(None)) };
+}
+
+/// Whether application threads move bytes at all: not with ZEROXIDE_DIRECT=0.
+pub(crate) fn is_enabled() -> bool {
+    static ENABLED: OnceLock<bool> = OnceLock::new();
+    *ENABLED.get_or_init(|| std::env::var_os("ZEROXIDE_DIRECT").is_none_or(|value| value != "0"))
+}
+
+/// The calling thread is waiting, or has looked for something and found nothing: its next send stands alone.
+pub(crate) fn note_wait() {
+    HAS_WAITED.set(true);
+}
+
+impl ConnectionHandle {
+    /// The handle of a connection that is to run on `thread`.
+    pub(crate) fn new(thread: &Arc<IoHandle>, connection: &Arc<Lock<Connection>>) -> Self {
+        Self {
+            thread: Arc::clone(thread),
+            id: connection.lock().id(),
+            connection: Arc::downgrade(connection),
+        }
+    }
+
+    pub(crate) fn id(&self) -> ObjectId {
+        self.id
+    }
+
+    /// Where commands for it go.
+    pub(crate) fn home(&self) -> (&Arc<IoHandle>, ObjectId) {
+        (&self.thread, self.id)
+    }
+
+    /// Writes what the pipe has, unless this is a burst or the connection is busy. False: the I/O thread has to.
+    fn write(&self) -> bool {
+        if !is_enabled() {
+            return false;
+        }
+        let now = clock::now();
+        let alone = HAS_WAITED.take()
+            || LAST_WRITE
+                .get()
+                .is_none_or(|last| now.saturating_duration_since(last) >= BURST);
+        LAST_WRITE.set(Some(now));
+        if !alone {
+            return false;
+        }
+        let Some(connection) = self.connection.upgrade() else {
+            return false;
+        };
+        let Some(mut connection) = connection.try_lock() else {
+            return false;
+        };
+        let written = self.with_surroundings(now, |around| connection.write_directly(around));
+        written.is_some_and(|written| written)
+    }
+
+    fn with_surroundings<R>(
+        &self,
+        now: Instant,
+        work: impl FnOnce(&mut Surroundings<'_>) -> R,
+    ) -> Option<R> {
+        // Taken out: a free function may come back here.
+        let mut scratch = match SCRATCH.with(|scratch| scratch.take()) {
+            Some(scratch) => scratch,
+            None => {
+                static FORGET: fn() = || drop(SCRATCH.with(|scratch| scratch.take()));
+                // What nobody would free at the end of the thread is not made.
+                if !thread_end::at_end(thread_end::Slot::Scratch, &FORGET) {
+                    return None;
+                }
+                Box::new(Scratch::empty().ok()?)
+            }
+        };
+        let done = work(&mut Surroundings {
+            registry: &self.thread.registry,
+            handle: &self.thread,
+            scratch: &mut scratch,
+            turn: Turn::SHARED,
+            borrows: false,
+            moved: 0,
+            now,
+        });
+        SCRATCH.with(|own| own.replace(Some(scratch)));
+        Some(done)
+    }
+}
+
+impl Wake for ConnectionHandle {
+    fn wake(&self, notice: Notice) {
+        if notice == Notice::Readable && self.write() {
+            return;
+        }
+        self.thread.post(IoCommand::Drive(self.id));
+    }
+}
+
+/// Streams that the calling thread reads by itself while it waits for what they bring. Meanwhile their home threads do
+/// not listen to them. Not to be held together with a socket's lock once it has been taken, but to be taken under it.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    borrowed: [Option<Borrowed>; Lease::MOST],
+    waiter: Arc<Waiter>,
+}
+
+#[derive(Debug)]
+struct Borrowed {
+    handle: ConnectionHandle,
+    connection: Arc<Lock<Connection>>,
+    /// Open until this is dropped, whatever becomes of the connection.
+    stream: Arc<Stream>,
+    /// A wait found it readable.
+    has_come: bool,
+}
+
+impl Lease {
+    /// A thread that waits for more streams than these leaves them to their home threads.
+    pub(crate) const MOST: usize = 8;
+
+    /// Borrows nothing yet; `waiter` is woken if something is to be given back.
+    pub(crate) fn new(waiter: &Arc<Waiter>) -> Self {
+        Self {
+            borrowed: Default::default(),
+            waiter: Arc::clone(waiter),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.borrowed.iter().all(Option::is_none)
+    }
+
+    /// Borrows a stream, if there is room, and it is at rest.
+    pub(crate) fn take(&mut self, handle: &ConnectionHandle) {
+        let Some(place) = self.borrowed.iter_mut().find(|place| place.is_none()) else {
+            return;
+        };
+        let Some(connection) = handle.connection.upgrade() else {
+            return;
+        };
+        let Some(stream) = connection
+            .try_lock()
+            .and_then(|mut connection| connection.lend(&self.waiter, &handle.thread.registry))
+        else {
+            return;
+        };
+        *place = Some(Borrowed {
+            handle: handle.clone(),
+            connection,
+            stream,
+            has_come: false,
+        });
+    }
+
+    /// Sleeps until the waiter is woken or something has come: true; false when `timeout` is over. What has come is read
+    /// by [`Lease::end`]. `Interrupted` if a signal handler ran.
+    pub(crate) fn wait(&mut self, timeout: Option<Duration>) -> Result<bool> {
+        if self.is_empty() {
+            return self.waiter.wait(timeout);
+        }
+        let mut descriptors = [Descriptor::new(-1, poll::IN); Self::MOST + 1];
+        let all = iter::once(self.waiter.descriptor()).chain(self.descriptors());
+        for (place, fd) in descriptors.iter_mut().zip(all) {
+            *place = Descriptor::new(fd, poll::IN);
+        }
+        let count = 1 + self.borrowed.iter().flatten().count();
+        let descriptors = descriptors.get_mut(..count).unwrap_or_default();
+        let ready = poll::poll(descriptors, timeout, None)? > 0;
+        let returned = descriptors.iter().skip(1).map(Descriptor::returned);
+        for (borrowed, returned) in self.borrowed.iter_mut().flatten().zip(returned) {
+            borrowed.has_come = returned != 0;
+        }
+        Ok(ready)
+    }
+
+    /// What to wait for besides the waiter.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        let borrowed = self.borrowed.iter().flatten();
+        borrowed.map(|borrowed| borrowed.stream.as_raw_fd())
+    }
+
+    /// Reads what is there; true if there was something, good or bad.
+    pub(crate) fn read(&mut self) -> bool {
+        let mut any = false;
+        for borrowed in self.borrowed.iter().flatten() {
+            any |= borrowed.read(&self.waiter);
+        }
+        any
+    }
+
+    /// Gives everything back, having read what a wait found. No lock of a socket is held; who is still to be woken by
+    /// what is read is registered.
+    pub(crate) fn end(&mut self) {
+        for place in &mut self.borrowed {
+            if let Some(borrowed) = place.take() {
+                borrowed.give_back(&self.waiter);
+            }
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Borrowed {
+    /// Reads what is there; true if there was something, good or bad.
+    fn read(&self, waiter: &Arc<Waiter>) -> bool {
+        let mut connection = self.connection.lock();
+        !connection.is_lent_to(waiter) || self.read_locked(&mut connection)
+    }
+
+    fn read_locked(&self, connection: &mut Connection) -> bool {
+        let read = |around: &mut Surroundings<'_>| connection.read_directly(around);
+        // Without what it takes the home thread reads.
+        let read = self.handle.with_surroundings(clock::now(), read);
+        read.unwrap_or(true)
+    }
+
+    fn give_back(self, waiter: &Arc<Waiter>) {
+        let mut connection = self.connection.lock();
+        if !connection.is_lent_to(waiter) {
+            return;
+        }
+        if self.has_come {
+            self.read_locked(&mut connection);
+        }
+        let drive = connection.take_back(&self.handle.thread.registry);
+        drop(connection);
+        if drive {
+            self.handle.thread.post(IoCommand::Drive(self.handle.id));
+        }
+    }
+}
+
+/// Whether a stream is lent. Who borrowed it is woken when this goes.
+#[derive(Debug, Default)]
+pub(crate) struct Lent(Option<Arc<Waiter>>);
+
+impl Lent {
+    pub(super) fn is_lent(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(waiter) = self.0.take() {
+            waiter.wake();
+        }
+    }
+}
+
+impl Connection {
+    /// Moves what the pipe has into the kernel, if nothing else is going on. False: the home thread has to go on.
+    fn write_directly(&mut self, around: &mut Surroundings<'_>) -> bool {
+        let idle = self.live.as_ref().is_some_and(|live| {
+            live.traffic && live.closing.is_none() && live.output.writable && live.output.is_empty()
+        });
+        if !idle || self.detached.is_some() || self.is_unbound() {
+            return false;
+        }
+        match self.pump_out(around) {
+            Ok(Pumped::Blocked) => true,
+            Ok(Pumped::More) => false,
+            Err(_) => {
+                self.sending_failed();
+                false
+            }
+        }
+    }
+
+    /// Lends the stream to the thread of `waiter`, if it is open, at rest, and nobody has it.
+    fn lend(&mut self, waiter: &Arc<Waiter>, registry: &Registry) -> Option<Arc<Stream>> {
+        if self.detached.is_some() || self.is_unbound() || self.pending.is_some() {
+            return None;
+        }
+        let token = self.id().token();
+        let live = self.live.as_mut()?;
+        let rests = live.handshaken
+            && live.traffic
+            && live.closing.is_none()
+            && !live.lent.is_lent()
+            && live.input.is_at_rest();
+        if !rests {
+            return None;
+        }
+        let writes = !live.output.writable;
+        live.stream.watch(registry, token, false, writes).ok()?;
+        live.watches_output = writes;
+        live.lent = Lent(Some(Arc::clone(waiter)));
+        Some(Arc::clone(&live.stream))
+    }
+
+    fn is_lent_to(&self, waiter: &Arc<Waiter>) -> bool {
+        let lent = self.live.as_ref().and_then(|live| live.lent.0.as_ref());
+        lent.is_some_and(|holder| Arc::ptr_eq(holder, waiter))
+    }
+
+    /// Reads as the borrower; true if something came, or something is wrong.
+    fn read_directly(&mut self, around: &mut Surroundings<'_>) -> bool {
+        if self.pending.is_some() {
+            return true;
+        }
+        let before = self.deadline();
+        if let Some(live) = &mut self.live {
+            live.input.readable = true;
+        }
+        around.borrows = true;
+        let pumped = self.pump_in(around);
+        let came = around.moved > 0;
+        match pumped {
+            Ok(Pumped::Blocked) => {}
+            Ok(Pumped::More) => self.needs_home(),
+            Err(loss) => self.pending = Some(loss),
+        }
+        if came {
+            // What the peer asked for, and deadlines that have come closer, are the home thread's.
+            let earlier = match (before, self.deadline()) {
+                (Some(before), Some(after)) => after < before,
+                (None, Some(_)) => true,
+                (_, None) => false,
+            };
+            let answers = self
+                .live
+                .as_mut()
+                .and_then(|live| live.protocol.poll_output())
+                .is_some_and(|output| !output.is_empty());
+            if earlier || answers {
+                self.needs_home();
+            }
+        }
+        came || self.pending.is_some()
+    }
+
+    fn needs_home(&mut self) {
+        if let Some(live) = &mut self.live {
+            live.needs_home = true;
+        }
+    }
+
+    /// The borrower reads no more; true if the home thread has something to do.
+    fn take_back(&mut self, registry: &Registry) -> bool {
+        let (token, pending) = (self.id().token(), self.pending.is_some());
+        let Some(live) = &mut self.live else {
+            return false;
+        };
+        live.lent.0 = None;
+        let writes = !live.output.writable;
+        live.watches_output = writes;
+        // A stream that cannot be watched any more is broken, which the home thread finds out.
+        let watched = live.stream.watch(registry, token, true, writes);
+        let needs_home = std::mem::take(&mut live.needs_home);
+        watched.is_err() || pending || needs_home || live.input.has_more()
+    }
+
+    /// Takes the stream back from whoever has borrowed it: the home thread needs it.
+    pub(super) fn revoke(&mut self, around: &Surroundings<'_>) {
+        let token = self.id().token();
+        if let Some(live) = &mut self.live
+            && live.lent.is_lent()
+        {
+            live.lent = Lent::default();
+            live.watches_output = true;
+            let _ = live.stream.watch(around.registry, token, true, true);
+        }
+    }
+
+    /// The stream takes no more: the home thread is to hear when it does.
+    pub(super) fn watch_output(&mut self, around: &Surroundings<'_>) {
+        let token = self.id().token();
+        if let Some(live) = &mut self.live
+            && !live.watches_output
+        {
+            live.watches_output = true;
+            let reads = !live.lent.is_lent();
+            let _ = live.stream.watch(around.registry, token, reads, true);
+        }
+    }
+}

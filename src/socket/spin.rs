@@ -1,0 +1,55 @@
+//! Whether a thread that waits spins before it sleeps.
+//!
+//! To be woken costs more than most answers take, but who spins for nothing takes the processor from those who could
+//! answer. So a spin that found nothing is followed by ever more waits without one.
+
+#![forbid(unsafe_code)]
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// How long a spin lasts. Shorter than the peer's turn it finds nothing, longer it finds little more.
+pub(crate) const SPIN: Duration = Duration::from_micros(50);
+/// Waits without a spin after many spins for nothing.
+const LONGEST_PAUSE: u32 = 63;
+
+/// What a socket's waits have taught.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spin {
+    /// Waits to come without a spin.
+    left: u32,
+    /// As many after the next spin for nothing.
+    pause: u32,
+}
+
+impl Spin {
+    /// Whether the wait that begins now is to spin.
+    pub(crate) fn begin(&mut self) -> bool {
+        if !is_enabled() {
+            return false;
+        }
+        if self.left > 0 {
+            self.left -= 1;
+            return false;
+        }
+        true
+    }
+
+    /// A spin has ended.
+    pub(crate) fn ended(&mut self, found: bool) {
+        self.pause = match found {
+            true => 0,
+            false => (self.pause * 2 + 1).min(LONGEST_PAUSE),
+        };
+        self.left = self.pause;
+    }
+}
+
+/// Not with ZEROXIDE_SPIN=0, nor where there is one processor: nobody could answer meanwhile.
+fn is_enabled() -> bool {
+    static ENABLED: OnceLock<bool> = OnceLock::new();
+    *ENABLED.get_or_init(|| {
+        std::env::var_os("ZEROXIDE_SPIN").is_none_or(|value| value != "0")
+            && std::thread::available_parallelism().is_ok_and(|count| count.get() > 1)
+    })
+}
