@@ -168,7 +168,7 @@ impl Connecter {
         let State::Pending { stream, .. } = std::mem::replace(&mut self.state, State::Idle) else {
             return Attempt::Waiting;
         };
-        stream.deregister(around.registry);
+        stream.deregister(around.epoll);
         match stream.finish_connecting(&session.stream_options()) {
             Ok(()) => Attempt::Up(stream),
             Err(error) => {
@@ -235,7 +235,7 @@ impl Connecter {
 
     fn close_pending(&mut self, session: &Session, around: &Surroundings<'_>) {
         if let State::Pending { stream, .. } = std::mem::replace(&mut self.state, State::Idle) {
-            stream.deregister(around.registry);
+            stream.deregister(around.epoll);
             session.emit(Event::Closed, fd_value(stream.as_raw_fd()), &self.texts);
         }
     }
@@ -286,7 +286,7 @@ impl Connecter {
                 let Some(id) = self.id else {
                     return Attempt::Waiting;
                 };
-                if stream.register(around.registry, id.token()).is_err() {
+                if stream.register(around.epoll, id.token()).is_err() {
                     session.emit(Event::Closed, fd_value(stream.as_raw_fd()), &self.texts);
                     return self.wait(session, around);
                 }

@@ -218,11 +218,7 @@ impl Connection {
                 let Some(live) = &self.live else {
                     return Outcome::Gone;
                 };
-                if live
-                    .stream
-                    .register(around.registry, self.id.token())
-                    .is_err()
-                {
+                if live.stream.register(around.epoll, self.id.token()).is_err() {
                     return self.lose(Loss::Stream(libc::EMFILE), around);
                 }
                 self.start_traffic(around)
@@ -379,7 +375,7 @@ impl Connection {
         match attempt {
             Attempt::Waiting => Outcome::Wait,
             Attempt::Up(stream) => {
-                if stream.register(around.registry, self.id.token()).is_err() {
+                if stream.register(around.epoll, self.id.token()).is_err() {
                     let (local, remote) = stream.endpoint_texts();
                     let texts = EndpointTexts { local, remote };
                     self.emit(Event::Closed, fd_value(stream.as_raw_fd()), &texts);

@@ -8,22 +8,24 @@
 #![forbid(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
-use std::iter;
 use std::mem::ManuallyDrop;
 use std::os::fd::RawFd;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
+use std::{io, iter};
 
-use mio::Registry;
+use mio::Token;
 
 use crate::clock;
 use crate::error::Result;
+use crate::io::connection::Live;
 use crate::io::thread::Surroundings;
 use crate::io::traffic::{Pumped, Scratch, Turn};
 use crate::io::{Connection, IoCommand, IoHandle, ObjectId};
 use crate::mailbox::Waiter;
 use crate::pipe::{Notice, Wake};
 use crate::sync::Lock;
+use crate::sys::epoll::{Directions, Epoll};
 use crate::sys::poll::{self, Descriptor};
 use crate::sys::thread_end;
 use crate::transport::Stream;
@@ -70,6 +72,16 @@ impl ConnectionHandle {
         }
     }
 
+    /// The handle of a connection that is not there.
+    #[cfg(test)]
+    pub(crate) fn of_nobody(thread: &Arc<IoHandle>) -> Self {
+        Self {
+            thread: Arc::clone(thread),
+            id: ObjectId::new(),
+            connection: Weak::new(),
+        }
+    }
+
     pub(crate) fn id(&self) -> ObjectId {
         self.id
     }
@@ -77,6 +89,13 @@ impl ConnectionHandle {
     /// Where commands for it go.
     pub(crate) fn home(&self) -> (&Arc<IoHandle>, ObjectId) {
         (&self.thread, self.id)
+    }
+
+    /// Waits for the end of the turn that the connection is in, if it is in one: what its peer has is out of the pipe then.
+    pub(crate) fn wait_for_turn(&self) {
+        if let Some(connection) = self.connection.upgrade() {
+            drop(connection.lock());
+        }
     }
 
     /// Writes what the pipe has, unless this is a burst or the connection is busy. False: the I/O thread has to.
@@ -121,7 +140,7 @@ impl ConnectionHandle {
             }
         };
         let done = work(&mut Surroundings {
-            registry: &self.thread.registry,
+            epoll: self.thread.epoll,
             handle: &self.thread,
             scratch: &mut scratch,
             turn: Turn::SHARED,
@@ -187,7 +206,7 @@ impl Lease {
         };
         let Some(stream) = connection
             .try_lock()
-            .and_then(|mut connection| connection.lend(&self.waiter, &handle.thread.registry))
+            .and_then(|mut connection| connection.lend(&self.waiter, handle.thread.epoll))
         else {
             return;
         };
@@ -274,7 +293,7 @@ impl Borrowed {
         if self.has_come {
             self.read_locked(&mut connection);
         }
-        let drive = connection.take_back(&self.handle.thread.registry);
+        let drive = connection.take_back(self.handle.thread.epoll);
         drop(connection);
         if drive {
             self.handle.thread.post(IoCommand::Drive(self.handle.id));
@@ -320,7 +339,7 @@ impl Connection {
     }
 
     /// Lends the stream to the thread of `waiter`, if it is open, at rest, and nobody has it.
-    fn lend(&mut self, waiter: &Arc<Waiter>, registry: &Registry) -> Option<Arc<Stream>> {
+    fn lend(&mut self, waiter: &Arc<Waiter>, epoll: Epoll) -> Option<Arc<Stream>> {
         if self.detached.is_some() || self.is_unbound() || self.pending.is_some() {
             return None;
         }
@@ -335,8 +354,7 @@ impl Connection {
             return None;
         }
         let writes = !live.output.writable;
-        live.stream.watch(registry, token, false, writes).ok()?;
-        live.watches_output = writes;
+        live.watch(epoll, token, false, writes).ok()?;
         live.lent = Lent(Some(Arc::clone(waiter)));
         Some(Arc::clone(&live.stream))
     }
@@ -389,16 +407,15 @@ impl Connection {
     }
 
     /// The borrower reads no more; true if the home thread has something to do.
-    fn take_back(&mut self, registry: &Registry) -> bool {
+    fn take_back(&mut self, epoll: Epoll) -> bool {
         let (token, pending) = (self.id().token(), self.pending.is_some());
         let Some(live) = &mut self.live else {
             return false;
         };
         live.lent.0 = None;
         let writes = !live.output.writable;
-        live.watches_output = writes;
         // A stream that cannot be watched any more is broken, which the home thread finds out.
-        let watched = live.stream.watch(registry, token, true, writes);
+        let watched = live.watch(epoll, token, true, writes);
         let needs_home = std::mem::take(&mut live.needs_home);
         watched.is_err() || pending || needs_home || live.input.has_more()
     }
@@ -410,8 +427,8 @@ impl Connection {
             && live.lent.is_lent()
         {
             live.lent = Lent::default();
-            live.watches_output = true;
-            let _ = live.stream.watch(around.registry, token, true, true);
+            // A stream that cannot be watched any more is broken: the end of this turn finds it out.
+            let _ = live.watch(around.epoll, token, true, true);
         }
     }
 
@@ -421,9 +438,23 @@ impl Connection {
         if let Some(live) = &mut self.live
             && !live.watches_output
         {
-            live.watches_output = true;
             let reads = !live.lent.is_lent();
-            let _ = live.stream.watch(around.registry, token, reads, true);
+            // As above.
+            let _ = live.watch(around.epoll, token, reads, true);
         }
+    }
+}
+
+impl Live {
+    fn watch(
+        &mut self,
+        epoll: Epoll,
+        token: Token,
+        readable: bool,
+        writable: bool,
+    ) -> io::Result<()> {
+        self.watches_output = writable;
+        let directions = Directions { readable, writable };
+        self.stream.watch(epoll, token, directions)
     }
 }

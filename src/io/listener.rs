@@ -51,7 +51,7 @@ impl ListenerObject {
     pub(crate) fn start(&mut self, around: &mut Surroundings<'_>) -> Outcome {
         if self
             .listener
-            .register(around.registry, self.id.token())
+            .register(around.epoll, self.id.token())
             .is_err()
         {
             // Not watched: look at it by timer.

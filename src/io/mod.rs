@@ -39,6 +39,7 @@ use crate::mailbox::CommandQueue;
 use crate::message::release::Released;
 use crate::sync::Lock;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use crate::sys::epoll::Epoll;
 
 /// Names a connection or listener for the life of the process; never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -113,19 +114,19 @@ pub(crate) struct IoHandle {
     asleep: AtomicBool,
     waker: mio::Waker,
     /// For those who change from elsewhere what the thread waits for.
-    registry: mio::Registry,
+    epoll: Epoll,
     /// Objects on the thread; the least loaded gets the next one.
     load: AtomicUsize,
     index: usize,
 }
 
 impl IoHandle {
-    fn new(index: usize, registry: &mio::Registry) -> io::Result<Self> {
+    fn new(index: usize, poll: &mio::Poll) -> io::Result<Self> {
         Ok(Self {
             commands: CommandQueue::new(),
             asleep: AtomicBool::new(false),
-            waker: mio::Waker::new(registry, thread::WAKE_TOKEN)?,
-            registry: registry.try_clone()?,
+            waker: mio::Waker::new(poll.registry(), thread::WAKE_TOKEN)?,
+            epoll: Epoll::of(poll),
             load: AtomicUsize::new(0),
             index,
         })

@@ -22,6 +22,7 @@ use crate::io::{IoCommand, IoHandle, ObjectId};
 use crate::message::release;
 use crate::sync::Lock;
 use crate::sync::atomic::{Ordering, fence};
+use crate::sys::epoll::Epoll;
 
 /// The token of the thread's own waker; object ids start at 1.
 pub(crate) const WAKE_TOKEN: Token = Token(0);
@@ -74,7 +75,7 @@ pub(crate) struct IoThread {
 /// What an object needs of its thread while it runs.
 #[derive(Debug)]
 pub(crate) struct Surroundings<'a> {
-    pub(crate) registry: &'a mio::Registry,
+    pub(crate) epoll: Epoll,
     pub(crate) handle: &'a Arc<IoHandle>,
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) turn: Turn,
@@ -89,7 +90,7 @@ impl IoThread {
     /// Opens the poll descriptor and the waker. Errors: those of the system (EMFILE).
     pub(crate) fn new(index: usize, lingering: Arc<Lingering>) -> Result<(Self, Arc<IoHandle>)> {
         let poll = Poll::new()?;
-        let handle = Arc::new(IoHandle::new(index, poll.registry())?);
+        let handle = Arc::new(IoHandle::new(index, &poll)?);
         let thread = Self {
             poll,
             handle: Arc::clone(&handle),
@@ -146,6 +147,12 @@ impl IoThread {
         // Commands may own connections and reach this very queue through them: a queue left open would
         // keep them, and their descriptors, for ever.
         let rest = self.handle.commands.close();
+        for object in self.objects.values() {
+            if let Kind::Connection(connection) = &object.kind {
+                // Whoever has borrowed the stream finds it gone, before the poll descriptor is.
+                connection.lock().live = None;
+            }
+        }
         self.objects.clear();
         drop(rest);
     }
@@ -322,7 +329,7 @@ impl IoThread {
             return;
         };
         let mut around = Surroundings {
-            registry: self.poll.registry(),
+            epoll: self.handle.epoll,
             handle: &self.handle,
             scratch: &mut self.scratch,
             turn: self.turn,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::context::Context;
 use crate::error::Error;
 use crate::ffi::constants as c;
-use crate::io::ObjectId;
+use crate::io::ConnectionHandle;
 use crate::message::Message;
 use crate::patterns::Origin;
 use crate::pipe::{Incoming, Limits, pipe};
@@ -533,7 +533,7 @@ fn a_pipe_that_comes_after_its_disconnect_is_not_taken_in() {
         let late = Attachment {
             end,
             origin: Origin::default(),
-            connection: Some((thread, ObjectId::new())),
+            connection: Some(ConnectionHandle::of_nobody(&thread)),
             connects,
             hello: None,
         };

@@ -6,13 +6,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 
-use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token};
+use mio::Token;
 use socket2::Socket;
 
 use crate::endpoint::ConnectAddress;
 use crate::error::Error;
 use crate::sync::Lock;
+use crate::sys::epoll::{Directions, Epoll};
 use crate::sys::net;
 use crate::transport::ipc::Temporary;
 use crate::transport::{Stream, StreamOptions, address_text, ipc, tcp};
@@ -161,11 +161,15 @@ impl Listener {
 
     /// Watches the descriptor, edge-triggered. Closing it ends that; where a copy of the descriptor is still
     /// open elsewhere (ZMQ_USE_FD, a child process) its signals find nobody.
-    pub(crate) fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
+    pub(crate) fn register(&self, epoll: Epoll, token: Token) -> io::Result<()> {
         match &*self.state.lock() {
             State::Open { socket, .. } => {
                 let fd = socket.as_raw_fd();
-                registry.register(&mut SourceFd(&fd), token, Interest::READABLE)
+                let readable = Directions {
+                    readable: true,
+                    writable: false,
+                };
+                epoll.add(fd, token, readable)
             }
             State::Closed(_) => Ok(()),
         }

@@ -8,11 +8,11 @@ use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
-use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token};
+use mio::Token;
 use socket2::{Domain, SockAddr, Socket, TcpKeepalive};
 
-use crate::sys::{epoll, net};
+use crate::sys::epoll::{Directions, Epoll};
+use crate::sys::net;
 use crate::transport::{StreamOptions, ipc, tcp};
 
 /// A stream socket; closed when dropped.
@@ -57,28 +57,28 @@ impl Stream {
         }
     }
 
-    /// Watches the descriptor, edge-triggered, for both directions.
-    pub(crate) fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
-        let both = Interest::READABLE | Interest::WRITABLE;
-        registry.register(&mut SourceFd(&self.socket.as_raw_fd()), token, both)
+    /// Watches the descriptor for both directions.
+    pub(crate) fn register(&self, epoll: Epoll, token: Token) -> io::Result<()> {
+        let both = Directions {
+            readable: true,
+            writable: true,
+        };
+        epoll.add(self.as_raw_fd(), token, both)
     }
 
     /// Changes the directions of [`Stream::register`].
     pub(crate) fn watch(
         &self,
-        registry: &Registry,
+        epoll: Epoll,
         token: Token,
-        readable: bool,
-        writable: bool,
+        directions: Directions,
     ) -> io::Result<()> {
-        let (epoll, fd) = (registry.as_raw_fd(), self.socket.as_raw_fd());
-        epoll::watch(epoll, fd, token.0 as u64, readable, writable)
+        epoll.change(self.as_raw_fd(), token, directions)
     }
 
     /// Ends [`Stream::register`].
-    pub(crate) fn deregister(&self, registry: &Registry) {
-        // It was registered, or the registration failed and there is nothing to undo.
-        let _ = registry.deregister(&mut SourceFd(&self.socket.as_raw_fd()));
+    pub(crate) fn deregister(&self, epoll: Epoll) {
+        epoll.remove(self.as_raw_fd());
     }
 
     pub(crate) fn as_raw_fd(&self) -> RawFd {

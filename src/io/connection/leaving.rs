@@ -38,7 +38,7 @@ impl Connection {
 
     pub(super) fn leave_unbound(&mut self, around: &Surroundings<'_>) -> Outcome {
         if let Some(live) = self.live.take() {
-            live.stream.deregister(around.registry);
+            live.stream.deregister(around.epoll);
         }
         self.give_up()
     }

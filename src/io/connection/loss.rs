@@ -38,7 +38,7 @@ impl Connection {
             return Outcome::Wait;
         };
         let handshaken = live.handshaken;
-        live.stream.deregister(around.registry);
+        live.stream.deregister(around.epoll);
         let connects = matches!(self.role, Role::Connecting(_));
         let retried = connects && self.is_retried(loss, handshaken);
         if handshaken && !matches!(loss, Loss::Dismissed) {
