@@ -9,7 +9,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
-use std::os::fd::RawFd;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 use std::{io, iter};
@@ -51,6 +50,17 @@ thread_local! {
         const { ManuallyDrop::new(RefCell::new(None)) };
 }
 
+/// How often the calling thread wrote by itself.
+#[cfg(test)]
+pub(crate) fn written_by_this_thread() -> usize {
+    WRITES.get()
+}
+
+#[cfg(test)]
+thread_local! {
+    static WRITES: Cell<usize> = const { Cell::new(0) };
+}
+
 /// Whether application threads move bytes at all: not with ZEROXIDE_DIRECT=0.
 pub(crate) fn is_enabled() -> bool {
     static ENABLED: OnceLock<bool> = OnceLock::new();
@@ -80,6 +90,18 @@ impl ConnectionHandle {
             id: ObjectId::new(),
             connection: Weak::new(),
         }
+    }
+
+    /// A thread reads its stream while it waits.
+    #[cfg(test)]
+    pub(crate) fn is_lent(&self) -> bool {
+        self.connection.upgrade().is_some_and(|connection| {
+            let connection = connection.lock();
+            connection
+                .live
+                .as_ref()
+                .is_some_and(|live| live.lent.is_lent())
+        })
     }
 
     pub(crate) fn id(&self) -> ObjectId {
@@ -198,6 +220,9 @@ impl Lease {
 
     /// Borrows a stream, if there is room, and it is at rest.
     pub(crate) fn take(&mut self, handle: &ConnectionHandle) {
+        if !is_enabled() {
+            return;
+        }
         let Some(place) = self.borrowed.iter_mut().find(|place| place.is_none()) else {
             return;
         };
@@ -225,24 +250,29 @@ impl Lease {
             return self.waiter.wait(timeout);
         }
         let mut descriptors = [Descriptor::new(-1, poll::IN); Self::MOST + 1];
-        let all = iter::once(self.waiter.descriptor()).chain(self.descriptors());
-        for (place, fd) in descriptors.iter_mut().zip(all) {
-            *place = Descriptor::new(fd, poll::IN);
+        let waiter = Descriptor::new(self.waiter.descriptor(), poll::IN);
+        let all = iter::once(waiter).chain(self.descriptors());
+        for (place, descriptor) in descriptors.iter_mut().zip(all) {
+            *place = descriptor;
         }
         let count = 1 + self.borrowed.iter().flatten().count();
         let descriptors = descriptors.get_mut(..count).unwrap_or_default();
         let ready = poll::poll(descriptors, timeout, None)? > 0;
-        let returned = descriptors.iter().skip(1).map(Descriptor::returned);
-        for (borrowed, returned) in self.borrowed.iter_mut().flatten().zip(returned) {
-            borrowed.has_come = returned != 0;
-        }
+        self.note(descriptors.iter().skip(1));
         Ok(ready)
     }
 
+    /// What a wait for [`Lease::descriptors`] found.
+    pub(crate) fn note<'a>(&mut self, found: impl Iterator<Item = &'a Descriptor>) {
+        for (borrowed, found) in self.borrowed.iter_mut().flatten().zip(found) {
+            borrowed.has_come = found.returned() != 0;
+        }
+    }
+
     /// What to wait for besides the waiter.
-    pub(crate) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = Descriptor> {
         let borrowed = self.borrowed.iter().flatten();
-        borrowed.map(|borrowed| borrowed.stream.as_raw_fd())
+        borrowed.map(|borrowed| Descriptor::new(borrowed.stream.as_raw_fd(), poll::IN))
     }
 
     /// Reads what is there; true if there was something, good or bad.
@@ -328,6 +358,8 @@ impl Connection {
         if !idle || self.detached.is_some() || self.is_unbound() {
             return false;
         }
+        #[cfg(test)]
+        WRITES.set(WRITES.get() + 1);
         match self.pump_out(around) {
             Ok(Pumped::Blocked) => true,
             Ok(Pumped::More) => false,

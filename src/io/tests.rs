@@ -2,6 +2,7 @@
 //!
 //! Contract: transports.md sections 5, 6 and 14, zmtp.md section 8.1.
 
+mod direct;
 mod notices;
 mod raw;
 mod turns;

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,14 +11,13 @@ use crate::context::{Context, Slot};
 use crate::error::{Error, Result};
 use crate::ffi::handle::{Cell, Entered, Pool, Tenant};
 use crate::io::{self, Lease};
-use crate::mailbox::{Mailbox, Waiter};
+use crate::mailbox::Waiter;
 use crate::message::Message;
 use crate::message::release::Hold;
 use crate::options::SocketOptions;
 use crate::patterns::TypeRow;
 use crate::pipe::{Incoming, Outgoing};
-use crate::socket::spin::SPIN;
-use crate::socket::{Core, SocketCommand};
+use crate::socket::{Core, spin};
 use crate::transport;
 
 /// What a socket handle points to.
@@ -223,6 +223,16 @@ pub(crate) fn peer_state(cell: &'static SocketCell, routing_id: &[u8]) -> Result
     pattern.peer_state(pipes, routing_id)
 }
 
+/// A thread that waits reads the stream of one of its connections.
+#[cfg(test)]
+pub(crate) fn is_any_lent(cell: &'static SocketCell) -> bool {
+    let inside = enter(cell).expect("an open socket");
+    inside
+        .connections
+        .values()
+        .any(io::ConnectionHandle::is_lent)
+}
+
 /// ZMQ_SNDTIMEO, ZMQ_RCVTIMEO; `None` = wait for ever.
 fn timeout(milliseconds: i32, dont_wait: bool) -> Option<Duration> {
     if dont_wait {
@@ -266,7 +276,7 @@ fn block<R>(
         }
         if inside.spin.begin() {
             drop(inside);
-            let found = spin(&mailbox, &mut lease, deadline);
+            let found = spin::look_again(slice::from_ref(&mailbox), &mut lease, deadline);
             if found {
                 lease.end();
             }
@@ -312,21 +322,6 @@ fn enter_again(cell: &'static SocketCell, generation: u32) -> Result<Inside> {
     match cell.generation() == generation {
         true => Ok(inside),
         false => Err(Error::NotSocket),
-    }
-}
-
-/// Looks again and again for a short time; whether anything came.
-fn spin(mailbox: &Mailbox<SocketCommand>, lease: &mut Lease, deadline: Option<Instant>) -> bool {
-    let until = clock::now() + SPIN;
-    let until = deadline.map_or(until, |deadline| deadline.min(until));
-    loop {
-        if mailbox.has_mail() || mailbox.is_stopped() || lease.read() {
-            return true;
-        }
-        if clock::now() >= until {
-            return false;
-        }
-        std::thread::yield_now();
     }
 }
 

@@ -125,7 +125,7 @@ impl Core {
             endpoints: Endpoints::default(),
             stop_refused: Arc::new(AtomicBool::new(false)),
             left: Arc::default(),
-            spin: Spin::default(),
+            spin: Spin::NEW,
             receive_more: false,
             stopped: false,
             monitor_slot: None,

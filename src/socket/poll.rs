@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::cell::Cell;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +10,11 @@ use std::time::Duration;
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::ffi::constants as c;
-use crate::io;
+use crate::io::{self, Lease};
 use crate::mailbox::{Mailbox, Waiter};
 use crate::socket::SocketCommand;
 use crate::socket::api::{self, Inside, SocketCell, left};
+use crate::socket::spin::{self, Spin};
 use crate::sys::poll::{self, Descriptor, Mask};
 
 /// One thing to watch.
@@ -96,52 +98,104 @@ pub(crate) fn poll(
         // ready would never see them otherwise.
         poll::poll(&mut [], Some(Duration::ZERO), mask)?;
     }
-    let ready = look(items, Some(Duration::ZERO), None, None)?;
+    let ready = look(items)?;
     if ready > 0 || timeout == Some(Duration::ZERO) {
         return Ok(ready);
     }
     io::note_wait();
     let deadline = timeout.and_then(|timeout| clock::now().checked_add(timeout));
     let waiter = Waiter::current()?;
-    let registered = Registered::new(items, &waiter)?;
-    let result = loop {
-        match look(items, Some(Duration::ZERO), None, None) {
+    let mailboxes = mailboxes(items)?;
+    // Descriptors would have to be asked for each time.
+    let may_spin = mailboxes.len() == items.len();
+    let mut lease = Lease::new(&waiter);
+    loop {
+        lend(items, &mut lease)?;
+        if may_spin {
+            let mut spin = SPIN.get();
+            if spin.begin() {
+                let found = spin::look_again(&mailboxes, &mut lease, deadline);
+                if found {
+                    lease.end();
+                }
+                spin.ended(found);
+            }
+            SPIN.set(spin);
+        }
+        let registered = Registered::new(&mailboxes, &waiter);
+        match look(items) {
             Ok(0) => {}
-            other => break other,
+            other => return other,
         }
         let left = left(deadline);
-        match look(items, left, Some(&waiter), mask) {
-            Ok(0) if left == Some(Duration::ZERO) => break Ok(0),
-            Ok(0) => waiter.clear(),
-            other => break other,
+        let slept = sleep_until_something(items, left, mask, &mut lease, &waiter);
+        drop(registered);
+        lease.end();
+        waiter.clear_if_woken();
+        slept?;
+        match look(items) {
+            Ok(0) if left == Some(Duration::ZERO) => return Ok(0),
+            Ok(0) => {}
+            other => return other,
         }
-    };
-    drop(registered);
-    waiter.clear();
-    result
+    }
 }
 
-/// One pass over all items. Waits for descriptors, and for `waiter` if given, up to `timeout`.
-fn look(
-    items: &mut [PollItem],
+thread_local! {
+    /// What the calling thread's polls have taught.
+    static SPIN: Cell<Spin> = const { Cell::new(Spin::NEW) };
+}
+
+/// Borrows the streams that the sockets among the items are polled for.
+fn lend(items: &[PollItem], lease: &mut Lease) -> Result<()> {
+    for item in items {
+        if let Target::Socket(socket) = item.target
+            && item.events & c::ZMQ_POLLIN != 0
+        {
+            socket.enter()?.lend(lease);
+        }
+    }
+    Ok(())
+}
+
+/// Sleeps until an item may be ready, a stream on loan has something, the waiter is woken or the time is over.
+fn sleep_until_something(
+    items: &[PollItem],
     timeout: Option<Duration>,
-    waiter: Option<&Arc<Waiter>>,
     mask: Option<&Mask>,
-) -> Result<usize> {
-    let watched = items.iter().filter_map(|item| match item.target {
-        Target::Descriptor(fd) => Some(Descriptor::new(fd, events_to_system(item.events))),
-        Target::Socket(_) => None,
-    });
-    let waiter = waiter.map(|waiter| Descriptor::new(waiter.descriptor(), poll::IN));
-    let mut descriptors = Vec::new();
-    // The caller chooses how many there are.
-    let count = watched.clone().count() + usize::from(waiter.is_some());
+    lease: &mut Lease,
+    waiter: &Arc<Waiter>,
+) -> Result<()> {
+    let mut descriptors = watched_descriptors(items)?;
+    let borrowed = descriptors.len();
+    // At most a few.
     descriptors
-        .try_reserve_exact(count)
+        .try_reserve(Lease::MOST + 1)
         .map_err(|_| Error::NoMemory)?;
-    descriptors.extend(watched.chain(waiter));
-    if !descriptors.is_empty() || timeout != Some(Duration::ZERO) {
-        poll::poll(&mut descriptors, timeout, mask)?;
+    descriptors.extend(lease.descriptors());
+    descriptors.push(Descriptor::new(waiter.descriptor(), poll::IN));
+    poll::poll(&mut descriptors, timeout, mask)?;
+    lease.note(descriptors.iter().skip(borrowed));
+    Ok(())
+}
+
+fn watched_descriptors(items: &[PollItem]) -> Result<Vec<Descriptor>> {
+    let mut descriptors = Vec::new();
+    for item in items {
+        if let Target::Descriptor(fd) = item.target {
+            // The caller chooses how many there are.
+            descriptors.try_reserve(1).map_err(|_| Error::NoMemory)?;
+            descriptors.push(Descriptor::new(fd, events_to_system(item.events)));
+        }
+    }
+    Ok(descriptors)
+}
+
+/// One pass over all items: how many are ready.
+fn look(items: &mut [PollItem]) -> Result<usize> {
+    let mut descriptors = watched_descriptors(items)?;
+    if !descriptors.is_empty() {
+        poll::poll(&mut descriptors, Some(Duration::ZERO), None)?;
     }
     let mut results = descriptors.iter();
     let mut ready = 0;
@@ -186,37 +240,36 @@ pub(crate) fn events_from_system(returned: i16) -> i32 {
     known | if others != 0 { c::ZMQ_POLLERR } else { 0 }
 }
 
+/// Where the sockets among the items have their waiters. The same socket may stand there twice.
+fn mailboxes(items: &[PollItem]) -> Result<Vec<Arc<Mailbox<SocketCommand>>>> {
+    let mut mailboxes = Vec::new();
+    for item in items {
+        if let Target::Socket(socket) = item.target {
+            mailboxes.try_reserve(1).map_err(|_| Error::NoMemory)?;
+            mailboxes.push(socket.mailbox()?);
+        }
+    }
+    Ok(mailboxes)
+}
+
 /// A thread's waiter in the mailboxes of all sockets that it polls; taken out when dropped.
 struct Registered<'a> {
-    mailboxes: Vec<Arc<Mailbox<SocketCommand>>>,
+    mailboxes: &'a [Arc<Mailbox<SocketCommand>>],
     waiter: &'a Arc<Waiter>,
 }
 
 impl<'a> Registered<'a> {
-    fn new(items: &[PollItem], waiter: &'a Arc<Waiter>) -> Result<Self> {
-        let mut registered = Self {
-            mailboxes: Vec::new(),
-            waiter,
-        };
-        for item in items {
-            if let Target::Socket(socket) = item.target {
-                // The same socket may stand there twice: it is registered, and taken out, twice.
-                let mailbox = socket.mailbox()?;
-                registered
-                    .mailboxes
-                    .try_reserve(1)
-                    .map_err(|_| Error::NoMemory)?;
-                mailbox.register(waiter);
-                registered.mailboxes.push(mailbox);
-            }
+    fn new(mailboxes: &'a [Arc<Mailbox<SocketCommand>>], waiter: &'a Arc<Waiter>) -> Self {
+        for mailbox in mailboxes {
+            mailbox.register(waiter);
         }
-        Ok(registered)
+        Self { mailboxes, waiter }
     }
 }
 
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
-        for mailbox in &self.mailboxes {
+        for mailbox in self.mailboxes {
             mailbox.deregister(self.waiter);
         }
     }

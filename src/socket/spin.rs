@@ -5,16 +5,21 @@
 
 #![forbid(unsafe_code)]
 
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use crate::clock;
+use crate::io::Lease;
+use crate::mailbox::Mailbox;
+use crate::socket::SocketCommand;
 
 /// How long a spin lasts. Shorter than the peer's turn it finds nothing, longer it finds little more.
-pub(crate) const SPIN: Duration = Duration::from_micros(50);
+const SPIN: Duration = Duration::from_micros(50);
 /// Waits without a spin after many spins for nothing.
 const LONGEST_PAUSE: u32 = 63;
 
 /// What a socket's waits have taught.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Spin {
     /// Waits to come without a spin.
     left: u32,
@@ -23,6 +28,9 @@ pub(crate) struct Spin {
 }
 
 impl Spin {
+    /// Nothing is known yet: the first wait spins.
+    pub(crate) const NEW: Self = Self { left: 0, pause: 0 };
+
     /// Whether the wait that begins now is to spin.
     pub(crate) fn begin(&mut self) -> bool {
         if !is_enabled() {
@@ -52,4 +60,25 @@ fn is_enabled() -> bool {
         std::env::var_os("ZEROXIDE_SPIN").is_none_or(|value| value != "0")
             && std::thread::available_parallelism().is_ok_and(|count| count.get() > 1)
     })
+}
+
+/// Looks again and again for a short time; whether anything came. No lock of a socket is held.
+pub(crate) fn look_again(
+    mailboxes: &[Arc<Mailbox<SocketCommand>>],
+    lease: &mut Lease,
+    deadline: Option<Instant>,
+) -> bool {
+    let until = clock::now() + SPIN;
+    let until = deadline.map_or(until, |deadline| deadline.min(until));
+    loop {
+        let has_news = |mailbox: &Arc<Mailbox<_>>| mailbox.has_mail() || mailbox.is_stopped();
+        if mailboxes.iter().any(has_news) || lease.read() {
+            return true;
+        }
+        if clock::now() >= until {
+            return false;
+        }
+        // Who could answer may wait for this processor.
+        std::thread::yield_now();
+    }
 }

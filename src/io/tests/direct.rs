@@ -1,0 +1,304 @@
+//! Application threads that read a connection's stream themselves while they wait: whatever happens to the connection
+//! meanwhile, it is as if the I/O thread had read.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::{Monitored, listener, opening, receive};
+use crate::clock;
+use crate::error::Error;
+use crate::ffi::constants as c;
+use crate::io::direct;
+use crate::message::Message;
+use crate::pipe::Incoming;
+use crate::socket::api::{self, SocketCell};
+use crate::socket::poll::{self, PollItem, Target, Watched};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const PING: &[u8] = b"\x04\x0a\x04PING\0\0abc";
+const PONG: &[u8] = b"\x04\x08\x04PONGabc";
+
+/// A thread that waits in a receive call, and has borrowed what it waits for.
+fn waiting(socket: &'static SocketCell) -> JoinHandle<Result<Vec<u8>, Error>> {
+    let thread = thread::spawn(move || {
+        let mut message = Message::new();
+        api::receive(socket, &mut Incoming::into_message(&mut message), false)?;
+        Ok(message.bytes().to_vec())
+    });
+    wait_until_lent(socket);
+    thread
+}
+
+fn wait_until_lent(socket: &'static SocketCell) {
+    wait_until(|| api::is_any_lent(socket));
+}
+
+fn wait_until(condition: impl Fn() -> bool) {
+    let until = clock::now() + PATIENCE;
+    while !condition() {
+        assert!(clock::now() < until, "it does not come");
+        thread::yield_now();
+    }
+}
+
+fn skip_until(monitored: &Monitored, event: i32) {
+    while monitored.next().expect("an event").0 != event {}
+}
+
+/// A PULL with a peer that has shaken hands, and has read all that that says.
+fn pull_and_peer() -> (Monitored, TcpStream) {
+    let monitored = Monitored::open(c::ZMQ_PULL);
+    monitored.set(c::ZMQ_RCVTIMEO, -1);
+    let mut peer = monitored.bind_and_connect();
+    peer.write_all(&opening(b"PUSH")).expect("write");
+    peer.read_exact(&mut [0; 64 + 28]).expect("its opening");
+    skip_until(&monitored, c::ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
+    (monitored, peer)
+}
+
+fn long_frame(length: usize) -> Vec<u8> {
+    let mut frame = vec![2];
+    frame.extend_from_slice(&(length as u64).to_be_bytes());
+    frame.resize(9 + length, b'l');
+    frame
+}
+
+#[test]
+fn what_comes_while_a_thread_waits_is_whole() {
+    if !direct::is_enabled() {
+        return;
+    }
+    let (monitored, mut peer) = pull_and_peer();
+    // In pieces, in the middle of headers and bodies.
+    for cuts in [vec![1, 2, 3], vec![5], vec![9, 600]] {
+        let frame = long_frame(1000);
+        let thread = waiting(monitored.socket);
+        let mut from = 0;
+        for cut in cuts.into_iter().chain([frame.len()]) {
+            peer.write_all(&frame[from..cut]).expect("write");
+            from = cut;
+            if cut < frame.len() {
+                wait_until_lent(monitored.socket);
+            }
+        }
+        let got = thread.join().expect("thread").expect("a message");
+        assert_eq!(got, vec![b'l'; 1000]);
+    }
+    // More than a turn, and more than one message.
+    let thread = waiting(monitored.socket);
+    let both = [long_frame(3_000_000), b"\0\x01x".to_vec()].concat();
+    let writer = thread::spawn(move || {
+        peer.write_all(&both).expect("write");
+        peer
+    });
+    let got = thread.join().expect("thread").expect("a message");
+    assert_eq!(got.len(), 3_000_000);
+    assert_eq!(receive(monitored.socket), Some(b"x".to_vec()));
+    drop(writer.join());
+}
+
+#[test]
+fn pings_are_answered_while_a_thread_waits() {
+    if !direct::is_enabled() {
+        return;
+    }
+    let (monitored, mut peer) = pull_and_peer();
+    let thread = waiting(monitored.socket);
+    for _ in 0..100 {
+        peer.write_all(PING).expect("write");
+        let mut answer = [0; PONG.len()];
+        peer.read_exact(&mut answer).expect("PONG");
+        assert_eq!(answer, *PONG);
+    }
+    // A PING and a message at once.
+    peer.write_all(&[PING, b"\0\x01x".as_slice()].concat())
+        .expect("write");
+    assert_eq!(thread.join().expect("thread"), Ok(b"x".to_vec()));
+    peer.read_exact(&mut [0; PONG.len()]).expect("PONG");
+}
+
+/// The deadline that a PING sets is the home thread's business.
+#[test]
+fn a_peer_that_falls_silent_is_noticed_while_a_thread_waits() {
+    let (monitored, mut peer) = pull_and_peer();
+    let thread = waiting_if_enabled(monitored.socket);
+    // 200 ms to live.
+    peer.write_all(b"\x04\x07\x04PING\0\x02").expect("write");
+    skip_until(&monitored, c::ZMQ_EVENT_DISCONNECTED);
+    api::close(monitored.socket).expect("close");
+    assert_eq!(thread.join().expect("thread"), Err(Error::NotSocket));
+}
+
+fn waiting_if_enabled(socket: &'static SocketCell) -> JoinHandle<Result<Vec<u8>, Error>> {
+    match direct::is_enabled() {
+        true => waiting(socket),
+        false => thread::spawn(move || {
+            let mut message = Message::new();
+            api::receive(socket, &mut Incoming::into_message(&mut message), false)?;
+            Ok(message.bytes().to_vec())
+        }),
+    }
+}
+
+#[test]
+fn the_end_of_the_peer_is_seen_while_a_thread_waits() {
+    for ending in [b"".as_slice(), b"\0\x05half", b"\xff"] {
+        let (monitored, mut peer) = pull_and_peer();
+        let thread = waiting_if_enabled(monitored.socket);
+        peer.write_all(ending).expect("write");
+        drop(peer);
+        skip_until(&monitored, c::ZMQ_EVENT_DISCONNECTED);
+        // Somebody else comes, and is heard.
+        let mut other = TcpStream::connect(monitored.address()).expect("connect");
+        other.write_all(&opening(b"PUSH")).expect("write");
+        other.write_all(b"\0\x01x").expect("write");
+        assert_eq!(thread.join().expect("thread"), Ok(b"x".to_vec()));
+    }
+}
+
+#[test]
+fn what_is_borrowed_ends_with_its_socket_and_its_endpoint() {
+    // zmq_close.
+    let (monitored, mut peer) = pull_and_peer();
+    let thread = waiting_if_enabled(monitored.socket);
+    api::close(monitored.socket).expect("close");
+    assert_eq!(thread.join().expect("thread"), Err(Error::NotSocket));
+    assert_eq!(peer.read(&mut [0; 10]).ok(), Some(0));
+    // zmq_unbind.
+    let (monitored, mut peer) = pull_and_peer();
+    let thread = waiting_if_enabled(monitored.socket);
+    let endpoint = format!("tcp://{}", monitored.address());
+    api::end_endpoint(monitored.socket, Some(endpoint.as_bytes())).expect("unbind");
+    assert_eq!(peer.read(&mut [0; 10]).ok(), Some(0));
+    api::close(monitored.socket).expect("close");
+    assert_eq!(thread.join().expect("thread"), Err(Error::NotSocket));
+    // zmq_disconnect.
+    let bound = listener();
+    let monitored = Monitored::open(c::ZMQ_PULL);
+    monitored.set(c::ZMQ_RCVTIMEO, -1);
+    monitored.connect_to(&bound);
+    let (mut peer, _) = bound.accept().expect("accept");
+    peer.write_all(&opening(b"PUSH")).expect("write");
+    peer.read_exact(&mut [0; 64 + 28]).expect("its opening");
+    skip_until(&monitored, c::ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
+    let thread = waiting_if_enabled(monitored.socket);
+    let endpoint = format!("tcp://{}", monitored.address());
+    api::end_endpoint(monitored.socket, Some(endpoint.as_bytes())).expect("disconnect");
+    assert_eq!(peer.read(&mut [0; 10]).ok(), Some(0));
+    api::close(monitored.socket).expect("close");
+    assert_eq!(thread.join().expect("thread"), Err(Error::NotSocket));
+}
+
+/// A connection that is made anew is borrowed anew.
+#[test]
+fn a_lost_connection_comes_back_while_a_thread_waits() {
+    let bound = listener();
+    let monitored = Monitored::open(c::ZMQ_PULL);
+    monitored.set(c::ZMQ_RCVTIMEO, -1);
+    monitored.connect_to(&bound);
+    let mut thread = None;
+    for _ in 0..5 {
+        let (mut peer, _) = bound.accept().expect("accept");
+        peer.write_all(&opening(b"PUSH")).expect("write");
+        skip_until(&monitored, c::ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
+        thread = thread.or_else(|| Some(waiting_if_enabled(monitored.socket)));
+    }
+    let (mut peer, _) = bound.accept().expect("accept");
+    peer.write_all(&opening(b"PUSH")).expect("write");
+    peer.write_all(b"\0\x01x").expect("write");
+    let thread = thread.expect("a thread");
+    assert_eq!(thread.join().expect("thread"), Ok(b"x".to_vec()));
+}
+
+#[test]
+fn several_threads_that_wait_get_everything() {
+    const MESSAGES: usize = 3000;
+    let (monitored, mut peer) = pull_and_peer();
+    monitored.set(c::ZMQ_RCVTIMEO, 2000);
+    let socket = monitored.socket;
+    let start = clock::now();
+    let threads: Vec<_> = (0..3)
+        .map(|_| thread::spawn(move || std::iter::from_fn(|| receive_once(socket, start)).count()))
+        .collect();
+    for number in 0..MESSAGES {
+        peer.write_all(b"\0\x01x").expect("write");
+        if number % 7 == 0 {
+            thread::yield_now();
+        }
+    }
+    for _ in 0..3 {
+        peer.write_all(b"\0\x04last").expect("write");
+    }
+    let got: usize = threads
+        .into_iter()
+        .map(|thread| thread.join().expect("thread"))
+        .sum();
+    assert_eq!(got, MESSAGES);
+}
+
+fn receive_once(socket: &'static SocketCell, start: Instant) -> Option<()> {
+    assert!(clock::now() < start + PATIENCE, "it does not come");
+    let message = receive(socket).expect("a message");
+    (message != b"last").then_some(())
+}
+
+#[test]
+fn zmq_poll_sees_what_it_borrowed() {
+    let (monitored, mut peer) = pull_and_peer();
+    let socket = monitored.socket;
+    for round in 0..20 {
+        let thread = thread::spawn(move || {
+            let mut items = [PollItem {
+                target: Target::Socket(Watched::new(socket)),
+                events: c::ZMQ_POLLIN,
+                revents: 0,
+            }];
+            let ready = poll::poll(&mut items, None, None);
+            (ready, items[0].revents)
+        });
+        if direct::is_enabled() {
+            wait_until_lent(socket);
+        }
+        if round % 2 == 0 {
+            // Nothing to see yet.
+            peer.write_all(PING).expect("write");
+            peer.read_exact(&mut [0; PONG.len()]).expect("PONG");
+        }
+        peer.write_all(b"\0\x01x").expect("write");
+        assert_eq!(thread.join().expect("thread"), (Ok(1), c::ZMQ_POLLIN));
+        assert_eq!(receive(socket), Some(b"x".to_vec()));
+    }
+}
+
+/// A send that stands alone is written by the caller; a burst is not, and arrives as well.
+#[test]
+fn alone_or_in_a_burst_everything_is_sent_in_order() {
+    let monitored = Monitored::open(c::ZMQ_PUSH);
+    let mut peer = monitored.bind_and_connect();
+    peer.write_all(&opening(b"PULL")).expect("write");
+    peer.read_exact(&mut [0; 64 + 28]).expect("its opening");
+    let mut number = 0_u32;
+    for burst in [1, 1, 2, 1000, 1, 50, 3] {
+        direct::note_wait();
+        for each in 0..burst {
+            let sent = api::send_bytes(
+                monitored.socket,
+                &(number + each).to_be_bytes(),
+                false,
+                false,
+            );
+            assert_eq!(sent, Ok(4));
+        }
+        for _ in 0..burst {
+            let mut frame = [0; 6];
+            peer.read_exact(&mut frame).expect("a frame");
+            assert_eq!(frame[2..], number.to_be_bytes());
+            number += 1;
+        }
+    }
+    if direct::is_enabled() {
+        assert!(direct::written_by_this_thread() > 0, "never by the caller");
+    }
+}
