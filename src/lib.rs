@@ -17,7 +17,7 @@
 //!               |
 //!           protocol --> mechanism                   sans-IO: bytes in, bytes and events out
 //!
-//!  message options endpoint error inet z85 clock random mailbox sync sys      leaves
+//!  message options endpoint error inet memory z85 clock random mailbox sync sys      leaves
 //! ```
 //! Dependencies point down but for a few types, each with its reason in the table that `architecture.rs` (a
 //! test) holds each module's imports against.
@@ -92,6 +92,7 @@ mod inet;
 mod io;
 mod mailbox;
 mod mechanism;
+mod memory;
 mod message;
 mod monitor;
 mod options;
