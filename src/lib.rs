@@ -19,6 +19,7 @@
 //!
 //!  message options endpoint error inet memory z85 clock random mailbox sync sys      leaves
 //! ```
+//! `fuzz` (only for tests and cargo-fuzz) has what all fuzz targets share; each module's own are beside it.
 //! Dependencies point down but for a few types, each with its reason in the table that `architecture.rs` (a
 //! test) holds each module's imports against.
 //!

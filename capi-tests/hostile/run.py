@@ -28,7 +28,8 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 
-from attacks import ATTACKS, MIB, PATIENCE  # noqa: E402
+import attacks  # noqa: E402, F401  (makes them known)
+from attacker import ATTACKS, MIB, PATIENCE  # noqa: E402
 from run import Library  # noqa: E402
 
 # Memory that may stay allocated: caches.
