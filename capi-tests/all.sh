@@ -1,12 +1,14 @@
 #!/bin/sh
 # Runs every test, and goes on after a failure so that one run shows them all. Installs what is missing (as root
 # on Debian), prints SKIPPED for what cannot run here, and closes with one line and the matching status.
+# Two lanes of steps run side by side: most of them wait more than they compute.
 set -u
 cd "$(dirname "$0")/.."
 . capi-tests/setup.sh
 
-failed=
-skipped=
+# Lanes are processes of their own: what failed and what was skipped stands in files.
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
 
 # step NAME SECONDS COMMAND...
 step() {
@@ -21,14 +23,14 @@ step() {
         status=$?
         [ $status -eq 124 ] && echo "stopped after $limit s"
         echo "---- $name: FAILED"
-        failed="$failed, $name"
+        echo "$name" >>"$results/failed"
     fi
 }
 
 # skip NAME REASON
 skip() {
     echo "SKIPPED: $1: $2"
-    skipped="$skipped, $1"
+    echo "$1" >>"$results/skipped"
 }
 
 # The tests of the crate itself: no library file is needed, but the symbol test looks at one if it is there.
@@ -56,26 +58,40 @@ loom_tests() {
     fi
 }
 
-# Everything that goes through the C functions. Needs the library in dist/lib.
+# Everything that goes through the C functions, in two lanes. Needs the library in dist/lib.
 c_tests() {
     command -v ip >/dev/null || install_packages iproute2 || true
     [ -e /usr/include/uv.h ] || install_packages libuv1-dev || true
+    program_lane >"$results/programs" 2>&1 &
+    bindings_lane
+    wait
+    cat "$results/programs"
+    step "benchmark smoke run" 300 /usr/bin/python3 capi-tests/bench/run.py --quick --ours "$library"
+}
+
+# What compares and attacks the library by programs of our own.
+program_lane() {
     step "C programs, stock and ours" 900 /usr/bin/python3 capi-tests/run.py --ours "$library"
     step "random calls, stock and ours" 120 /usr/bin/python3 capi-tests/random/run.py --ours "$library"
     step "wire interoperation, stock and ours" 900 /usr/bin/python3 capi-tests/interop/run.py --ours "$library"
     step "lives and endings" 900 /usr/bin/python3 capi-tests/claims.py lifecycle --ours "$library" --static
-    step "C programs under AddressSanitizer" 1200 /usr/bin/python3 capi-tests/sanitize.py address
-    step "storms under ThreadSanitizer" 900 /usr/bin/python3 capi-tests/sanitize.py thread
-    step "storms on shared sockets" 600 /usr/bin/python3 capi-tests/claims.py storms --ours "$library"
     step "ends and losses, stock and ours" 300 /usr/bin/python3 capi-tests/loss/run.py --ours "$library" --quick
     step "network faults, stock and ours" 300 /usr/bin/python3 capi-tests/faults/run.py --ours "$library" --quick
     step "hostile peers" 300 /usr/bin/python3 capi-tests/hostile/run.py --ours "$library" --quick
+}
+
+# What builds something first, or installs it.
+bindings_lane() {
+    fuzz_targets
+    loom_tests
+    step "C programs under AddressSanitizer" 1200 /usr/bin/python3 capi-tests/sanitize.py address
+    step "storms under ThreadSanitizer" 900 /usr/bin/python3 capi-tests/sanitize.py thread
+    step "storms on shared sockets" 600 /usr/bin/python3 capi-tests/claims.py storms --ours "$library"
     step "Python demo" 180 env ZEROXIDE_DIR="$library" sh bindings/demo.sh --quick
     step "Python programs, stock and ours" 1200 sh bindings/python/run.sh "$library"
     step "cppzmq's pollers" 120 sh bindings/cppzmq/run.sh "$library"
     step "pyzmq from PyPI, stock and ours" 900 sh bindings/python/pypi.sh "$library"
     step "Node programs, stock and ours" 600 sh bindings/node/run.sh "$library"
-    step "benchmark smoke run" 300 /usr/bin/python3 capi-tests/bench/run.py --quick --ours "$library"
 }
 
 lints="-D warnings"
@@ -103,18 +119,23 @@ rm -rf "$library"
 step "layout" 60 sh capi-tests/layout.sh "$library" release
 export ZEROXIDE_LIB="$library"
 crate_tests
-fuzz_targets
-loom_tests
 if ! need_stock || ! need_python_zmq; then
+    fuzz_targets
+    loom_tests
     skip "C programs, demo, benchmark" "no stock libzmq to compare with"
 else
     c_tests
 fi
 
+# names FILE: its lines, with commas between them.
+names() {
+    paste -s -d, "$results/$1" | sed 's/,/, /g'
+}
+
 echo
-[ -z "$skipped" ] || echo "skipped: ${skipped#, }"
-if [ -n "$failed" ]; then
-    echo "FAILED: ${failed#, }"
+[ ! -e "$results/skipped" ] || echo "skipped: $(names skipped)"
+if [ -e "$results/failed" ]; then
+    echo "FAILED: $(names failed)"
     exit 1
 fi
 echo "all tests passed"

@@ -53,7 +53,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("monitor", &["error", "ffi", "io", "pipe", "sync"]),
     (
         "patterns",
-        &["error", "message", "options", "pipe", "random"],
+        &["error", "memory", "message", "options", "pipe", "random"],
     ),
     // Up to `socket`: the commands that go into a mailbox. Up to `context`: who lingers. `patterns`: the
     // table of types.
@@ -67,6 +67,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ffi",
             "mailbox",
             "mechanism",
+            "memory",
             "message",
             "monitor",
             "options",
@@ -85,17 +86,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "transport",
         &["endpoint", "error", "inet", "random", "sync", "sys"],
     ),
-    ("protocol", &["error", "mechanism"]),
+    ("protocol", &["error", "mechanism", "memory"]),
     // Up to `protocol`: the encoding of commands, and what can be wrong with them.
-    ("mechanism", &["protocol"]),
+    ("mechanism", &["memory", "protocol"]),
     // Up to `patterns`: the types that have an option. Up to `context`: what new sockets inherit.
     (
         "options",
-        &["context", "decimal", "error", "ffi", "inet", "patterns"],
+        &[
+            "context", "decimal", "error", "ffi", "inet", "memory", "patterns",
+        ],
     ),
     ("mailbox", &["error", "sync", "sys"]),
     ("message", &["error"]),
-    ("endpoint", &["decimal", "error"]),
+    ("endpoint", &["decimal", "error", "memory"]),
+    ("memory", &["error"]),
     ("timers", &["error"]),
     ("z85", &["error"]),
     ("random", &["sys"]),

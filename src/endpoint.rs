@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 use crate::decimal;
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// Longest ipc path or abstract name, its `@` included: the socket address has room for 108 bytes.
 const IPC_PATH_MAX: usize = 107;
@@ -99,7 +100,7 @@ impl Endpoint {
     pub(crate) fn parse(text: &[u8], purpose: Use) -> Result<Self> {
         let (scheme, address) = split(text)?;
         match scheme {
-            Scheme::Inproc => Ok(Self::Inproc(copy(address)?.into_boxed_slice())),
+            Scheme::Inproc => Ok(Self::Inproc(memory::boxed(address)?)),
             Scheme::Ipc => IpcAddress::parse(address, purpose).map(Self::Ipc),
             Scheme::Tcp => match purpose {
                 Use::Adopt => Ok(Self::Tcp(TcpAddress::ANY)),
@@ -155,8 +156,8 @@ impl IpcAddress {
         }
         match address {
             b"@" => Err(Error::Invalid),
-            [b'@', name @ ..] => Ok(Self::Abstract(copy(name)?.into_boxed_slice())),
-            path => Ok(Self::Path(OsString::from_vec(copy(path)?).into())),
+            [b'@', name @ ..] => Ok(Self::Abstract(memory::boxed(name)?)),
+            path => Ok(Self::Path(OsString::from_vec(memory::copy(path)?).into())),
         }
     }
 }
@@ -319,16 +320,7 @@ fn literal_or_name(host: &[u8], zone: Option<Zone>) -> Result<Option<TcpHost>> {
 }
 
 fn string(text: &[u8]) -> Result<Option<String>> {
-    Ok(String::from_utf8(copy(text)?).ok())
-}
-
-fn copy(bytes: &[u8]) -> Result<Vec<u8>> {
-    let mut owned = Vec::new();
-    owned
-        .try_reserve_exact(bytes.len())
-        .map_err(|_| Error::NoMemory)?;
-    owned.extend_from_slice(bytes);
-    Ok(owned)
+    Ok(String::from_utf8(memory::copy(text)?).ok())
 }
 
 impl fmt::Display for Endpoint {

@@ -17,8 +17,9 @@
 //!               |
 //!           protocol --> mechanism                   sans-IO: bytes in, bytes and events out
 //!
-//!  message options endpoint error inet z85 clock random mailbox sync sys      leaves
+//!  message options endpoint error inet memory z85 clock random mailbox sync sys      leaves
 //! ```
+//! `fuzz` (only for tests and cargo-fuzz) has what all fuzz targets share; each module's own are beside it.
 //! Dependencies point down but for a few types, each with its reason in the table that `architecture.rs` (a
 //! test) holds each module's imports against.
 //!
@@ -92,6 +93,7 @@ mod inet;
 mod io;
 mod mailbox;
 mod mechanism;
+mod memory;
 mod message;
 mod monitor;
 mod options;

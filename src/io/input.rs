@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::io::connection::{Connection, Live, Loss, Role};
 use crate::io::thread::Surroundings;
 use crate::io::traffic::{Pumped, SLAB, Scratch};
+use crate::memory;
 use crate::message::{Slab, Storage};
 use crate::pipe::queue::Special;
 use crate::pipe::{COPY_LIMIT, LeftPipe};
@@ -404,7 +405,7 @@ impl Connection {
                 Some(Event::Subscription { subscribe, topic }) => {
                     live.input.count_subscription(topic.len())?;
                     if let Some(pipe) = &mut self.pipe {
-                        let topic = copy_of(topic)?;
+                        let topic = memory::boxed(topic)?;
                         pipe.append_special(Special::Subscription { subscribe, topic })
                             .map_err(|_| out_of_memory())?;
                     }
@@ -455,7 +456,7 @@ impl Connection {
             match large.what {
                 Kind::Frame { more } => pipe.append_storage(large.storage, more)?,
                 Kind::Subscription { subscribe } => {
-                    let topic = copy_of(large.storage.bytes())?;
+                    let topic = memory::boxed(large.storage.bytes())?;
                     pipe.append_special(Special::Subscription { subscribe, topic })?;
                 }
             }
@@ -568,14 +569,6 @@ impl Scratch {
             self.spare = Some(slab);
         }
     }
-}
-
-fn copy_of(bytes: &[u8]) -> Result<Box<[u8]>, Loss> {
-    let mut copy = Vec::new();
-    copy.try_reserve_exact(bytes.len())
-        .map_err(|_| out_of_memory())?;
-    copy.extend_from_slice(bytes);
-    Ok(copy.into_boxed_slice())
 }
 
 /// What the peer sent does not fit into memory: the connection ends like for a frame that is too large.

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::memory;
 use crate::protocol::{Command, ProtocolError};
 
 /// See the module.
@@ -25,12 +26,8 @@ impl Null {
         match Command::parse(body) {
             Command::Ready(metadata) if !self.received => {
                 self.received = true;
-                let mut block = Vec::new();
-                block
-                    .try_reserve_exact(metadata.len())
-                    .map_err(|_| ProtocolError::OutOfMemory)?;
-                block.extend_from_slice(metadata);
-                Ok(Some(block))
+                let block = memory::copy(metadata);
+                block.map(Some).map_err(|_| ProtocolError::OutOfMemory)
             }
             Command::Error(data) => Err(refusal(data)),
             _ => Err(ProtocolError::UnexpectedCommand),

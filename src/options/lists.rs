@@ -7,8 +7,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::decimal;
 use crate::error::{Error, Result};
 use crate::inet;
+use crate::memory;
 use crate::options::encoding::{self, Empty};
-use crate::options::values::{self, AcceptFilter, Bytes, SocketOptions};
+use crate::options::values::{AcceptFilter, Bytes, SocketOptions};
 
 /// Longest name of a ZMQ_METADATA property.
 const PROPERTY_NAME_MAX: usize = 255;
@@ -21,7 +22,7 @@ pub(super) fn add_tcp_filter(options: &mut SocketOptions, input: Option<&[u8]>) 
         return Ok(());
     }
     let filter = parse_filter(until_nul(text), options.ipv6).ok_or(Error::Invalid)?;
-    values::push(&mut options.tcp_accept_filters, filter)
+    memory::push(&mut options.tcp_accept_filters, filter)
 }
 
 /// ZMQ_IPC_FILTER_PID.
@@ -63,7 +64,7 @@ pub(super) fn add_metadata(options: &mut SocketOptions, input: Option<&[u8]>) ->
         return Ok(());
     }
     let property = (Bytes::copy(name)?, Bytes::copy(until_nul(value))?);
-    values::push(&mut options.metadata, property)
+    memory::push(&mut options.metadata, property)
 }
 
 fn add_id<T>(list: &mut Vec<T>, input: Option<&[u8]>, from: fn([u8; 4]) -> T) -> Result<()> {
@@ -71,7 +72,7 @@ fn add_id<T>(list: &mut Vec<T>, input: Option<&[u8]>, from: fn([u8; 4]) -> T) ->
         list.clear();
         return Ok(());
     }
-    values::push(list, from(encoding::array(input)?))
+    memory::push(list, from(encoding::array(input)?))
 }
 
 /// `None` if it is malformed, or of IPv6 while `ipv6` is off.

@@ -5,9 +5,10 @@
 use std::ops::RangeInclusive;
 
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::options::encoding::{self, Empty};
 use crate::options::table::OPTIONS;
-use crate::options::values::{self, Bytes, SocketOptions};
+use crate::options::values::{Bytes, SocketOptions};
 use crate::options::{Answer, Applied, PatternOption};
 use crate::patterns::{SocketType, TypeRow};
 
@@ -284,9 +285,7 @@ impl Row {
             }
             Kind::PatternBytes { empty, make } => {
                 let bytes = encoding::bytes(input, &(1..=usize::MAX), *empty)?;
-                return Ok(Applied::Pattern(make(
-                    values::copy(bytes)?.into_boxed_slice(),
-                )));
+                return Ok(Applied::Pattern(make(memory::boxed(bytes)?)));
             }
             Kind::State { .. } | Kind::Unset(_) | Kind::Absent(_) => return Err(Error::Invalid),
         }

@@ -7,7 +7,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::context::ContextOptions;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::memory;
 use crate::options::table::{BATCH_SIZE, OPTIONS};
 use crate::patterns::{SocketType, TypeRow};
 
@@ -166,7 +167,7 @@ impl Bytes {
         if bytes.is_empty() {
             return Ok(Self(None));
         }
-        Ok(Self(Some(Arc::new(copy(bytes)?))))
+        Ok(Self(Some(Arc::new(memory::copy(bytes)?))))
     }
 }
 
@@ -187,21 +188,4 @@ pub(crate) struct AcceptFilter {
     pub(crate) address: IpAddr,
     /// How many bits count: up to 32 or 128.
     pub(crate) prefix: u8,
-}
-
-/// An owned copy. `NoMemory` if there is none.
-pub(super) fn copy(bytes: &[u8]) -> Result<Vec<u8>> {
-    let mut owned = Vec::new();
-    owned
-        .try_reserve_exact(bytes.len())
-        .map_err(|_| Error::NoMemory)?;
-    owned.extend_from_slice(bytes);
-    Ok(owned)
-}
-
-/// Appends one value. `NoMemory` if there is none.
-pub(super) fn push<T>(list: &mut Vec<T>, value: T) -> Result<()> {
-    list.try_reserve(1).map_err(|_| Error::NoMemory)?;
-    list.push(value);
-    Ok(())
 }

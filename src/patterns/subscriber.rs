@@ -2,7 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::memory;
 use crate::patterns::parts::{Distributor, Dropped, FairQueue, SubscriberTopics};
 use crate::pipe::queue::Special;
 use crate::pipe::{Outgoing, PipeKey, Pipes};
@@ -46,7 +47,7 @@ impl Subscriber {
         }
         self.topics.for_each(|topic| {
             // Without memory the subscription is lost for that peer.
-            if let Ok(topic) = copy(topic) {
+            if let Ok(topic) = memory::boxed(topic) {
                 let subscribe = true;
                 let _ = end.append_special(Special::Subscription { subscribe, topic });
             }
@@ -83,7 +84,7 @@ impl Subscriber {
     pub(super) fn tell(&self, pipes: &mut Pipes, subscribe: bool, topic: &[u8]) {
         for &key in self.distributor.members() {
             if !pipes.is_write_closed(key)
-                && let Ok(topic) = copy(topic)
+                && let Ok(topic) = memory::boxed(topic)
             {
                 let _ = pipes.write_special(key, Special::Subscription { subscribe, topic });
             }
@@ -107,12 +108,4 @@ impl Subscriber {
     pub(super) fn topics_count(&self) -> usize {
         self.topics.len()
     }
-}
-
-fn copy(topic: &[u8]) -> Result<Box<[u8]>> {
-    let mut copy = Vec::new();
-    copy.try_reserve_exact(topic.len())
-        .map_err(|_| Error::NoMemory)?;
-    copy.extend_from_slice(topic);
-    Ok(copy.into_boxed_slice())
 }

@@ -8,6 +8,13 @@ use crate::ffi::constants as c;
 use crate::io::traffic::Turn;
 use crate::socket::api;
 
+/// What a monitor tells of a peer that came and went.
+const A_VISIT: [i32; 3] = [
+    c::ZMQ_EVENT_ACCEPTED,
+    c::ZMQ_EVENT_HANDSHAKE_SUCCEEDED,
+    c::ZMQ_EVENT_DISCONNECTED,
+];
+
 /// Turns end in the middle of what was read, and the next goes on there.
 #[test]
 fn everything_of_a_long_read_arrives_in_order() {
@@ -34,11 +41,7 @@ fn everything_of_a_long_read_arrives_in_order() {
     peer.write_all(b"\0\x01x").expect("write");
     drop(peer);
     assert_eq!(receive(monitored.socket), Some(b"x".into()));
-    monitored.skip(&[
-        c::ZMQ_EVENT_ACCEPTED,
-        c::ZMQ_EVENT_HANDSHAKE_SUCCEEDED,
-        c::ZMQ_EVENT_DISCONNECTED,
-    ]);
+    monitored.skip(&A_VISIT);
 }
 
 /// With ZMQ_MAXMSGSIZE a message has an end, too; what is complete counts no more.
@@ -66,11 +69,7 @@ fn a_message_without_an_end_is_an_error() {
     // Somewhere on the way the connection ends.
     let sent = (0..100).try_for_each(|_| peer.write_all(&part));
     assert!(sent.is_err());
-    monitored.skip(&[
-        c::ZMQ_EVENT_ACCEPTED,
-        c::ZMQ_EVENT_HANDSHAKE_SUCCEEDED,
-        c::ZMQ_EVENT_DISCONNECTED,
-    ]);
+    monitored.skip(&A_VISIT);
 }
 
 /// Subscriptions within a message that does not end are nothing to wait for.
@@ -85,11 +84,7 @@ fn subscriptions_within_a_message_have_an_end() {
     let part = subscribe.repeat(1000);
     let sent = (0..100).try_for_each(|_| peer.write_all(&part));
     assert!(sent.is_err());
-    monitored.skip(&[
-        c::ZMQ_EVENT_ACCEPTED,
-        c::ZMQ_EVENT_HANDSHAKE_SUCCEEDED,
-        c::ZMQ_EVENT_DISCONNECTED,
-    ]);
+    monitored.skip(&A_VISIT);
 }
 
 /// Peers that come and go are not accepted without end while nobody reads.
@@ -105,22 +100,17 @@ fn whoever_comes_waits_while_much_is_left_unread() {
         peer.write_all(&visit).expect("write");
         peer
     };
-    let visited = [
-        c::ZMQ_EVENT_ACCEPTED,
-        c::ZMQ_EVENT_HANDSHAKE_SUCCEEDED,
-        c::ZMQ_EVENT_DISCONNECTED,
-    ];
     // A pipe and a message weigh 11 of 1000.
     let visits = 91;
     for _ in 0..visits {
         come().shutdown(Shutdown::Write).expect("shutdown");
-        monitored.skip(&visited);
+        monitored.skip(&A_VISIT);
     }
     let late = come();
     monitored.expect_silence(150);
     for _ in 0..visits + 1 {
         assert_eq!(receive(monitored.socket), Some(b"x".into()));
     }
-    monitored.skip(&visited[..2]);
+    monitored.skip(&A_VISIT[..2]);
     drop(late);
 }

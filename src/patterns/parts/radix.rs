@@ -11,6 +11,7 @@
 use std::ops::ControlFlow;
 
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// What a key maps to. A vacant value is as good as none: its key is not in the tree.
 pub(crate) trait Entry: Default {
@@ -286,9 +287,14 @@ impl<V: Entry> Radix<V> {
         }
         let mut keys = Vec::<Box<[u8]>>::new();
         self.for_each(|key, _| {
-            keys.push(key.into());
-            ControlFlow::Continue(())
+            match memory::boxed(key).and_then(|key| memory::push(&mut keys, key)) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            }
         });
+        if keys.len() < self.len {
+            return;
+        }
         let mut small = Self::default();
         if keys
             .iter()

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::patterns::parts::radix::{Entry, Radix};
 
 /// What became of a topic that was taken back.
@@ -80,10 +81,14 @@ impl PublisherTopics {
         if new {
             held.count += 1;
             held.weight += weight_of(topic);
-            let copy = copy_of(topic).filter(|_| held.count <= FEW + self.tree.len() / PART);
-            match (&mut held.few, copy) {
-                (Some(few), Some(copy)) => drop(few.insert(copy)),
-                _ => held.few = None,
+            if held.count > FEW + self.tree.len() / PART {
+                held.few = None;
+            }
+            if let Some(few) = &mut held.few {
+                match memory::boxed(topic) {
+                    Ok(topic) => drop(few.insert(topic)),
+                    Err(_) => held.few = None,
+                }
             }
         }
         Ok(first)
@@ -121,28 +126,39 @@ impl PublisherTopics {
         let Some(held) = self.held.get_mut(pipe as usize) else {
             return;
         };
-        let topics = match held.few.take() {
-            Some(few) => few.into_iter().collect(),
-            None => self.all_of(pipe),
+        let mut take_back = |topics: &mut Self, topic: &[u8]| {
+            let dropped = topics.remove(topic, pipe);
+            tell(topic, dropped == Dropped::Last);
         };
-        for topic in topics {
-            let dropped = self.remove(&topic, pipe);
-            tell(&topic, dropped == Dropped::Last);
+        if let Some(few) = held.few.take() {
+            few.iter().for_each(|topic| take_back(self, topic));
+        }
+        // Without memory for all of them they go in parts.
+        loop {
+            let topics = self.some_of(pipe);
+            if topics.is_empty() {
+                return;
+            }
+            topics.iter().for_each(|topic| take_back(self, topic));
         }
     }
 
-    fn all_of(&self, pipe: u32) -> Vec<Box<[u8]>> {
+    /// All topics of a pipe, or those that there is memory for.
+    fn some_of(&self, pipe: u32) -> Vec<Box<[u8]>> {
         let count = self.held.get(pipe as usize).map_or(0, |held| held.count);
-        let mut topics = Vec::<Box<[u8]>>::new();
+        let mut topics = Vec::new();
+        if count == 0 {
+            return topics;
+        }
         self.tree.for_each(|topic, holders| {
             if holders.contains(pipe) {
-                topics.push(topic.into());
+                let pushed =
+                    memory::boxed(topic).and_then(|topic| memory::push(&mut topics, topic));
+                if pushed.is_err() || topics.len() == count {
+                    return ControlFlow::Break(());
+                }
             }
-            if topics.len() == count {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
+            ControlFlow::Continue(())
         });
         topics
     }
@@ -162,13 +178,6 @@ impl PublisherTopics {
     pub(crate) fn len(&self) -> usize {
         self.tree.len()
     }
-}
-
-fn copy_of(topic: &[u8]) -> Option<Box<[u8]>> {
-    let mut copy = Vec::new();
-    copy.try_reserve_exact(topic.len()).ok()?;
-    copy.extend_from_slice(topic);
-    Some(copy.into_boxed_slice())
 }
 
 /// The pipes that hold a topic: mostly one.

@@ -11,6 +11,7 @@ use super::metadata::{Properties, append_property};
 use super::version::Version;
 use crate::error::Error;
 use crate::mechanism::{Mechanism, SecurityHandshake};
+use crate::memory;
 use crate::protocol::ProtocolError;
 
 /// What a connection has to know of its socket. Start from [`Config::default`], which has every limit
@@ -258,11 +259,8 @@ impl Opening {
                 _ => {}
             }
             let copy = (copy_of(name)?, copy_of(value)?);
-            self.peer
-                .properties
-                .try_reserve(1)
+            memory::push(&mut self.peer.properties, copy)
                 .map_err(|_| ProtocolError::OutOfMemory)?;
-            self.peer.properties.push(copy);
         }
         Ok(())
     }
@@ -290,9 +288,5 @@ fn own_metadata(config: &Config) -> Result<Vec<u8>, ProtocolError> {
 }
 
 fn copy_of(bytes: &[u8]) -> Result<Vec<u8>, ProtocolError> {
-    let mut copy = Vec::new();
-    copy.try_reserve_exact(bytes.len())
-        .map_err(|_| ProtocolError::OutOfMemory)?;
-    copy.extend_from_slice(bytes);
-    Ok(copy)
+    memory::copy(bytes).map_err(|_| ProtocolError::OutOfMemory)
 }
