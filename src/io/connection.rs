@@ -83,7 +83,7 @@ pub(crate) struct Connection {
     /// read what arrived.
     unbound: bool,
     /// For those who reach it by its pipe.
-    me: Weak<Lock<Connection>>,
+    me: Weak<Lock<Self>>,
     /// What an application thread that read the stream came upon, for the home thread to deal with.
     pub(super) pending: Option<Loss>,
 }

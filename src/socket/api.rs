@@ -276,7 +276,7 @@ fn block<R>(
         }
         if inside.spin.begin() {
             drop(inside);
-            let found = spin::look_again(slice::from_ref(&mailbox), &mut lease, deadline);
+            let found = spin::look_again(slice::from_ref(&mailbox), &lease, deadline);
             if found {
                 lease.end();
             }

@@ -114,7 +114,7 @@ pub(crate) fn poll(
         if may_spin {
             let mut spin = SPIN.get();
             if spin.begin() {
-                let found = spin::look_again(&mailboxes, &mut lease, deadline);
+                let found = spin::look_again(&mailboxes, &lease, deadline);
                 if found {
                     lease.end();
                 }

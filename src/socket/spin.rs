@@ -5,13 +5,14 @@
 
 #![forbid(unsafe_code)]
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::io::Lease;
 use crate::mailbox::Mailbox;
 use crate::socket::SocketCommand;
+use crate::sys::switch::Switch;
 
 /// How long a spin lasts. Shorter than the peer's turn it finds nothing, longer it finds little more.
 const SPIN: Duration = Duration::from_micros(50);
@@ -55,17 +56,14 @@ impl Spin {
 
 /// Not with ZEROXIDE_SPIN=0, nor where there is one processor: nobody could answer meanwhile.
 fn is_enabled() -> bool {
-    static ENABLED: OnceLock<bool> = OnceLock::new();
-    *ENABLED.get_or_init(|| {
-        std::env::var_os("ZEROXIDE_SPIN").is_none_or(|value| value != "0")
-            && std::thread::available_parallelism().is_ok_and(|count| count.get() > 1)
-    })
+    static SWITCH: Switch = Switch::new("ZEROXIDE_SPIN", true);
+    SWITCH.is_on()
 }
 
 /// Looks again and again for a short time; whether anything came. No lock of a socket is held.
 pub(crate) fn look_again(
     mailboxes: &[Arc<Mailbox<SocketCommand>>],
-    lease: &mut Lease,
+    lease: &Lease,
     deadline: Option<Instant>,
 ) -> bool {
     let until = clock::now() + SPIN;

@@ -219,9 +219,8 @@ fn several_threads_that_wait_get_everything() {
     monitored.set(c::ZMQ_RCVTIMEO, 2000);
     let socket = monitored.socket;
     let start = clock::now();
-    let threads: Vec<_> = (0..3)
-        .map(|_| thread::spawn(move || std::iter::from_fn(|| receive_once(socket, start)).count()))
-        .collect();
+    let threads = [0; 3]
+        .map(|_| thread::spawn(move || std::iter::from_fn(|| receive_once(socket, start)).count()));
     for number in 0..MESSAGES {
         peer.write_all(b"\0\x01x").expect("write");
         if number % 7 == 0 {
