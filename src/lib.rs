@@ -47,6 +47,9 @@
 //! 7. `socket/api::receive` -> `patterns/pull` -> `parts/fair_queue` -> `pipe.read`; credit goes back at
 //!    the low-water step.
 //!
+//! A send that stands alone does step 4 itself, and a thread that waits for few connections step 5: `io/direct`,
+//! `socket/spin`. What is sent in a stream goes by the I/O thread.
+//!
 //! Over inproc: 1, 2, 3 and 6, 7 on the same pipe. Connect before bind parks the far end in
 //! `context/inproc`.
 //!

@@ -122,13 +122,6 @@ impl ConnectionHandle {
         (&self.thread, self.id)
     }
 
-    /// Waits for the end of the turn that the connection is in, if it is in one: what its peer has is out of the pipe then.
-    pub(crate) fn wait_for_turn(&self) {
-        if let Some(connection) = self.connection.upgrade() {
-            drop(connection.lock());
-        }
-    }
-
     /// Writes what the pipe has, unless this is a burst or the connection is busy. False: the I/O thread has to.
     fn write(&self) -> bool {
         if !is_enabled() {
@@ -314,7 +307,12 @@ impl Borrowed {
     /// Reads what is there; true if there was something, good or bad.
     fn read(&self, waiter: &Arc<Waiter>) -> bool {
         let mut connection = self.connection.lock();
-        !connection.is_lent_to(waiter) || self.read_locked(&mut connection)
+        let came = !connection.is_lent_to(waiter) || self.read_locked(&mut connection);
+        drop(connection);
+        if came {
+            self.handle.thread.await_turn();
+        }
+        came
     }
 
     fn read_locked(&self, connection: &mut Connection) -> bool {
@@ -329,13 +327,14 @@ impl Borrowed {
         if !connection.is_lent_to(waiter) {
             return;
         }
-        if self.has_come {
-            self.read_locked(&mut connection);
-        }
+        let came = self.has_come && self.read_locked(&mut connection);
         let drive = connection.take_back(self.handle.thread.epoll);
         drop(connection);
         if drive {
             self.handle.thread.post(IoCommand::Drive(self.handle.id));
+        }
+        if came {
+            self.handle.thread.await_turn();
         }
     }
 }

@@ -115,6 +115,8 @@ pub(crate) struct IoHandle {
     waker: mio::Waker,
     /// For those who change from elsewhere what the thread waits for.
     epoll: Epoll,
+    /// Turns of objects that have begun and that have ended: odd within one.
+    turns: AtomicUsize,
     /// Objects on the thread; the least loaded gets the next one.
     load: AtomicUsize,
     index: usize,
@@ -127,6 +129,7 @@ impl IoHandle {
             asleep: AtomicBool::new(false),
             waker: mio::Waker::new(poll.registry(), thread::WAKE_TOKEN)?,
             epoll: Epoll::of(poll),
+            turns: AtomicUsize::new(0),
             load: AtomicUsize::new(0),
             index,
         })
@@ -140,6 +143,24 @@ impl IoHandle {
         if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::AcqRel) {
             // A full eventfd counter is a wake-up already; nothing else can fail.
             let _ = self.waker.wake();
+        }
+    }
+
+    /// The thread begins or ends a turn.
+    fn note_turn(&self) {
+        let turns = self.turns.load(Ordering::Relaxed);
+        self.turns.store(turns.wrapping_add(1), Ordering::Release);
+    }
+
+    /// Waits for the end of the turn that the thread is in, if it is in one.
+    ///
+    /// For an application thread that has read by itself: what it has read may be the answer to a message that the thread
+    /// is just counting as sent, and whoever has the answer is to find the room that it left. The thread itself would
+    /// have read the answer after that turn. The caller holds no lock: the thread may be waiting for it.
+    fn await_turn(&self) {
+        let turns = self.turns.load(Ordering::Acquire);
+        while turns % 2 == 1 && self.turns.load(Ordering::Acquire) == turns {
+            std::thread::yield_now();
         }
     }
 

@@ -337,12 +337,14 @@ impl IoThread {
             moved: 0,
             now: clock::now(),
         };
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut object.kind, &mut around)))
-            .unwrap_or_else(|_| {
-                // Nobody waits for what cannot come.
-                self.lingering.finished(id);
-                Outcome::Gone
-            });
+        self.handle.note_turn();
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut object.kind, &mut around)));
+        self.handle.note_turn();
+        let outcome = outcome.unwrap_or_else(|_| {
+            // Nobody waits for what cannot come.
+            self.lingering.finished(id);
+            Outcome::Gone
+        });
         let moved = around.moved;
         match outcome {
             Outcome::Gone => {

@@ -283,11 +283,6 @@ impl PipeEnd {
         self.out().reader_gone.load(Ordering::Acquire)
     }
 
-    /// It was found full, and no report of the reader was noticed since.
-    pub(crate) fn is_full(&self) -> bool {
-        self.full
-    }
-
     /// A report of the reader was noticed: the pipe is no longer held to be full.
     pub(crate) fn noticed_writable(&mut self) {
         self.full = false;

@@ -257,9 +257,6 @@ fn block<R>(
             io::note_wait();
             // About to say so: what signalled ZMQ_FD is consumed.
             inside.mailbox.clear_exported();
-            if !reads {
-                inside.wait_for_room();
-            }
             return attempt(&mut inside.core);
         }
         other => return other,

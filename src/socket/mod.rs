@@ -331,20 +331,6 @@ impl Core {
         }
     }
 
-    /// Before the socket says that it cannot send: a message that the peer may have already is still counted until the
-    /// connection's turn ends. Whoever got an answer to it is to find the room.
-    fn wait_for_room(&mut self) {
-        const MOST: usize = 8;
-        if self.connections.len() > MOST {
-            return;
-        }
-        for (key, connection) in &self.connections {
-            if self.pipes.get(*key).is_some_and(|end| end.is_full()) {
-                connection.wait_for_turn();
-            }
-        }
-    }
-
     /// One try to receive a frame; `Again` = nothing there.
     fn receive_once(&mut self, into: &mut Incoming<'_>) -> Result<usize> {
         self.notice()?;
@@ -361,22 +347,13 @@ impl Core {
         self.events()
     }
 
-    fn can_send(&mut self) -> Result<bool> {
-        if self.pattern.can_send(&mut self.pipes) {
-            return Ok(true);
-        }
-        self.wait_for_room();
-        self.notice()?;
-        Ok(self.pattern.can_send(&mut self.pipes))
-    }
-
     fn events(&mut self) -> Result<i32> {
         self.notice()?;
         let mut events = 0;
         if self.pattern.can_recv(&mut self.pipes) {
             events |= crate::ffi::constants::ZMQ_POLLIN;
         }
-        if self.can_send()? {
+        if self.pattern.can_send(&mut self.pipes) {
             events |= crate::ffi::constants::ZMQ_POLLOUT;
         }
         self.settle();
