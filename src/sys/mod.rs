@@ -14,8 +14,8 @@
 
 #![allow(unsafe_code, reason = "the fence around system calls")]
 
-#[cfg(not(loom))]
 pub(crate) mod epoll;
+#[cfg(not(loom))]
 pub(crate) mod eventfd;
 pub(crate) mod fork;
 pub(crate) mod net;
