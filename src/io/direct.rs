@@ -124,7 +124,8 @@ impl ConnectionHandle {
 
     /// Writes what the pipe has, unless this is a burst or the connection is busy. False: the I/O thread has to.
     fn write(&self) -> bool {
-        if !is_enabled() {
+        // What it was asked for before goes out before, whichever connection that is.
+        if !is_enabled() || !self.thread.is_asleep() {
             return false;
         }
         let now = clock::now();
@@ -191,6 +192,7 @@ impl Wake for ConnectionHandle {
 #[derive(Debug)]
 pub(crate) struct Lease {
     borrowed: [Option<Borrowed>; Self::MOST],
+    has_read: Cell<bool>,
     waiter: Arc<Waiter>,
 }
 
@@ -212,6 +214,7 @@ impl Lease {
     pub(crate) fn new(waiter: &Arc<Waiter>) -> Self {
         Self {
             borrowed: Default::default(),
+            has_read: Cell::new(false),
             waiter: Arc::clone(waiter),
         }
     }
@@ -283,16 +286,36 @@ impl Lease {
         for borrowed in self.borrowed.iter().flatten() {
             any |= borrowed.read(&self.waiter);
         }
+        self.has_read.set(self.has_read.get() || any);
         any
     }
 
     /// Gives everything back, having read what a wait found. No lock of a socket is held; who is still to be woken by
     /// what is read is registered.
     pub(crate) fn end(&mut self) {
+        let mut any = self.has_read.take();
+        for borrowed in self.borrowed.iter().flatten() {
+            any |= borrowed.has_come && borrowed.read(&self.waiter);
+        }
+        if any {
+            self.threads_catch_up();
+        }
         for place in &mut self.borrowed {
             if let Some(borrowed) = place.take() {
                 borrowed.give_back(&self.waiter);
             }
+        }
+    }
+
+    /// Before the caller acts on what it has read: see [`IoHandle::catch_up`].
+    fn threads_catch_up(&self) {
+        let mut last: Option<&Arc<IoHandle>> = None;
+        for borrowed in self.borrowed.iter().flatten() {
+            let thread = &borrowed.handle.thread;
+            if last.is_none_or(|last| !Arc::ptr_eq(last, thread)) {
+                thread.catch_up();
+            }
+            last = Some(thread);
         }
     }
 }
@@ -307,15 +330,9 @@ impl Borrowed {
     /// Reads what is there; true if there was something, good or bad.
     fn read(&self, waiter: &Arc<Waiter>) -> bool {
         let mut connection = self.connection.lock();
-        let came = !connection.is_lent_to(waiter) || self.read_locked(&mut connection);
-        drop(connection);
-        if came {
-            self.handle.thread.await_turn();
+        if !connection.is_lent_to(waiter) {
+            return true;
         }
-        came
-    }
-
-    fn read_locked(&self, connection: &mut Connection) -> bool {
         let read = |around: &mut Surroundings<'_>| connection.read_directly(around);
         // Without what it takes the home thread reads.
         let read = self.handle.with_surroundings(clock::now(), read);
@@ -327,14 +344,10 @@ impl Borrowed {
         if !connection.is_lent_to(waiter) {
             return;
         }
-        let came = self.has_come && self.read_locked(&mut connection);
         let drive = connection.take_back(self.handle.thread.epoll);
         drop(connection);
         if drive {
             self.handle.thread.post(IoCommand::Drive(self.handle.id));
-        }
-        if came {
-            self.handle.thread.await_turn();
         }
     }
 }

@@ -115,8 +115,8 @@ pub(crate) struct IoHandle {
     waker: mio::Waker,
     /// For those who change from elsewhere what the thread waits for.
     epoll: Epoll,
-    /// Turns of objects that have begun and that have ended: odd within one.
-    turns: AtomicUsize,
+    /// How often the thread has looked at everything there is.
+    rounds: AtomicUsize,
     /// Objects on the thread; the least loaded gets the next one.
     load: AtomicUsize,
     index: usize,
@@ -129,7 +129,7 @@ impl IoHandle {
             asleep: AtomicBool::new(false),
             waker: mio::Waker::new(poll.registry(), thread::WAKE_TOKEN)?,
             epoll: Epoll::of(poll),
-            turns: AtomicUsize::new(0),
+            rounds: AtomicUsize::new(0),
             load: AtomicUsize::new(0),
             index,
         })
@@ -146,20 +146,27 @@ impl IoHandle {
         }
     }
 
-    /// The thread begins or ends a turn.
-    fn note_turn(&self) {
-        let turns = self.turns.load(Ordering::Relaxed);
-        self.turns.store(turns.wrapping_add(1), Ordering::Release);
+    /// The thread sleeps: it has done everything that it was asked for.
+    fn is_asleep(&self) -> bool {
+        self.asleep.load(Ordering::Acquire)
     }
 
-    /// Waits for the end of the turn that the thread is in, if it is in one.
+    /// Waits until the thread has taken in what had come when this was called.
     ///
-    /// For an application thread that has read by itself: what it has read may be the answer to a message that the thread
-    /// is just counting as sent, and whoever has the answer is to find the room that it left. The thread itself would
-    /// have read the answer after that turn. The caller holds no lock: the thread may be waiting for it.
-    fn await_turn(&self) {
-        let turns = self.turns.load(Ordering::Acquire);
-        while turns % 2 == 1 && self.turns.load(Ordering::Acquire) == turns {
+    /// For an application thread that has read by itself. What it has read may be the answer to a message that the
+    /// thread is just counting as sent, and whoever has the answer is to find the room that it left; and a subscription
+    /// that was there before is to be in force. The thread itself would have read in that order. The caller holds no
+    /// lock: the thread may be waiting for it.
+    fn catch_up(&self) {
+        let rounds = self.rounds.load(Ordering::Acquire);
+        loop {
+            if self.is_asleep() && !self.epoll.has_events() {
+                return;
+            }
+            // One round may have been under way; the one after it looked at everything.
+            if self.rounds.load(Ordering::Acquire).wrapping_sub(rounds) >= 2 {
+                return;
+            }
             std::thread::yield_now();
         }
     }

@@ -112,6 +112,7 @@ impl IoThread {
             self.handle_commands();
             self.handle_timers();
             self.run_ready();
+            self.handle.rounds.fetch_add(1, Ordering::Release);
             let timeout = self.time_to_sleep();
             match self.poll.poll(&mut events, timeout) {
                 Ok(()) => {}
@@ -337,14 +338,12 @@ impl IoThread {
             moved: 0,
             now: clock::now(),
         };
-        self.handle.note_turn();
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut object.kind, &mut around)));
-        self.handle.note_turn();
-        let outcome = outcome.unwrap_or_else(|_| {
-            // Nobody waits for what cannot come.
-            self.lingering.finished(id);
-            Outcome::Gone
-        });
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut object.kind, &mut around)))
+            .unwrap_or_else(|_| {
+                // Nobody waits for what cannot come.
+                self.lingering.finished(id);
+                Outcome::Gone
+            });
         let moved = around.moved;
         match outcome {
             Outcome::Gone => {

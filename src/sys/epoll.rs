@@ -4,8 +4,11 @@
 
 use std::io;
 use std::os::fd::RawFd;
+use std::time::Duration;
 
 use mio::Token;
+
+use crate::sys::poll::{self, Descriptor};
 
 /// Names the epoll descriptor of a [`mio::Poll`]. Whoever uses it knows that this is still there.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +40,12 @@ impl Epoll {
     pub(crate) fn remove(self, fd: RawFd) {
         // SAFETY: takes no pointer for this operation.
         unsafe { libc::epoll_ctl(self.0, libc::EPOLL_CTL_DEL, fd, std::ptr::null_mut()) };
+    }
+
+    /// Something was found that nobody has taken yet.
+    pub(crate) fn has_events(self) -> bool {
+        let mut descriptor = [Descriptor::new(self.0, poll::IN)];
+        poll::poll(&mut descriptor, Some(Duration::ZERO), None).is_ok_and(|ready| ready > 0)
     }
 
     fn control(
