@@ -58,7 +58,7 @@
 //!
 //! # A lost connection, until it is back
 //!
-//! `io/traffic` sees EOF or an error -> `io/connection::lose`: what the application wants to hear of it goes
+//! `io/input` sees EOF or an error -> `io/connection/loss`: what the application wants to hear of it goes
 //! into the pipe (`io/connection/notices`), the pipe is repaired (inbound tail rolled back, the rest of a cut
 //! outbound message skipped; types that subscribe are asked for a restart marker and all their topics), then
 //! the monitor event -> `io/connecter::wait` -> timer -> attempt -> handshake -> the peer's information goes

@@ -27,6 +27,9 @@ use crate::random;
 use crate::sync::atomic::Ordering;
 use crate::transport::{self, Connecting, Stream};
 
+/// Addresses of a name that one attempt tries: what a name server says is not for it to decide how long.
+const MOST_ADDRESSES: usize = 16;
+
 /// What a step of the connecter led to.
 #[derive(Debug)]
 pub(crate) enum Attempt {
@@ -160,6 +163,7 @@ impl Connecter {
             return Attempt::Waiting;
         }
         self.candidates = addresses;
+        self.candidates.truncate(MOST_ADDRESSES);
         self.try_next_address(session, around)
     }
 
@@ -273,7 +277,7 @@ impl Connecter {
                     Ok(()) => Attempt::Up(stream),
                     Err(_) => {
                         session.emit(Event::Closed, fd_value(stream.as_raw_fd()), &self.texts);
-                        self.wait(session, around)
+                        self.try_next_address(session, around)
                     }
                 }
             }
@@ -303,11 +307,7 @@ impl Connecter {
                     self.state = State::Stopped;
                     return Attempt::Refused;
                 }
-                if self.candidates.is_empty() {
-                    self.wait(session, around)
-                } else {
-                    self.try_next_address(session, around)
-                }
+                self.try_next_address(session, around)
             }
         }
     }

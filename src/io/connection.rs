@@ -433,12 +433,12 @@ impl Connection {
         } else {
             (live.stream.peer_address_text(), live.fd)
         };
-        let peer = PeerInfo::new(
+        let peer = PeerInfo::learn(
             handshake.routing_id.into_boxed_slice(),
             address.as_deref(),
             fd,
             &handshake.properties,
-        );
+        )?;
         if !is_old {
             self.greet(HelloTo::Known(&handshake.properties))?;
         }
@@ -457,11 +457,10 @@ impl Connection {
     fn deliver_peer(&mut self, peer: PeerInfo, around: &Surroundings<'_>) -> Result<(), Loss> {
         let new_end = self.open_pipe(around);
         if let Some(pipe) = &mut self.pipe {
-            pipe.introduce(Arc::new(peer))
-                .map_err(|_| Loss::Dismissed)?;
+            pipe.introduce(Arc::new(peer)).map_err(|_| NO_MEMORY)?;
             if self.session.notifies(ZMQ_NOTIFY_CONNECT) {
                 pipe.append_special(Special::Notify)
-                    .map_err(|_| Loss::Dismissed)?;
+                    .map_err(|_| NO_MEMORY)?;
             }
             pipe.flush();
         }
@@ -543,6 +542,8 @@ impl Connection {
     }
 }
 
+/// There is no memory for what the socket has to know of a peer: as if the stream were lost.
+const NO_MEMORY: Loss = Loss::Stream(libc::ENOMEM);
 /// Frames that tell no descriptor (ZMQ_SRCFD).
 const NO_FD: i32 = -1;
 

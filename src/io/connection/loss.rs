@@ -18,7 +18,7 @@ pub(crate) enum Loss {
     Timeout(TimedOut),
     /// The peer broke the protocol: never retried.
     Protocol(ProtocolError),
-    /// The application's side ended it: unbind, refusal. No event, no retry, or an ordinary one.
+    /// The application's side ended it: refusal. It is never retried.
     Dismissed,
 }
 

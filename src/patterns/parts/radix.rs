@@ -115,7 +115,7 @@ impl<V: Entry> Radix<V> {
         ControlFlow::Continue(())
     }
 
-    /// All keys with their values: a key before its extensions, then in byte order.
+    /// All keys with their values: a key before its extensions, then in byte order. Ends early without memory for them.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(&[u8], &V) -> ControlFlow<()>) {
         if self.nodes.is_empty() {
             return;
@@ -126,11 +126,18 @@ impl<V: Entry> Radix<V> {
         while let Some((node, depth)) = pending.pop() {
             let node = &self.nodes[node as usize];
             key.truncate(depth);
-            key.extend_from_slice(self.label(node));
+            let label = self.label(node);
+            if key.try_reserve(label.len()).is_err() {
+                return;
+            }
+            key.extend_from_slice(label);
             if !node.value.is_vacant() && visit(&key, &node.value).is_break() {
                 return;
             }
             let links = self.children.links(node.children);
+            if pending.try_reserve(links.len()).is_err() {
+                return;
+            }
             pending.extend(links.iter().rev().map(|&child| (child, key.len())));
         }
     }
