@@ -168,9 +168,9 @@ def document(results, drawn):
     out = ["# Benchmark", "", "```sh", "capi-tests/bench/run.py --json FILE    # --only GROUP, --rounds N, --quick",
            "capi-tests/bench/report.py FILE        # writes this page and its plots", "```", "", origin(results), "",
            "Ratios are Zeroxide to libzmq; goals are bounds for them, or for the figure itself, or for its ratio to a"
-           " program on plain sockets (plain) that ran in the same turns. \"No spin\" and \"no direct\" are Zeroxide with"
-           " ZEROXIDE_SPIN=0 and ZEROXIDE_DIRECT=0. A row is noisy when other programs used more than 15 % of the machine"
-           " during most of its runs.", ""]
+           " program on plain sockets (plain) that ran in the same turns. \"No spin\" and \"no direct\" are Zeroxide"
+           " with ZEROXIDE_SPIN=0 and ZEROXIDE_DIRECT=0. A row is noisy when other programs used more than 15 % of the"
+           " machine during most of its runs.", ""]
     for group, title in GROUPS.items():
         rows = results.rows(group)
         if not rows:

@@ -52,6 +52,7 @@ class Case:
     variants: tuple = ("ours",)
     copies: int = 1  # how many run at once
     burners: int = 0  # busy loops beside them
+    repeat: int = 1  # short runs in each round: where the scheduler puts threads decides, and it decides once a run
     quick_command: str | None = None
 
 
@@ -108,7 +109,8 @@ def latency_cases():
                    goals={"ours": Goal(ratio=1.0), "no spin": Goal(ratio=1.0)}),
         ]
         yield Case(f"latency-{transport}", "latency", f"messages latency {transport} 64 {{n}} {{w}}", metrics,
-                   count=20_000, quick=500, raw=f"raw pingpong {raw[transport]} 64 20000", variants=tuple(OURS))
+                   count=7000, quick=500, raw=f"raw pingpong {raw[transport]} 64 7000", variants=tuple(OURS),
+                   repeat=3)
 
 
 def fanout_cases():
@@ -192,7 +194,7 @@ def python_cases():
                [Metric("p50_us", "python3-zmq, REQ/REP tcp one way, p50", "us", less=True, scale=0.5, digits=2,
                        goals=goal(0.6)),
                 Metric("p99_us", "python3-zmq, REQ/REP tcp one way, p99", "us", less=True, scale=0.5, digits=2)],
-               count=10_000, quick=300)
+               count=4000, quick=300, repeat=3)
 
 
 def busy_cases():
@@ -214,7 +216,7 @@ def busy_cases():
         yield Case(f"{name}-rate", "busy", f"messages throughput {transport} 100 {{n}} {{w}}", rate,
                    count=2_000_000, quick=20_000, copies=copies, burners=burners)
         yield Case(f"{name}-times", "busy", f"messages latency {transport} 64 {{n}} {{w}}", times,
-                   count=10_000, quick=200, copies=copies, burners=burners, variants=("ours", "no spin"))
+                   count=4000, quick=200, repeat=3, copies=copies, burners=burners, variants=("ours", "no spin"))
 
 
 PEER_CURVE = (1, 10, 100, 1000, 10_000)

@@ -97,7 +97,7 @@ def measure(case, binaries, args):
     if case.raw and not args.quick:
         variants["raw"] = (case.raw, runs.environment("", {}))
     done = {name: [] for name in variants}
-    for _ in range(args.rounds):
+    for _ in range(args.rounds * (1 if args.quick else case.repeat)):
         for name, (line, env) in variants.items():
             try:
                 together = (1, 0) if name == "raw" else (case.copies, case.burners)
@@ -106,7 +106,7 @@ def measure(case, binaries, args):
                 raise runs.Failure(f"{name}: {failure}") from failure
     check_libraries(done, args)
     medians = {name: runs.median_figures(of_variant) for name, of_variant in done.items()}
-    return {"name": case.name, "group": case.group, "command": command, "rounds": args.rounds, "runs": done,
+    return {"name": case.name, "group": case.group, "command": command, "runs": done,
             "medians": medians, "rows": table.rows_of(case, medians)}
 
 
