@@ -43,11 +43,12 @@ class Wrong(Exception):
 
 
 class Process:
-    """A process that answers lines with lines."""
+    """A process that answers lines with lines. All are of one session: the scheduler shares the processors among sessions
+    first, and then the class of the attacker would not count against the others."""
 
     def __init__(self, words, **more):
         self.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, start_new_session=True, **more)
+                                        text=True, **more)
         self.lines = queue.Queue()
         self.listeners = []
         threading.Thread(target=self.listen, daemon=True).start()
