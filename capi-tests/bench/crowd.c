@@ -59,7 +59,7 @@ static void hear_endpoint(struct link link, char endpoint[ENDPOINT_BYTES])
     hear(link, endpoint, ENDPOINT_BYTES);
 }
 
-/* Result lines of work that began at `start`, `cpu` being the time of all processes. */
+/* `cpu` is the time of all processes. */
 static void print_rate(uint64_t messages, double seconds, double cpu)
 {
     print_value("rate", (double) messages / seconds);

@@ -52,8 +52,11 @@ class Results:
         self.parts = parts
         self.cases = {case["name"]: case for part in self.parts for case in part["cases"]}
         self.head = self.parts[0]
-        if any(part["commit"] != self.head["commit"] or part["machine"] != self.head["machine"] for part in self.parts):
-            sys.exit("these files are of different commits or machines")
+        if any(part["machine"] != self.head["machine"] for part in self.parts):
+            sys.exit("these files are of different machines")
+
+    def commits(self):
+        return " and ".join(dict.fromkeys(part["commit"] for part in self.parts))
 
     def figure(self, case, variant, key):
         medians = self.cases.get(case, {}).get("medians", {})
@@ -149,7 +152,7 @@ def origin(results):
     head = results.head
     machine = head["machine"]
     rounds = "one round" if head["rounds"] == 1 else f"medians of {head['rounds']} rounds in turns"
-    return (f"Measured at commit {head['commit']} on {head['when'][:10]}: {rounds}, {machine['cpus']} CPUs"
+    return (f"Measured at {results.commits()} on {head['when'][:10]}: {rounds}, {machine['cpus']} CPUs"
             f" ({machine['model']}), {machine['system']}, CPU pressure {results.pressure()}; libzmq 4.3.4 of Debian 12."
             + (" A smoke run, not a measurement." if head["quick"] else ""))
 
