@@ -152,7 +152,7 @@ def origin(results):
     head = results.head
     machine = head["machine"]
     rounds = "one round" if head["rounds"] == 1 else f"medians of {head['rounds']} rounds in turns"
-    return (f"Measured at {results.commits()} on {head['when'][:10]}: {rounds}, {machine['cpus']} CPUs"
+    return (f"Measured at commit {results.commits()} on {head['when'][:10]}: {rounds}, {machine['cpus']} CPUs"
             f" ({machine['model']}), {machine['system']}, CPU pressure {results.pressure()}; libzmq 4.3.4 of Debian 12."
             + (" A smoke run, not a measurement." if head["quick"] else ""))
 
