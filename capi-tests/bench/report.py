@@ -34,6 +34,15 @@ GROUPS = {
     "curves": "Cost by number of peers and of subscriptions",
 }
 
+NOTES = {
+    "latency": "Waking a thread costs several times more on an idle CPU than on the one that wakes it, and the"
+               " scheduler chooses: compare within one run only. Each round has three short runs.",
+    "connect": "The plain program shows what the backlog of 100 itself costs: connections that find it full are tried"
+               " again by the kernel after a second and more.",
+    "busy": "Two programs, or four processes, measure at the same time (rates are added, the worst p99 counts), or two"
+            " busy loops run beside one measurement; the work of the programs beside is what those loops get done.",
+}
+
 # What README shows: case, key.
 HEADLINES = (
     ("tcp-100", "rate"), ("ipc-100", "rate"), ("inproc-100", "rate"), ("tcp-10000", "rate"), ("tcp-100", "cpu_us"),
@@ -179,6 +188,7 @@ def document(results, drawn):
         if not rows:
             continue
         out += [f"## {title}", ""]
+        out += [NOTES[group], ""] if group in NOTES else []
         out += [f"![{words}](bench/{name}.svg)\n" for name, words, _, of in FIGURES if of == group and name in drawn]
         out += markdown_table(rows) + [""]
         if group == "curves":
