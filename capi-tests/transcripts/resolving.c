@@ -1,5 +1,6 @@
 /* Names of tcp endpoints, looked up with a name server of the rule's own. transports.md sections 2.1 to 2.3. */
 #include "nameserver.h"
+#include "plain.h"
 #include "refusing.h"
 
 #include <dirent.h>
@@ -265,7 +266,8 @@ static void deaf_address(void)
 {
     private_network();
     name_is("deaf.test", "127.0.0.2 127.0.0.3");
-    int port = deaf_at("127.0.0.2");
+    struct deaf deaf = plain_deaf("127.0.0.2");
+    int port = port_of(deaf.endpoint);
     void *ctx = context(), *push = sock(ctx, ZMQ_PUSH);
     void *pull = bound(ctx, text("tcp://127.0.0.3:%d", port), 0);
     set_int(push, ZMQ_CONNECT_TIMEOUT, 60);
