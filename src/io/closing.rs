@@ -76,7 +76,8 @@ impl Closing {
         }
     }
 
-    /// Discards input, and no more than enough of it before the peer's end is known; looks how far the peer is. `hung_up`: nothing more will come than the kernel has.
+    /// Discards input, no more than enough of it before the peer's end is known, and looks how far the peer is.
+    /// `hung_up`: nothing more will come than the kernel has.
     pub(crate) fn step(&mut self, stream: &Stream, hung_up: bool, now: Instant) -> Step {
         let mut discarded = [0; DISCARDED];
         let enough = enough(stream);

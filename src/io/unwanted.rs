@@ -1,6 +1,6 @@
 //! Reading for a socket that has left.
 //!
-//! What comes is lost, and a peer goes on sending as long as somebody reads: so nobody does without need. But a peer may
+//! What comes is lost, and a peer goes on sending as long as somebody reads: nobody does without need. But a peer may
 //! read nothing because it waits for room to send (a server that answers each message). When our sending stands still
 //! for a while we therefore make room: as much as the kernels may hold, and again when the peer has taken something.
 //! A peer that stands still for other reasons loses that much, and keeps the rest.

@@ -49,9 +49,11 @@ struct Alone {
 impl Alone {
     /// In traffic.
     fn open(set: impl FnOnce(&mut SocketOptions)) -> Self {
-        let mut options = SocketOptions::default();
-        options.receive_hwm = 1;
-        options.send_hwm = 0;
+        let mut options = SocketOptions {
+            receive_hwm: 1,
+            send_hwm: 0,
+            ..SocketOptions::default()
+        };
         set(&mut options);
         let mailbox = Arc::new(Mailbox::new());
         let session = Session {
