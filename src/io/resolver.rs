@@ -124,6 +124,10 @@ impl<R> LookUps<R> {
             self.askers.remove(&question);
         }
         self.threads -= 1;
+        if self.threads == 0 {
+            // Nobody asks: what many have asked for takes no memory any more.
+            *self = Self::default();
+        }
         None
     }
 

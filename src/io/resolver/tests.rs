@@ -40,10 +40,15 @@ fn threads_are_bounded_and_take_what_waits() {
     for name in &names {
         assert_eq!(look_ups.next(), Some(question(name)));
     }
+    for name in &names {
+        look_ups.askers.remove(&question(name));
+    }
     for _ in 0..THREADS {
+        assert!(look_ups.queue.capacity() > 0);
         assert_eq!(look_ups.next(), None);
     }
     assert_eq!(look_ups.threads, 0);
+    assert_eq!(look_ups.askers.capacity() + look_ups.queue.capacity(), 0);
 }
 
 #[test]
