@@ -69,6 +69,7 @@
 //! `socket/close` takes the core out of its cell (the handle is refused from now on), removes inproc names,
 //! leaves every pipe, posts `Detach` with the linger time for every connection, closes its listeners, ends its
 //! monitor, frees the slot. Each connection drains its queue, then ends its stream in order (`io/closing`).
+//! What its peer still sends is lost, so it is left unread, except to make room (`io/unwanted`).
 //! `Context::terminate` waits for slots = 0 and lingering = 0, then stops the threads.
 //!
 //! # State machines

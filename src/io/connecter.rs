@@ -63,7 +63,8 @@ pub(crate) struct Connecter {
 #[derive(Debug)]
 enum State {
     Idle,
-    Resolving,
+    /// Dropped with it: nobody needs the answer any more.
+    Resolving(#[allow(dead_code, reason = "held, not read")] resolver::Waiting),
     Pending {
         stream: Stream,
         deadline: Option<Instant>,
@@ -107,7 +108,7 @@ impl Connecter {
         match &self.state {
             State::Pending { deadline, .. } => *deadline,
             State::Waiting { until } => Some(*until),
-            State::Idle | State::Resolving | State::Stopped => None,
+            State::Idle | State::Resolving(_) | State::Stopped => None,
         }
     }
 
@@ -133,8 +134,7 @@ impl Connecter {
                         self.try_next_address(session, around)
                     }
                     None => {
-                        self.state = State::Resolving;
-                        resolver::resolve(
+                        let waiting = resolver::resolve(
                             address.host.clone(),
                             address.port,
                             self.ipv6,
@@ -144,6 +144,7 @@ impl Connecter {
                                 attempt: self.attempt,
                             },
                         );
+                        self.state = State::Resolving(waiting);
                         Attempt::Waiting
                     }
                 }
@@ -159,7 +160,7 @@ impl Connecter {
         session: &Session,
         around: &mut Surroundings<'_>,
     ) -> Attempt {
-        if attempt != self.attempt || !matches!(self.state, State::Resolving) {
+        if attempt != self.attempt || !matches!(self.state, State::Resolving(_)) {
             return Attempt::Waiting;
         }
         self.candidates = addresses;

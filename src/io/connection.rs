@@ -32,6 +32,7 @@ use crate::io::input::Input;
 use crate::io::output::Output;
 use crate::io::thread::Surroundings;
 use crate::io::traffic::Pumped;
+use crate::io::unwanted::Unwanted;
 use crate::io::{DriveConnection, EndpointTexts, ObjectId, Session};
 use crate::message::PeerInfo;
 use crate::monitor::Event;
@@ -109,6 +110,8 @@ pub(crate) struct Detached {
     pub(crate) deadline: Option<Instant>,
     /// After a loss what is left is sent on another stream.
     pub(crate) reconnects: bool,
+    /// What the peer still sends.
+    pub(crate) unwanted: Unwanted,
 }
 
 impl Connection {
@@ -247,13 +250,7 @@ impl Connection {
         if self.is_refused() {
             return self.lose(Loss::Dismissed, around);
         }
-        let output = match self.pump_out(around) {
-            Ok(pumped) => pumped,
-            Err(_) => {
-                self.stop_sending();
-                Pumped::Blocked
-            }
-        };
+        let output = self.send(around);
         if self.detached.is_some() && self.has_sent_everything() {
             return self.begin_closing(around);
         }
@@ -263,6 +260,23 @@ impl Connection {
         Outcome::Wait
     }
 
+    fn send(&mut self, around: &mut Surroundings<'_>) -> Pumped {
+        let moved_before = around.moved;
+        let pumped = self.pump_out(around).unwrap_or_else(|_| {
+            self.stop_sending();
+            Pumped::Blocked
+        });
+        if let (Some(left), Some(live)) = (&mut self.detached, &self.live) {
+            if around.moved > moved_before {
+                left.unwanted.note_progress();
+            }
+            if live.output.blocked {
+                left.unwanted.note_standstill(around.now);
+            }
+        }
+        pumped
+    }
+
     /// A deadline of this connection may have come.
     pub(crate) fn handle_timeout(&mut self, around: &mut Surroundings<'_>) -> Outcome {
         if self.linger_is_over(around.now) {
@@ -270,6 +284,9 @@ impl Connection {
         }
         if self.unbound {
             return Outcome::Wait;
+        }
+        if let Err(loss) = self.listen_before_timeout(around) {
+            return self.lose(loss, around);
         }
         if let Some(live) = &mut self.live {
             if live.closing.is_some() {
@@ -298,7 +315,7 @@ impl Connection {
             (Some(_), _) if self.unbound => None,
             (Some(live), _) => match &live.closing {
                 Some(closing) => closing.deadline(),
-                None => live.protocol.next_timeout(),
+                None => self.next_timeout(live),
             },
             (None, Role::Connecting(connecter)) => connecter.deadline(),
             (None, Role::Accepted { .. }) => None,
@@ -307,6 +324,18 @@ impl Connection {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         }
+    }
+
+    fn next_timeout(&self, live: &Live) -> Option<Instant> {
+        let unwanted = self
+            .detached
+            .as_ref()
+            .filter(|_| live.input.readable)
+            .and_then(|left| left.unwanted.due(&live.stream));
+        [live.protocol.next_timeout(), unwanted]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Names were resolved for an attempt.
@@ -551,3 +580,6 @@ const NO_FD: i32 = -1;
 pub(crate) fn fd_value(fd: i32) -> u64 {
     u64::from(fd.unsigned_abs())
 }
+
+#[cfg(test)]
+mod tests;

@@ -203,10 +203,11 @@ impl Connection {
             }
         }
         while moved < around.turn.bytes {
+            let reads_no_more = self.reads_no_more(around.now);
             let Some(live) = &mut self.live else {
                 return Ok(Pumped::Blocked);
             };
-            if !live.input.readable {
+            if !live.input.readable || (reads_no_more && live.input.large.is_none()) {
                 return Ok(Pumped::Blocked);
             }
             let received = if live.input.large.is_some() {
@@ -218,6 +219,9 @@ impl Connection {
                 Some(bytes) => {
                     moved += bytes;
                     around.moved += bytes;
+                    if let Some(left) = &mut self.detached {
+                        left.unwanted.note_read(bytes);
+                    }
                 }
                 None => return Ok(Pumped::Blocked),
             }

@@ -18,6 +18,7 @@ mod session;
 mod thread;
 mod timers;
 mod traffic;
+mod unwanted;
 
 #[cfg(test)]
 mod tests;

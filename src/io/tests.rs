@@ -2,6 +2,7 @@
 //!
 //! Contract: transports.md sections 5, 6 and 14, zmtp.md section 8.1.
 
+mod leaving;
 mod notices;
 mod raw;
 mod turns;
@@ -27,6 +28,7 @@ struct Monitored {
     context: Arc<Context>,
     socket: &'static SocketCell,
     events: &'static SocketCell,
+    socket_is_closed: bool,
 }
 
 impl Monitored {
@@ -40,12 +42,18 @@ impl Monitored {
             context,
             socket,
             events,
+            socket_is_closed: false,
         };
         opened.set(c::ZMQ_RECONNECT_IVL, 1);
         opened.set(c::ZMQ_RCVTIMEO, 10_000);
         opened.set(c::ZMQ_LINGER, 0);
         opened.wait_for_events(10_000);
         opened
+    }
+
+    fn close_socket(&mut self) {
+        self.socket_is_closed = true;
+        api::close(self.socket).expect("close");
     }
 
     fn set(&self, option: i32, value: i32) {
@@ -115,7 +123,10 @@ impl Monitored {
 
 impl Drop for Monitored {
     fn drop(&mut self) {
-        let _ = api::close(self.socket);
+        // Its cell may be somebody else's by now.
+        if !self.socket_is_closed {
+            let _ = api::close(self.socket);
+        }
         let _ = api::close(self.events);
         let _ = self.context.terminate();
     }
@@ -141,7 +152,7 @@ fn greeting(mechanism: &[u8]) -> Vec<u8> {
     greeting
 }
 
-fn opening(socket_type: &[u8]) -> Vec<u8> {
+pub(super) fn opening(socket_type: &[u8]) -> Vec<u8> {
     let property = [
         b"\x05READY\x0BSocket-Type\0\0\0",
         [socket_type.len() as u8].as_slice(),
