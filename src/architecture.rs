@@ -97,7 +97,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("mailbox", &["error", "sync", "sys"]),
-    ("message", &["error"]),
+    ("message", &["error", "memory"]),
     ("endpoint", &["decimal", "error", "memory"]),
     ("memory", &["error"]),
     ("timers", &["error"]),

@@ -73,7 +73,7 @@ pub(crate) struct TcpSource {
 }
 
 /// A host, unresolved.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum TcpHost {
     /// `*`: bind and source part only.
     Any,
@@ -85,7 +85,7 @@ pub(crate) enum TcpHost {
 }
 
 /// The zone of a link-local IPv6 address.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Zone {
     Interface(String),
     Index(u32),

@@ -61,7 +61,7 @@
 //!
 //! # A lost connection, until it is back
 //!
-//! `io/traffic` sees EOF or an error -> `io/connection::lose`: what the application wants to hear of it goes
+//! `io/input` sees EOF or an error -> `io/connection/loss`: what the application wants to hear of it goes
 //! into the pipe (`io/connection/notices`), the pipe is repaired (inbound tail rolled back, the rest of a cut
 //! outbound message skipped; types that subscribe are asked for a restart marker and all their topics), then
 //! the monitor event -> `io/connecter::wait` -> timer -> attempt -> handshake -> the peer's information goes
@@ -72,6 +72,7 @@
 //! `socket/close` takes the core out of its cell (the handle is refused from now on), removes inproc names,
 //! leaves every pipe, posts `Detach` with the linger time for every connection, closes its listeners, ends its
 //! monitor, frees the slot. Each connection drains its queue, then ends its stream in order (`io/closing`).
+//! What its peer still sends is lost, so it is left unread, except to make room (`io/unwanted`).
 //! `Context::terminate` waits for slots = 0 and lingering = 0, then stops the threads.
 //!
 //! # State machines

@@ -21,6 +21,15 @@ pub(crate) fn boxed(bytes: &[u8]) -> Result<Box<[u8]>> {
     copy(bytes).map(Vec::into_boxed_slice)
 }
 
+/// Appends to a copy. Errors: `NoMemory`; it is as it was.
+pub(crate) fn append(owned: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
+    owned
+        .try_reserve(bytes.len())
+        .map_err(|_| Error::NoMemory)?;
+    owned.extend_from_slice(bytes);
+    Ok(())
+}
+
 /// Appends one value. Errors: `NoMemory`; the list is as it was.
 pub(crate) fn push<T>(list: &mut Vec<T>, value: T) -> Result<()> {
     list.try_reserve(1).map_err(|_| Error::NoMemory)?;

@@ -40,10 +40,18 @@ TYPES = {"PUSH-PULL": (PUSH, PULL), "DEALER-ROUTER": (DEALER, ROUTER), "ROUTER-D
 # Name: size of a frame, frames of a message, messages.
 SIZES = {"10 B": (10, 1, 400), "1000 B": (1000, 1, 300), "100 kB": (100000, 1, 30), "multipart": (700, 5, 100)}
 SMALL_BUFFERS = 4096
-# Bytes that can be under way, and so be lost with the receiver: what the sender has taken from its queue for a write that
-# the kernel did not take whole, a read that is not decoded, and what both kernel buffers hold. Small ones over tcp take more than was asked for, and a segment over loopback has 64 KiB; those of unix sockets
-# cannot be made smaller.
-UNDER_WAY = {"tcp": 262144 + 131072 + 2 * 65536, "ipc": 262144 + 131072 + 2 * 212992}
+# Bytes that can be under way, and so be lost with the receiver: what its connection has read in one go, which waits
+# there for room in the queue, and what the kernel holds. Of what the sender has gathered for a write nothing is lost
+# but the rest of the message that the kernel took in part; and when the receiver's socket leaves, its connection reads
+# no more.
+ONE_READ = 131072
+# A unix socket takes more as long as it holds less than this for the other end (options do not change it), and then as
+# much as fits into a buffer of 36 KiB.
+with open("/proc/sys/net/core/wmem_default", encoding="ascii") as file:
+    IPC_KERNEL = int(file.read()) + 36 * 1024
+# Both buffers: small ones take more than was asked for, and a segment over loopback has 64 KiB.
+TCP_KERNEL = 2 * 65536
+UNDER_WAY = {"tcp": ONE_READ + TCP_KERNEL, "ipc": ONE_READ + IPC_KERNEL}
 
 
 class Case:
@@ -258,6 +266,7 @@ def missing_between(case, before, seen):
         raise Wrong(f"{before.first} to {before.last}, {seen.first} to {seen.last}, {before.gaps + seen.gaps} gaps")
     missing = seen.first - before.last - 1
     size, parts, _ = SIZES[case.size]
+    # The receiver's queue; what is under way, with a part of a message at each end; the queue of one that accepted.
     bound = case.rcvhwm + 2 + UNDER_WAY[case.transport] // (size * parts) + (1000 if case.sender_binds else 0)
     if not 0 <= missing <= bound:
         raise Wrong(f"{missing} missing, more than {bound}")

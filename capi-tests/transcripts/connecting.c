@@ -1,4 +1,5 @@
 /* What steers attempts to connect: ZMQ_CONNECT_TIMEOUT and ZMQ_RECONNECT_STOP. transports.md section 5. */
+#include "plain.h"
 #include "transcript.h"
 
 #include <netinet/in.h>
@@ -8,36 +9,16 @@
 enum { RECONNECT_STOP = 109 };
 enum { CONN_REFUSED = 1, HANDSHAKE_FAILED = 2, AFTER_DISCONNECT = 4 };
 
-/* A listener whose queue is full: attempts stay without an answer. */
-static int deaf_listener(char *endpoint, int *fillers, int count)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    bind(listener, (struct sockaddr *)&address, size);
-    listen(listener, 0);
-    getsockname(listener, (struct sockaddr *)&address, &size);
-    for (int i = 0; i < count; i++) {
-        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        connect(fillers[i], (struct sockaddr *)&address, size);
-    }
-    sprintf(endpoint, "tcp://127.0.0.1:%d", ntohs(address.sin_port));
-    return listener;
-}
-
 static void connect_timeout(void)
 {
-    char endpoint[64];
-    int fillers[4];
-    int listener = deaf_listener(endpoint, fillers, 4);
+    struct deaf deaf = plain_deaf(NULL);
     void *ctx = context();
     void *push = sock(ctx, ZMQ_PUSH);
     set_int(push, ZMQ_CONNECT_TIMEOUT, 60);
     set_int(push, ZMQ_RECONNECT_IVL, 10);
     void *monitor = watch(push, ZMQ_EVENT_ALL);
     long start = now_ms();
-    connect_to(push, endpoint);
+    connect_to(push, deaf.endpoint);
     for (int i = 0; i < 2; i++)
         say(text("event %d", i), event_name(next_event(monitor, NULL, NULL, 0)));
     line("not before its time", "%s", now_ms() - start >= 60 ? "yes" : "no");
@@ -47,12 +28,10 @@ static void connect_timeout(void)
     /* Without it the attempt goes on. */
     void *patient = sock(ctx, ZMQ_PUSH);
     void *other = watch(patient, ZMQ_EVENT_ALL);
-    connect_to(patient, endpoint);
+    connect_to(patient, deaf.endpoint);
     say("patient", event_name(next_event(other, NULL, NULL, 0)));
     say("patient then", rx_quiet(other));
-    for (int i = 0; i < 4; i++)
-        close(fillers[i]);
-    close(listener);
+    plain_deaf_gone(&deaf);
 }
 
 /* A port on which nobody listens, at least for now. */

@@ -1,5 +1,5 @@
 /* What the options make of the descriptors: listening, accepted, connected. transports.md section 2.4. */
-#include "refusing.h"
+#include "plain.h"
 #include "transcript.h"
 
 #include <fcntl.h>
@@ -240,7 +240,8 @@ static void before_the_connection(void)
         {ZMQ_TOS, 0x28}, {ZMQ_SNDBUF, 40000}, {ZMQ_RCVBUF, 50000}, {ZMQ_TCP_KEEPALIVE, 1},
         {ZMQ_TCP_KEEPALIVE_CNT, 7}, {ZMQ_TCP_KEEPALIVE_IDLE, 77}, {ZMQ_TCP_KEEPALIVE_INTVL, 17},
         {ZMQ_TCP_MAXRT, 12345}};
-    int port = deaf_at("127.0.0.1");
+    struct deaf deaf = plain_deaf("127.0.0.1");
+    int port = port_of(deaf.endpoint);
     for (int ipv6 = 0; ipv6 < 2; ipv6++) {
         void *ctx = context(), *push = sock(ctx, ZMQ_PUSH);
         for (size_t i = 0; i < COUNT(everything); i++)

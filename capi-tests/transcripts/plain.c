@@ -9,10 +9,8 @@
 
 void must(int ok, const char *what)
 {
-    if (!ok) {
-        perror(what);
-        _exit(1);
-    }
+    if (!ok)
+        give_up(what);
 }
 
 /* Of a numeric endpoint of tcp. */
@@ -42,7 +40,15 @@ int plain_connect(const char *endpoint)
     return fd;
 }
 
-/* A socket bound to the address of this process, on that port or a free one. */
+/* An address of this process alone; no port. */
+static struct sockaddr_in own_address(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    address.sin_addr.s_addr = htonl(0x7f800000U | ((unsigned) getpid() & 0x7fffffU));
+    return address;
+}
+
+/* A socket bound to that address, on its port or a free one, which is then in it. */
 static int bound(struct sockaddr_in *address)
 {
     socklen_t size = sizeof *address;
@@ -53,13 +59,17 @@ static int bound(struct sockaddr_in *address)
     return fd;
 }
 
+static void name_of(const struct sockaddr_in *address, char *endpoint)
+{
+    sprintf(endpoint, "tcp://%s:%d", inet_ntoa(address->sin_addr), ntohs(address->sin_port));
+}
+
 /* A free port, bound. */
 static int own_port(char *endpoint)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    address.sin_addr.s_addr = htonl(0x7f800000U | ((unsigned) getpid() & 0x7fffffU));
+    struct sockaddr_in address = own_address();
     int fd = bound(&address);
-    sprintf(endpoint, "tcp://%s:%d", inet_ntoa(address.sin_addr), ntohs(address.sin_port));
+    name_of(&address, endpoint);
     return fd;
 }
 
@@ -102,18 +112,25 @@ int plain_accept(int listener)
     return accept(listener, NULL, NULL);
 }
 
-int plain_deaf(char *endpoint, int *fillers)
+struct deaf plain_deaf(const char *host)
 {
-    int listener = plain_listen(TCP, endpoint);
-    must(listen(listener, 0) == 0, "listen");
-    struct sockaddr_in address;
-    socklen_t size = sizeof address;
-    getsockname(listener, (struct sockaddr *) &address, &size);
-    for (int i = 0; i < 4; i++) {
-        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        connect(fillers[i], (struct sockaddr *) &address, size);
+    struct deaf deaf;
+    struct sockaddr_in address = host ? address_of(text("tcp://%s:0", host)) : own_address();
+    deaf.listener = bound(&address);
+    must(listen(deaf.listener, 0) == 0, "listen");
+    for (size_t i = 0; i < sizeof deaf.fillers / sizeof deaf.fillers[0]; i++) {
+        deaf.fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        connect(deaf.fillers[i], (struct sockaddr *) &address, sizeof address);
     }
-    return listener;
+    name_of(&address, deaf.endpoint);
+    return deaf;
+}
+
+void plain_deaf_gone(const struct deaf *deaf)
+{
+    close(deaf->listener);
+    for (size_t i = 0; i < sizeof deaf->fillers / sizeof deaf->fillers[0]; i++)
+        close(deaf->fillers[i]);
 }
 
 void plain_send_bytes(int fd, const void *bytes, size_t size)

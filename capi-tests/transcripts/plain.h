@@ -4,7 +4,7 @@
 
 #include "transcript.h"
 
-/* Ends the program if the system does not do what it should. */
+/* Gives the rule up if the system does not do what it should. */
 void must(int ok, const char *what);
 /* A stream to an endpoint of tcp on this host, or of ipc. */
 int plain_connect(const char *endpoint);
@@ -14,8 +14,15 @@ int plain_listen(enum transport transport, char *endpoint);
 /* The same address with a port that refuses everybody, and stays ours: plain_listen_at may listen there, often. */
 const char *plain_vacant(void);
 int plain_listen_at(const char *endpoint);
-/* A listener of tcp whose queue is full: attempts to connect stay without an answer while `fillers`, four, are open. */
-int plain_deaf(char *endpoint, int *fillers);
+/* A listener of tcp whose queue is full: attempts to connect stay without an answer while its descriptors are open. */
+struct deaf {
+    char endpoint[64];
+    int listener, fillers[4];
+};
+/* At a numeric address of this host, or at one of this process alone (NULL). */
+struct deaf plain_deaf(const char *host);
+/* Closes its descriptors. */
+void plain_deaf_gone(const struct deaf *deaf);
 /* -1 if nobody comes. */
 int plain_accept(int listener);
 /* A ZMTP 3.1 greeting with that mechanism, 64 bytes. */

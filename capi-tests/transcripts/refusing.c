@@ -3,12 +3,9 @@
 
 #include "transcript.h"
 
-#include <arpa/inet.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <netinet/in.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 
 /* The low half of an argument, which is all of an int. */
@@ -48,19 +45,4 @@ void refuse_family(int family, int error)
         GIVE(SECCOMP_RET_ERRNO | (unsigned) error), GIVE(SECCOMP_RET_ALLOW),
     };
     install(instructions, sizeof instructions / sizeof instructions[0]);
-}
-
-int deaf_at(const char *host)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    if (inet_pton(AF_INET, host, &address.sin_addr) != 1 || bind(listener, (struct sockaddr *) &address, size) != 0
-        || listen(listener, 0) != 0 || getsockname(listener, (struct sockaddr *) &address, &size) != 0)
-        give_up("a full queue");
-    for (int i = 0; i < 4; i++) {
-        int filler = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        connect(filler, (struct sockaddr *) &address, size);
-    }
-    return ntohs(address.sin_port);
 }

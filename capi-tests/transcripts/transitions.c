@@ -120,16 +120,13 @@ static void to_itself(void)
 
 static void connect_timeout(void)
 {
-    char endpoint[64];
-    int fillers[4], listener = plain_deaf(endpoint, fillers);
+    struct deaf deaf = plain_deaf(NULL);
     struct side side = side_of(ZMQ_PUSH);
     set_int(side.socket, ZMQ_CONNECT_TIMEOUT, 60);
-    go(&side, endpoint);
+    go(&side, deaf.endpoint);
     for (int i = 1; i <= 2; i++)
         say(text("attempt %d", i), tell_until(&side.story, ZMQ_EVENT_CONNECT_RETRIED));
-    close(listener);
-    for (int i = 0; i < 4; i++)
-        close(fillers[i]);
+    plain_deaf_gone(&deaf);
 }
 
 /* ---- the delay ---- */
@@ -416,10 +413,11 @@ static void in_state(enum state state, int closes)
     static const char *const names[] = {"waiting", "pending", "shaking", "ready"};
     char endpoint[64] = "ipc://nobody";
     struct side side = side_of(ZMQ_DEALER);
-    int listener = -1, fillers[4], fd = -1;
-    if (state == PENDING)
-        listener = plain_deaf(endpoint, fillers);
-    else if (state != WAITING)
+    int listener = -1, fd = -1;
+    if (state == PENDING) {
+        struct deaf deaf = plain_deaf(NULL);
+        strcpy(endpoint, deaf.endpoint);
+    } else if (state != WAITING)
         listener = plain_listen(TCP, endpoint);
     set_int(side.socket, ZMQ_RECONNECT_IVL, 60000);
     set_int(side.socket, ZMQ_RECONNECT_IVL_MAX, 60000);

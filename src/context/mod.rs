@@ -242,7 +242,9 @@ impl Context {
         if linger != Linger::For(std::time::Duration::ZERO) {
             self.lingering.begin(connection);
         }
-        thread.post(IoCommand::Detach(connection, linger));
+        if !thread.post(IoCommand::Detach(connection, linger)) {
+            self.lingering.finished(connection);
+        }
     }
 
     /// Has an I/O thread run free functions; the calling one, if there is none.

@@ -9,6 +9,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use crate::io::unwanted::enough;
 use crate::transport::Stream;
 
 /// Past the obligation the descriptor stays open this long for the peer's sake.
@@ -33,6 +34,7 @@ pub(crate) struct Closing {
     interval: Duration,
     peer: Peer,
     obligation_met: bool,
+    discarded: usize,
 }
 
 /// Whether the peer may send something when the descriptor is gone. The reset that answers it makes libzmq, if it
@@ -70,18 +72,29 @@ impl Closing {
             interval: FIRST_LOOK,
             peer,
             obligation_met: false,
+            discarded: 0,
         }
     }
 
-    /// Discards input and looks how far the peer is.
-    pub(crate) fn step(&mut self, stream: &Stream, now: Instant) -> Step {
+    /// Discards input, no more than enough of it before the peer's end is known, and looks how far the peer is.
+    /// `hung_up`: nothing more will come than the kernel has.
+    pub(crate) fn step(&mut self, stream: &Stream, hung_up: bool, now: Instant) -> Step {
         let mut discarded = [0; DISCARDED];
+        let enough = enough(stream);
         let mut more = true;
         for _ in 0..READS {
+            if self.discarded >= enough && !hung_up {
+                more = false;
+                break;
+            }
             match stream.recv(&mut discarded) {
                 Ok(0) => return self.over(),
-                Ok(_) if self.peer == Peer::Listens => self.peer = Peer::Answers,
-                Ok(_) => {}
+                Ok(bytes) => {
+                    self.discarded = self.discarded.saturating_add(bytes);
+                    if self.peer == Peer::Listens {
+                        self.peer = Peer::Answers;
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     more = false;
                     break;
@@ -90,11 +103,12 @@ impl Closing {
                 Err(_) => return self.over(),
             }
         }
-        if now >= self.give_up_at {
-            return self.over();
-        }
         if now >= self.next_look {
             self.look(stream, now);
+        }
+        // Over ipc what the peer has not read may be lost with the descriptor, however long that takes.
+        if now >= self.give_up_at && (self.obligation_met || stream.is_tcp()) {
+            return self.over();
         }
         Step {
             obligation_met: self.obligation_met,

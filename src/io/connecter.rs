@@ -27,6 +27,9 @@ use crate::random;
 use crate::sync::atomic::Ordering;
 use crate::transport::{self, Connecting, Stream};
 
+/// Addresses of a name that one attempt tries: what a name server says is not for it to decide how long.
+const MOST_ADDRESSES: usize = 16;
+
 /// What a step of the connecter led to.
 #[derive(Debug)]
 pub(crate) enum Attempt {
@@ -60,7 +63,8 @@ pub(crate) struct Connecter {
 #[derive(Debug)]
 enum State {
     Idle,
-    Resolving,
+    /// Dropped with it: nobody needs the answer any more.
+    Resolving(#[allow(dead_code, reason = "held, not read")] resolver::Waiting),
     Pending {
         stream: Stream,
         deadline: Option<Instant>,
@@ -104,7 +108,7 @@ impl Connecter {
         match &self.state {
             State::Pending { deadline, .. } => *deadline,
             State::Waiting { until } => Some(*until),
-            State::Idle | State::Resolving | State::Stopped => None,
+            State::Idle | State::Resolving(_) | State::Stopped => None,
         }
     }
 
@@ -130,8 +134,7 @@ impl Connecter {
                         self.try_next_address(session, around)
                     }
                     None => {
-                        self.state = State::Resolving;
-                        resolver::resolve(
+                        let waiting = resolver::resolve(
                             address.host.clone(),
                             address.port,
                             self.ipv6,
@@ -141,6 +144,7 @@ impl Connecter {
                                 attempt: self.attempt,
                             },
                         );
+                        self.state = State::Resolving(waiting);
                         Attempt::Waiting
                     }
                 }
@@ -156,10 +160,11 @@ impl Connecter {
         session: &Session,
         around: &mut Surroundings<'_>,
     ) -> Attempt {
-        if attempt != self.attempt || !matches!(self.state, State::Resolving) {
+        if attempt != self.attempt || !matches!(self.state, State::Resolving(_)) {
             return Attempt::Waiting;
         }
         self.candidates = addresses;
+        self.candidates.truncate(MOST_ADDRESSES);
         self.try_next_address(session, around)
     }
 
@@ -273,7 +278,7 @@ impl Connecter {
                     Ok(()) => Attempt::Up(stream),
                     Err(_) => {
                         session.emit(Event::Closed, fd_value(stream.as_raw_fd()), &self.texts);
-                        self.wait(session, around)
+                        self.try_next_address(session, around)
                     }
                 }
             }
@@ -303,11 +308,7 @@ impl Connecter {
                     self.state = State::Stopped;
                     return Attempt::Refused;
                 }
-                if self.candidates.is_empty() {
-                    self.wait(session, around)
-                } else {
-                    self.try_next_address(session, around)
-                }
+                self.try_next_address(session, around)
             }
         }
     }

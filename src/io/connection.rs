@@ -33,6 +33,7 @@ use crate::io::input::Input;
 use crate::io::output::Output;
 use crate::io::thread::Surroundings;
 use crate::io::traffic::Pumped;
+use crate::io::unwanted::Unwanted;
 use crate::io::{ConnectionHandle, EndpointTexts, ObjectId, Session};
 use crate::message::PeerInfo;
 use crate::monitor::Event;
@@ -121,6 +122,8 @@ pub(crate) struct Detached {
     pub(crate) deadline: Option<Instant>,
     /// After a loss what is left is sent on another stream.
     pub(crate) reconnects: bool,
+    /// What the peer still sends.
+    pub(crate) unwanted: Unwanted,
 }
 
 impl Connection {
@@ -281,16 +284,7 @@ impl Connection {
         if self.is_refused() {
             return self.lose(Loss::Dismissed, around);
         }
-        let output = match self.pump_out(around) {
-            Ok(pumped) => pumped,
-            Err(_) => {
-                self.sending_failed();
-                Pumped::Blocked
-            }
-        };
-        if self.live.as_ref().is_some_and(|live| live.output.failed) {
-            self.stop_sending();
-        }
+        let output = self.send(around);
         if self.detached.is_some() && self.has_sent_everything() {
             return self.begin_closing(around);
         }
@@ -300,6 +294,26 @@ impl Connection {
         Outcome::Wait
     }
 
+    fn send(&mut self, around: &mut Surroundings<'_>) -> Pumped {
+        let moved_before = around.moved;
+        let pumped = self.pump_out(around).unwrap_or_else(|_| {
+            self.sending_failed();
+            Pumped::Blocked
+        });
+        if self.live.as_ref().is_some_and(|live| live.output.failed) {
+            self.stop_sending();
+        }
+        if let (Some(left), Some(live)) = (&mut self.detached, &self.live) {
+            if around.moved > moved_before {
+                left.unwanted.note_progress();
+            }
+            if live.output.blocked {
+                left.unwanted.note_standstill(around.now);
+            }
+        }
+        pumped
+    }
+
     /// A deadline of this connection may have come.
     pub(crate) fn handle_timeout(&mut self, around: &mut Surroundings<'_>) -> Outcome {
         if self.linger_is_over(around.now) {
@@ -307,6 +321,9 @@ impl Connection {
         }
         if self.unbound {
             return Outcome::Wait;
+        }
+        if let Err(loss) = self.listen_before_timeout(around) {
+            return self.lose(loss, around);
         }
         if let Some(live) = &mut self.live {
             if live.closing.is_some() {
@@ -335,7 +352,7 @@ impl Connection {
             (Some(_), _) if self.unbound => None,
             (Some(live), _) => match &live.closing {
                 Some(closing) => closing.deadline(),
-                None => live.protocol.next_timeout(),
+                None => self.next_timeout(live),
             },
             (None, Role::Connecting(connecter)) => connecter.deadline(),
             (None, Role::Accepted { .. }) => None,
@@ -344,6 +361,18 @@ impl Connection {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         }
+    }
+
+    fn next_timeout(&self, live: &Live) -> Option<Instant> {
+        let unwanted = self
+            .detached
+            .as_ref()
+            .filter(|_| live.input.readable)
+            .and_then(|left| left.unwanted.due(&live.stream));
+        [live.protocol.next_timeout(), unwanted]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Names were resolved for an attempt.
@@ -473,12 +502,12 @@ impl Connection {
         } else {
             (live.stream.peer_address_text(), live.fd)
         };
-        let peer = PeerInfo::new(
+        let peer = PeerInfo::learn(
             handshake.routing_id.into_boxed_slice(),
             address.as_deref(),
             fd,
             &handshake.properties,
-        );
+        )?;
         if !is_old {
             self.greet(HelloTo::Known(&handshake.properties))?;
         }
@@ -497,11 +526,10 @@ impl Connection {
     fn deliver_peer(&mut self, peer: PeerInfo, around: &Surroundings<'_>) -> Result<(), Loss> {
         let new_end = self.open_pipe(around);
         if let Some(pipe) = &mut self.pipe {
-            pipe.introduce(Arc::new(peer))
-                .map_err(|_| Loss::Dismissed)?;
+            pipe.introduce(Arc::new(peer)).map_err(|_| NO_MEMORY)?;
             if self.session.notifies(ZMQ_NOTIFY_CONNECT) {
                 pipe.append_special(Special::Notify)
-                    .map_err(|_| Loss::Dismissed)?;
+                    .map_err(|_| NO_MEMORY)?;
             }
             pipe.flush();
         }
@@ -580,6 +608,8 @@ impl Connection {
     }
 }
 
+/// There is no memory for what the socket has to know of a peer: as if the stream were lost.
+const NO_MEMORY: Loss = Loss::Stream(libc::ENOMEM);
 /// Frames that tell no descriptor (ZMQ_SRCFD).
 const NO_FD: i32 = -1;
 
@@ -587,3 +617,6 @@ const NO_FD: i32 = -1;
 pub(crate) fn fd_value(fd: i32) -> u64 {
     u64::from(fd.unsigned_abs())
 }
+
+#[cfg(test)]
+mod tests;

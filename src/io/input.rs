@@ -16,7 +16,7 @@ use crate::io::traffic::{Pumped, SLAB, Scratch};
 use crate::memory;
 use crate::message::{Slab, Storage};
 use crate::pipe::queue::Special;
-use crate::pipe::{COPY_LIMIT, LeftPipe};
+use crate::pipe::{COPY_LIMIT, LeftPipe, PipeEnd};
 use crate::protocol::{Event, ProtocolError};
 
 /// Allocated for a frame before its first byte has arrived: a length field alone costs no more.
@@ -28,6 +28,8 @@ const MESSAGE_LEAST: u64 = 16 * 1024 * 1024;
 const FRAME_WEIGHT: u64 = 64;
 /// Subscriptions within a message weigh no more.
 const WITHIN_LIMIT: u64 = 32 * 1024 * 1024;
+/// A body of less than this holds no slab: a queue of them would hold many times what it has.
+const SLICE_LEAST: usize = SLAB / 16;
 /// A slab with less room than this is not read into.
 const LEAST_ROOM: usize = 16 * 1024;
 /// More than this waits for credit in its slab, less in a copy: a slow reader's connection then holds
@@ -218,10 +220,11 @@ impl Connection {
             }
         }
         while moved < around.turn.bytes {
+            let reads_no_more = self.reads_no_more(around.now);
             let Some(live) = &mut self.live else {
                 return Ok(Pumped::Blocked);
             };
-            if !live.input.readable {
+            if !live.input.readable || (reads_no_more && live.input.large.is_none()) {
                 return Ok(Pumped::Blocked);
             }
             let received = if live.input.large.is_some() {
@@ -233,6 +236,9 @@ impl Connection {
                 Some(bytes) => {
                     moved += bytes;
                     around.moved += bytes;
+                    if let Some(left) = &mut self.detached {
+                        left.unwanted.note_read(bytes);
+                    }
                 }
                 None => return Ok(Pumped::Blocked),
             }
@@ -341,9 +347,9 @@ impl Connection {
         let mut at = range.start;
         let mut steps = 0;
         loop {
-            // A full pipe stops traffic only, and only traffic that has come: the end of the stream is seen
-            // behind the last message that fits.
-            let traffic = self.live.as_ref().is_some_and(|live| live.traffic);
+            // A full pipe stops traffic only (not who the peer is), and only traffic that has come: the end of the
+            // stream is seen behind the last message that fits.
+            let traffic = self.live.as_ref().is_some_and(|live| live.handshaken);
             if traffic && at < range.end && !self.has_room() {
                 return Ok((at, Stopped::NoCredit));
             }
@@ -367,14 +373,13 @@ impl Connection {
                         envelope.check(more, body.len()).map_err(Loss::Protocol)?;
                     }
                     live.input.count_frame(more, body.len())?;
-                    let Some(pipe) = self.pipe.as_mut().filter(|pipe| !pipe.is_write_closed())
-                    else {
+                    let Some(pipe) = read_by_somebody(&mut self.pipe) else {
                         live.input.discarded = true;
                         continue;
                     };
                     let delivered = if body.len() <= COPY_LIMIT {
                         pipe.append_bytes(body, more)
-                    } else if self.session.options.zero_copy_receive {
+                    } else if body.len() >= SLICE_LEAST && self.session.options.zero_copy_receive {
                         // The body ends where the decoder stands.
                         let slice = slab.slice(end - body.len()..end);
                         pipe.append_storage(slice, more)
@@ -404,7 +409,7 @@ impl Connection {
                 }
                 Some(Event::Subscription { subscribe, topic }) => {
                     live.input.count_subscription(topic.len())?;
-                    if let Some(pipe) = &mut self.pipe {
+                    if let Some(pipe) = read_by_somebody(&mut self.pipe) {
                         let topic = memory::boxed(topic)?;
                         pipe.append_special(Special::Subscription { subscribe, topic })
                             .map_err(|_| out_of_memory())?;
@@ -452,7 +457,7 @@ impl Connection {
             return Ok(Some(received));
         }
         live.protocol.large_frame_done();
-        if let Some(pipe) = self.pipe.as_mut().filter(|pipe| !pipe.is_write_closed()) {
+        if let Some(pipe) = read_by_somebody(&mut self.pipe) {
             match large.what {
                 Kind::Frame { more } => pipe.append_storage(large.storage, more)?,
                 Kind::Subscription { subscribe } => {
@@ -569,6 +574,11 @@ impl Scratch {
             self.spare = Some(slab);
         }
     }
+}
+
+/// The pipe, unless the socket has left it: nobody would ever read what came.
+fn read_by_somebody(pipe: &mut Option<PipeEnd>) -> Option<&mut PipeEnd> {
+    pipe.as_mut().filter(|pipe| !pipe.is_write_closed())
 }
 
 /// What the peer sent does not fit into memory: the connection ends like for a frame that is too large.

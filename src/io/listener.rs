@@ -27,6 +27,8 @@ pub(crate) struct ListenerObject {
     listener: Arc<Listener>,
     texts: EndpointTexts,
     retry_at: Option<Instant>,
+    /// The thread hears when somebody waits to be accepted.
+    watched: bool,
 }
 
 impl ListenerObject {
@@ -41,6 +43,7 @@ impl ListenerObject {
             listener,
             texts,
             retry_at: None,
+            watched: false,
         }
     }
 
@@ -49,20 +52,26 @@ impl ListenerObject {
     }
 
     pub(crate) fn start(&mut self, around: &mut Surroundings<'_>) -> Outcome {
-        if self
-            .listener
-            .register(around.epoll, self.id.token())
-            .is_err()
-        {
-            // Not watched: look at it by timer.
-            self.retry_at = Some(around.now + ACCEPT_RETRY);
-        }
         self.handle_ready(around)
     }
 
     /// Accepts until nobody waits any more.
     pub(crate) fn handle_ready(&mut self, around: &Surroundings<'_>) -> Outcome {
         self.retry_at = None;
+        let outcome = self.accept_some(around);
+        self.watched = self.watched
+            || self
+                .listener
+                .register(around.epoll, self.id.token())
+                .is_ok();
+        if !self.watched && self.retry_at.is_none() {
+            // Looked at by timer, until the system has memory for watching it.
+            self.retry_at = Some(around.now + ACCEPT_RETRY);
+        }
+        outcome
+    }
+
+    fn accept_some(&mut self, around: &Surroundings<'_>) -> Outcome {
         for _ in 0..ACCEPTS {
             if self.session.left.is_enough() {
                 self.retry_at = Some(around.now + READ_RETRY);

@@ -19,6 +19,7 @@ mod session;
 mod thread;
 mod timers;
 mod traffic;
+mod unwanted;
 
 #[cfg(test)]
 mod tests;
@@ -135,15 +136,15 @@ impl IoHandle {
         })
     }
 
-    /// Queues a command and wakes the thread if it sleeps.
-    pub(crate) fn post(&self, command: IoCommand) {
-        // Refused by a thread that has stopped: nobody needs it any more.
-        let _ = self.commands.push(command);
+    /// Queues a command and wakes the thread if it sleeps. False: the thread has stopped, and nobody needs it any more.
+    pub(crate) fn post(&self, command: IoCommand) -> bool {
+        let accepted = self.commands.push(command).is_ok();
         fence(Ordering::SeqCst);
         if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::AcqRel) {
             // A full eventfd counter is a wake-up already; nothing else can fail.
             let _ = self.waker.wake();
         }
+        accepted
     }
 
     /// The thread sleeps: it has done everything that it was asked for.

@@ -3,6 +3,7 @@
 //! Contract: transports.md sections 5, 6 and 14, zmtp.md section 8.1.
 
 mod direct;
+mod leaving;
 mod notices;
 mod raw;
 mod turns;
@@ -28,6 +29,7 @@ struct Monitored {
     context: Arc<Context>,
     socket: &'static SocketCell,
     events: &'static SocketCell,
+    socket_is_closed: bool,
 }
 
 impl Monitored {
@@ -41,12 +43,18 @@ impl Monitored {
             context,
             socket,
             events,
+            socket_is_closed: false,
         };
         opened.set(c::ZMQ_RECONNECT_IVL, 1);
         opened.set(c::ZMQ_RCVTIMEO, 10_000);
         opened.set(c::ZMQ_LINGER, 0);
         opened.wait_for_events(10_000);
         opened
+    }
+
+    fn close_socket(&mut self) {
+        self.socket_is_closed = true;
+        api::close(self.socket).expect("close");
     }
 
     fn set(&self, option: i32, value: i32) {
@@ -116,7 +124,10 @@ impl Monitored {
 
 impl Drop for Monitored {
     fn drop(&mut self) {
-        let _ = api::close(self.socket);
+        // Its cell may be somebody else's by now.
+        if !self.socket_is_closed {
+            let _ = api::close(self.socket);
+        }
         let _ = api::close(self.events);
         let _ = self.context.terminate();
     }
@@ -142,7 +153,7 @@ fn greeting(mechanism: &[u8]) -> Vec<u8> {
     greeting
 }
 
-fn opening(socket_type: &[u8]) -> Vec<u8> {
+pub(super) fn opening(socket_type: &[u8]) -> Vec<u8> {
     let property = [
         b"\x05READY\x0BSocket-Type\0\0\0",
         [socket_type.len() as u8].as_slice(),
@@ -300,6 +311,70 @@ fn a_handshake_passes_by_a_full_receive_queue() {
     second.write_all(&opening(b"PUSH")).expect("write");
     monitored.skip(&[c::ZMQ_EVENT_HANDSHAKE_SUCCEEDED]);
     assert_eq!(receive(monitored.socket), Some(b"b".to_vec()));
+}
+
+/// Peers of ZMTP 2.0 and 1.0 may send before they have said who they are, but the full queue does not keep us from
+/// learning it: the handshake timer has nothing to end.
+#[test]
+fn old_peers_say_who_they_are_to_a_full_receive_queue() {
+    let greeting_2_0 = [b"\xFF\0\0\0\0\0\0\0\x01\x7F\x01\x08".as_slice(), b"\0\0"].concat();
+    for (opening, a, b) in [
+        (greeting_2_0, b"\0\x01a", b"\0\x01b"),
+        (b"\x01\0".to_vec(), b"\x02\0a", b"\x02\0b"),
+    ] {
+        let peer = listener();
+        let monitored = Monitored::open(c::ZMQ_PULL);
+        monitored.set(c::ZMQ_RCVHWM, 1);
+        monitored.set(c::ZMQ_HANDSHAKE_IVL, 30);
+        monitored.connect_to(&peer);
+        let (mut first, _) = peer.accept().expect("accept");
+        first
+            .write_all(&[opening.as_slice(), a, b].concat())
+            .expect("write");
+        monitored.skip(&UP);
+        assert_eq!(receive(monitored.socket), Some(b"a".to_vec()));
+        drop(first);
+        monitored.skip(&[c::ZMQ_EVENT_DISCONNECTED, c::ZMQ_EVENT_CONNECT_RETRIED]);
+        monitored.skip(&UP);
+        let (mut second, _) = peer.accept().expect("accept");
+        second
+            .write_all(&[opening.as_slice(), a].concat())
+            .expect("write");
+        monitored.expect_silence(100);
+        assert_eq!(receive(monitored.socket), Some(b"b".to_vec()));
+        assert_eq!(receive(monitored.socket), Some(b"a".to_vec()));
+    }
+}
+
+/// ZMQ_CONFLATE towards a peer that reads slowly: nothing is queued behind the message that is on its way, and what comes
+/// then is the newest.
+#[test]
+fn conflating_waits_for_the_message_on_its_way() {
+    const LENGTH: usize = 200_000;
+    let monitored = Monitored::open(c::ZMQ_PUSH);
+    monitored.set(c::ZMQ_CONFLATE, 1);
+    monitored.set(c::ZMQ_SNDBUF, 8192);
+    let mut peer = monitored.bind_and_connect();
+    peer.write_all(&opening(b"PULL")).expect("write");
+    monitored.skip(&[c::ZMQ_EVENT_ACCEPTED, c::ZMQ_EVENT_HANDSHAKE_SUCCEEDED]);
+    peer.read_exact(&mut [0; 64 + 28]).expect("its opening");
+    let mut body = vec![0; LENGTH];
+    for number in 1..=100 {
+        body[0] = number;
+        api::send_bytes(monitored.socket, &body, false, false).expect("send");
+        // A tenth of a message.
+        peer.read_exact(&mut vec![0; LENGTH / 10]).expect("a part");
+    }
+    // Ten messages were begun and read so far, the last of them perhaps not to its end.
+    let mut frame = vec![0; 9 + LENGTH];
+    let rest = (9 + LENGTH) * 10 - 100 * (LENGTH / 10);
+    peer.read_exact(&mut frame[..rest]).expect("the rest");
+    let mut more = 0;
+    while frame[9] != 100 {
+        peer.read_exact(&mut frame).expect("a frame");
+        more += 1;
+    }
+    assert!(more <= 2, "{more} messages were queued");
 }
 
 #[test]

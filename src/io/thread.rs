@@ -118,7 +118,10 @@ impl IoThread {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // The poll descriptor itself fails: nothing can be served any more.
-                Err(_) => break,
+                Err(_) => {
+                    self.give_up();
+                    break;
+                }
             }
             self.handle.asleep.store(false, Ordering::Relaxed);
             for event in &events {
@@ -156,6 +159,14 @@ impl IoThread {
         }
         self.objects.clear();
         drop(rest);
+    }
+
+    /// The poll descriptor is broken (a program may have closed it): whoever waits for what connections have left to send
+    /// waits no longer.
+    fn give_up(&self) {
+        for id in self.objects.keys() {
+            self.lingering.finished(*id);
+        }
     }
 
     /// How long the next wait may last. `Some(0)` while there is work. Going to sleep is announced
@@ -347,6 +358,7 @@ impl IoThread {
         let moved = around.moved;
         match outcome {
             Outcome::Gone => {
+                self.timers.remove(object.armed, id);
                 let ended = self.objects.remove(&id);
                 // What panicked may do so again on its way out.
                 let _ = catch_unwind(AssertUnwindSafe(|| drop(ended)));
@@ -367,8 +379,8 @@ impl IoThread {
         if let Some(deadline) = deadline
             && object.armed.is_none_or(|armed| deadline < armed)
         {
+            self.timers.set(deadline, id, object.armed);
             object.armed = Some(deadline);
-            self.timers.add(deadline, id);
         }
     }
 }

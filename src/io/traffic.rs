@@ -94,6 +94,9 @@ impl Connection {
                 && head.len() < WRITE_BUDGET
                 && let Some(output) = live.protocol.poll_output()
             {
+                if head.try_reserve(output.len()).is_err() {
+                    return Ok(Pumped::Blocked);
+                }
                 head.append(output);
             }
             let has_run =
@@ -169,9 +172,14 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
                 // No bytes are no message there.
                 pipe.skip();
             }
+            Head::Frame if !pipe.conflates() => return true,
             Head::Frame => {
+                if !live.output.is_empty() {
+                    // The newest is the one that there is when the one before has gone out.
+                    return false;
+                }
                 let Some(message) = pipe.take_conflated() else {
-                    return true;
+                    return false;
                 };
                 let Some(head) = live.output.at_boundary() else {
                     return false;
@@ -225,7 +233,10 @@ fn slices_up_to<'a>(
     for bytes in pieces {
         let bytes = bytes.get(..room).unwrap_or(bytes);
         if !bytes.is_empty() {
-            slices[count] = IoSlice::new(bytes);
+            let Some(slice) = slices.get_mut(count) else {
+                break;
+            };
+            *slice = IoSlice::new(bytes);
             count += 1;
             room -= bytes.len();
         }

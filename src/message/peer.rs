@@ -4,6 +4,9 @@
 
 use std::ffi::CStr;
 
+use crate::error::{Error, Result};
+use crate::memory;
+
 /// Metadata keys that this library itself looks at or writes (api.md section 5).
 const IDENTITY: &CStr = c"Identity";
 const ROUTING_ID: &CStr = c"Routing-Id";
@@ -24,12 +27,14 @@ impl PeerInfo {
     /// `address`: the text for `Peer-Address`, absent if the transport has none. `fd`: the
     /// connection's descriptor, negative for none. `handshake_properties`: names and values as the
     /// peer sent them; what the connection knows itself wins over them.
-    pub(crate) fn new(
+    ///
+    /// Errors: `NoMemory`.
+    pub(crate) fn learn(
         routing_id: Box<[u8]>,
         address: Option<&str>,
         fd: i32,
         handshake_properties: &[(Vec<u8>, Vec<u8>)],
-    ) -> Self {
+    ) -> Result<Self> {
         let fd = (fd >= 0).then_some(fd);
         let descriptor = fd.map(|fd| fd.to_string());
         let own = [
@@ -47,16 +52,36 @@ impl PeerInfo {
             if name.contains(&0) {
                 continue;
             }
+            let value = until_nul(value);
+            properties
+                .try_reserve(name.len() + value.len() + 2)
+                .map_err(|_| Error::NoMemory)?;
             properties.extend_from_slice(name);
             properties.push(0);
-            properties.extend_from_slice(until_nul(value));
+            properties.extend_from_slice(value);
             properties.push(0);
         }
-        Self {
+        Ok(Self {
             routing_id,
             fd,
-            properties: properties.into_boxed_slice(),
-        }
+            properties: memory::boxed(&properties)?,
+        })
+    }
+
+    /// As [`PeerInfo::learn`], with memory.
+    #[cfg(test)]
+    pub(crate) fn new(
+        routing_id: Box<[u8]>,
+        address: Option<&str>,
+        fd: i32,
+        handshake_properties: &[(Vec<u8>, Vec<u8>)],
+    ) -> Self {
+        Self::learn(routing_id, address, fd, handshake_properties).expect("memory")
+    }
+
+    /// What it takes of memory, about.
+    pub(crate) fn size(&self) -> usize {
+        self.routing_id.len() + self.properties.len()
     }
 
     /// The value of a property, up to its first NUL; the first one of that name counts. Names are

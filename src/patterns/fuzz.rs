@@ -124,7 +124,8 @@ impl Both {
     /// What is left, and that it goes.
     fn ends(mut self) {
         let mut all = Vec::new();
-        self.subscriber.for_each(|topic| all.push(topic.to_vec()));
+        let told = self.subscriber.for_each(|topic| all.push(topic.to_vec()));
+        assert_eq!(told, Ok(()));
         assert!(all.iter().eq(self.counts.keys()));
         for pipe in 0..8 {
             self.remove_pipe(pipe);

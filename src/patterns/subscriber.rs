@@ -45,8 +45,8 @@ impl Subscriber {
         if end.is_write_closed() {
             return;
         }
-        self.topics.for_each(|topic| {
-            // Without memory the subscription is lost for that peer.
+        // Without memory a subscription is lost for that peer.
+        let _ = self.topics.for_each(|topic| {
             if let Ok(topic) = memory::boxed(topic) {
                 let subscribe = true;
                 let _ = end.append_special(Special::Subscription { subscribe, topic });

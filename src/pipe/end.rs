@@ -517,7 +517,16 @@ impl PipeEnd {
 
     /// Counts what the other side has not read, until the result is dropped.
     pub(crate) fn count_unread(&self, left: &Arc<Left>) -> LeftPipe {
-        left.count(self.outbound_queue_length())
+        let subscriptions = self.out().subscriptions.load(Ordering::Relaxed);
+        let subscriptions = usize::try_from(subscriptions).unwrap_or(usize::MAX);
+        let introduction = self
+            .introduction
+            .as_ref()
+            .map_or(0, LastIntroduction::unread);
+        left.count(
+            self.outbound_queue_length(),
+            subscriptions.saturating_add(introduction),
+        )
     }
 
     /// Asks the socket to begin the queue anew: a restart marker, then what every peer must know.

@@ -37,6 +37,14 @@ impl Introduction {
 }
 
 impl LastIntroduction {
+    /// Bytes that the reader has not taken, about.
+    pub(super) fn unread(&self) -> usize {
+        let place = self.place.upgrade();
+        place.map_or(0, |place| {
+            place.lock().as_ref().map_or(0, |peer| peer.size())
+        })
+    }
+
     /// False if the reader was there.
     fn replace(&self, peer: &Arc<PeerInfo>) -> bool {
         let Some(place) = self.place.upgrade() else {
@@ -74,9 +82,10 @@ impl PipeEnd {
     /// Over inproc the routing id is all that a socket says of itself, as the first thing on the pipe, whatever the
     /// type.
     pub(crate) fn introduce_id(&mut self, routing_id: &[u8]) {
-        let peer = PeerInfo::new(routing_id.into(), None, -1, &[]);
         // Without memory the peer generates an id.
-        if self.introduce(Arc::new(peer)).is_ok() {
+        let introduced = PeerInfo::learn(routing_id.into(), None, -1, &[])
+            .and_then(|peer| self.introduce(Arc::new(peer)));
+        if introduced.is_ok() {
             self.flush();
         }
     }

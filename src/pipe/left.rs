@@ -15,6 +15,8 @@ pub(crate) struct Left {
 
 /// A pipe weighs as much as so many messages.
 const PIPE: usize = 10;
+/// As many bytes of what a peer said of itself, or of subscriptions, weigh as much as a message.
+const MESSAGE_BYTES: usize = 1024;
 /// More messages of one pipe do not count: how many of them were read is not known exactly.
 const MOST: usize = 1000;
 /// Ten thousand peers who left nothing, or a hundred full queues of the usual size.
@@ -26,10 +28,10 @@ impl Left {
         self.weight.load(Ordering::Relaxed) >= ENOUGH
     }
 
-    /// Counts a pipe with so many unread messages until the result is dropped.
-    pub(super) fn count(self: &Arc<Self>, messages: u64) -> LeftPipe {
+    /// Counts a pipe with so many unread messages, and so many bytes of what is no message, until the result is dropped.
+    pub(super) fn count(self: &Arc<Self>, messages: u64, bytes: usize) -> LeftPipe {
         let messages = usize::try_from(messages).unwrap_or(MOST).min(MOST);
-        let weight = PIPE + messages;
+        let weight = PIPE + messages + bytes / MESSAGE_BYTES;
         self.weight.fetch_add(weight, Ordering::Relaxed);
         LeftPipe {
             left: Arc::clone(self),

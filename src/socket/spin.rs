@@ -56,7 +56,7 @@ impl Spin {
 
 /// Not with ZEROXIDE_SPIN=0, nor where there is one processor: nobody could answer meanwhile.
 fn is_enabled() -> bool {
-    static SWITCH: Switch = Switch::new("ZEROXIDE_SPIN", true);
+    static SWITCH: Switch = Switch::new("ZEROXIDE_SPIN", true, true);
     SWITCH.is_on()
 }
 

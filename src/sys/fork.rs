@@ -71,6 +71,38 @@ impl Stamp {
     }
 }
 
+/// A static of which each process has its own: a forked child begins with a fresh value, and leaves alone what another
+/// thread of its parent may have been changing.
+#[derive(Debug)]
+pub(crate) struct PerProcess<T>(AtomicPtr<(Generation, T)>);
+
+impl<T: Default + Sync> PerProcess<T> {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicPtr::new(std::ptr::null_mut()))
+    }
+
+    /// That of the calling process, made when it is first asked for.
+    pub(crate) fn get(&'static self) -> &'static T {
+        loop {
+            let there = self.0.load(Ordering::Acquire);
+            // SAFETY: null, or a box that stood here once: those are never freed.
+            if let Some((made_in, value)) = unsafe { there.as_ref() }
+                && !in_child_of(*made_in)
+            {
+                return value;
+            }
+            let fresh = Box::into_raw(Box::new((generation(), T::default())));
+            let placed =
+                self.0
+                    .compare_exchange(there, fresh, Ordering::Release, Ordering::Relaxed);
+            if placed.is_err() {
+                // SAFETY: made above, and nobody else has seen it.
+                drop(unsafe { Box::from_raw(fresh) });
+            }
+        }
+    }
+}
+
 /// The first time in this process: takes a number that no ancestor had.
 #[cold]
 fn begin(word: &AtomicU64) -> Generation {
@@ -168,5 +200,17 @@ mod tests {
         let is_told = || in_child_of(parent) && generation() == generation();
         assert!(succeeds_in_child(is_told));
         assert!(!in_child_of(parent));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "miri cannot fork")]
+    fn a_child_has_its_own_value() {
+        static VALUE: PerProcess<AtomicU64> = PerProcess::new();
+        VALUE.get().store(5, Ordering::Relaxed);
+        assert!(succeeds_in_child(|| {
+            let is_fresh = VALUE.get().swap(7, Ordering::Relaxed) == 0;
+            is_fresh && VALUE.get().load(Ordering::Relaxed) == 7
+        }));
+        assert_eq!(VALUE.get().load(Ordering::Relaxed), 5);
     }
 }

@@ -32,7 +32,7 @@ impl Leaver {
 
     /// What is found so long after the beginning.
     fn step_at(&mut self, passed: Duration) -> Step {
-        self.closing.step(&self.stream, self.began + passed)
+        self.closing.step(&self.stream, false, self.began + passed)
     }
 
     /// Whether nobody waits any longer, so long after the beginning.
@@ -126,9 +126,54 @@ fn peer_that_closes() {
 fn ipc_peer_that_reads_late() {
     let (mut leaver, mut far) = ipc(Peer::Answers);
     assert!(!leaver.is_met_at(Duration::from_secs(10)));
+    assert!(!leaver.is_met_at(PATIENCE * 10));
     let mut read = [0; 4];
     far.read_exact(&mut read).expect("read");
     assert_eq!(&read, b"last");
-    let step = leaver.step_at(Duration::from_secs(11));
-    assert!(step.obligation_met && !step.may_close);
+    let step = leaver.step_at(PATIENCE * 11);
+    assert!(step.obligation_met && step.may_close);
+}
+
+/// A peer that does not look at our end, and sends and sends, keeps most of it: no more is taken from it than may lie
+/// before its own end.
+#[test]
+fn peer_that_does_not_stop() {
+    for (mut leaver, mut far, most) in [
+        boxed(ipc(Peer::Answers), 1024 * 1024),
+        boxed(tcp(Peer::Answers), 16 * 1024 * 1024),
+    ] {
+        let mut sent = 0;
+        let mut blocked = 0;
+        // The kernel takes a moment over tcp.
+        while blocked < 20 {
+            match far.write(&[7; 65536]) {
+                Ok(bytes) => (sent, blocked) = (sent + bytes, 0),
+                Err(_) => blocked += 1,
+            }
+            leaver.step_at(MOMENT);
+            assert!(sent < 3 * most, "there is no end");
+        }
+        assert!(sent >= most);
+        // Its end is found behind all that.
+        drop(far);
+        let is_over = |_| {
+            std::thread::yield_now();
+            leaver
+                .closing
+                .step(&leaver.stream, true, leaver.began)
+                .may_close
+        };
+        assert!((0..1_000_000).any(is_over));
+    }
+}
+
+/// A peer that waits a little for room.
+fn boxed<Far>((leaver, far): (Leaver, Far), most: usize) -> (Leaver, Box<dyn Write>, usize)
+where
+    Far: Write + Into<socket2::Socket> + 'static,
+{
+    let far: socket2::Socket = far.into();
+    let wait = Some(Duration::from_millis(5));
+    far.set_write_timeout(wait).expect("timeout");
+    (leaver, Box::new(far), most)
 }

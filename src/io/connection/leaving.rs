@@ -6,10 +6,12 @@
 
 use std::time::Instant;
 
-use super::{Connection, Detached, Outcome, Role};
+use super::{Connection, Detached, Live, Outcome, Role};
 use crate::io::Linger;
 use crate::io::closing::{Closing, Peer};
+use crate::io::connection::Loss;
 use crate::io::thread::Surroundings;
+use crate::io::unwanted::Unwanted;
 use crate::pipe::PipeEnd;
 
 impl Connection {
@@ -55,6 +57,7 @@ impl Connection {
         self.detached = Some(Detached {
             deadline,
             reconnects: linger != Linger::WhileConnected,
+            unwanted: Unwanted::default(),
         });
         self.revoke(around);
         if let Some(pipe) = &mut self.pipe {
@@ -87,6 +90,40 @@ impl Connection {
             return self.give_up();
         }
         Outcome::Wait
+    }
+
+    /// The socket has left, or is about to say so, and nothing is read for it. But a peer that is gone, too, has an end
+    /// that is to be found, and one that is not known yet may be somebody to send to.
+    pub(crate) fn reads_no_more(&self, now: Instant) -> bool {
+        let has_peer = |live: &&Live| live.handshaken && !live.input.hung_up;
+        let Some(live) = self.live.as_ref().filter(has_peer) else {
+            return false;
+        };
+        match &self.detached {
+            Some(left) => !left.unwanted.is_due(&live.stream, now),
+            None => self.pipe.as_ref().is_some_and(PipeEnd::is_write_closed),
+        }
+    }
+
+    /// A peer of which nothing is read is not silent before that has been looked at.
+    pub(super) fn listen_before_timeout(
+        &mut self,
+        around: &mut Surroundings<'_>,
+    ) -> Result<(), Loss> {
+        let is_due = |live: &Live| {
+            let next = live.protocol.next_timeout();
+            live.closing.is_none() && next.is_some_and(|next| next <= around.now)
+        };
+        if self.live.as_ref().is_some_and(is_due)
+            && let Some(left) = &mut self.detached
+        {
+            let unwanted = std::mem::replace(&mut left.unwanted, Unwanted::once(around.now));
+            self.pump_in(around)?;
+            if let Some(left) = &mut self.detached {
+                left.unwanted = unwanted;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn linger_is_over(&self, now: Instant) -> bool {
@@ -139,7 +176,7 @@ impl Connection {
         let Some(closing) = &mut live.closing else {
             return Outcome::Wait;
         };
-        let step = closing.step(&live.stream, around.now);
+        let step = closing.step(&live.stream, live.input.hung_up, around.now);
         if step.obligation_met && self.detached.take().is_some() {
             self.session.lingering.finished(self.id);
         }

@@ -6,6 +6,7 @@
 
 use super::{Connection, Live, Outcome, Role, fd_value};
 use crate::io::thread::Surroundings;
+use crate::io::unwanted::Unwanted;
 use crate::monitor::Event;
 use crate::protocol::{ProtocolError, TimedOut};
 
@@ -18,7 +19,7 @@ pub(crate) enum Loss {
     Timeout(TimedOut),
     /// The peer broke the protocol: never retried.
     Protocol(ProtocolError),
-    /// The application's side ended it: unbind, refusal. No event, no retry, or an ordinary one.
+    /// The application's side ended it: refusal. It is never retried.
     Dismissed,
 }
 
@@ -38,6 +39,9 @@ impl Connection {
             return Outcome::Wait;
         };
         let handshaken = live.handshaken;
+        if let Some(left) = &mut self.detached {
+            left.unwanted = Unwanted::default();
+        }
         live.stream.deregister(around.epoll);
         let connects = matches!(self.role, Role::Connecting(_));
         let retried = connects && self.is_retried(loss, handshaken);

@@ -46,6 +46,8 @@ impl Connection {
             && let Some(of_protocol) = live.protocol.poll_output()
         {
             // Behind what is left to say of the handshake.
+            head.try_reserve(of_protocol.len())
+                .map_err(|_| Loss::Stream(libc::ENOMEM))?;
             head.append(of_protocol);
             live.protocol
                 .encode_message(false, &options.hello_message, head)?;

@@ -28,7 +28,7 @@ impl Connection {
         live.traffic = true;
         live.handshaken = true;
         let address = live.stream.peer_address_text();
-        let peer = PeerInfo::new(Box::default(), address.as_deref(), live.fd, &[]);
+        let peer = PeerInfo::learn(Box::default(), address.as_deref(), live.fd, &[])?;
         if self.detached.is_some() {
             return Ok(());
         }

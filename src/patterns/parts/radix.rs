@@ -115,24 +115,33 @@ impl<V: Entry> Radix<V> {
         ControlFlow::Continue(())
     }
 
-    /// All keys with their values: a key before its extensions, then in byte order.
-    pub(crate) fn for_each(&self, mut visit: impl FnMut(&[u8], &V) -> ControlFlow<()>) {
+    /// All keys with their values: a key before its extensions, then in byte order. `NoMemory` if there is none to
+    /// put a key together: those before it were visited.
+    pub(crate) fn for_each(
+        &self,
+        mut visit: impl FnMut(&[u8], &V) -> ControlFlow<()>,
+    ) -> Result<()> {
         if self.nodes.is_empty() {
-            return;
+            return Ok(());
         }
         // Nodes to come, each with the length of the key that it extends.
-        let mut pending = vec![(ROOT, 0)];
+        let mut pending = Vec::new();
+        memory::push(&mut pending, (ROOT, 0))?;
         let mut key = Vec::new();
         while let Some((node, depth)) = pending.pop() {
             let node = &self.nodes[node as usize];
             key.truncate(depth);
-            key.extend_from_slice(self.label(node));
+            memory::append(&mut key, self.label(node))?;
             if !node.value.is_vacant() && visit(&key, &node.value).is_break() {
-                return;
+                return Ok(());
             }
             let links = self.children.links(node.children);
+            pending
+                .try_reserve(links.len())
+                .map_err(|_| Error::NoMemory)?;
             pending.extend(links.iter().rev().map(|&child| (child, key.len())));
         }
+        Ok(())
     }
 
     /// Number of keys.
@@ -286,13 +295,13 @@ impl<V: Entry> Radix<V> {
             return;
         }
         let mut keys = Vec::<Box<[u8]>>::new();
-        self.for_each(|key, _| {
+        let visited = self.for_each(|key, _| {
             match memory::boxed(key).and_then(|key| memory::push(&mut keys, key)) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(_) => ControlFlow::Break(()),
             }
         });
-        if keys.len() < self.len {
+        if visited.is_err() || keys.len() < self.len {
             return;
         }
         let mut small = Self::default();
@@ -347,7 +356,8 @@ impl<V: Entry> Radix<V> {
     fn release(&mut self, node: u32) {
         let released = std::mem::take(&mut self.nodes[node as usize]);
         self.dead_labels += released.label_len as usize;
-        self.free_nodes.push(node);
+        // Without memory its place stays empty as long as this tree is there.
+        let _ = memory::push(&mut self.free_nodes, node);
     }
 
     /// Writes the labels anew when a quarter of them is dead.
@@ -445,7 +455,8 @@ impl Children {
 
     fn release(&mut self, block: Block) {
         if block.len > 0 {
-            self.free[usize::from(block.class)].push(block.start);
+            // As with nodes.
+            let _ = memory::push(&mut self.free[usize::from(block.class)], block.start);
         }
     }
 

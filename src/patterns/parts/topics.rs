@@ -68,6 +68,8 @@ impl PublisherTopics {
     pub(crate) fn add(&mut self, topic: &[u8], pipe: u32) -> Result<bool> {
         let place = pipe as usize;
         if self.held.len() <= place {
+            let more = place + 1 - self.held.len();
+            self.held.try_reserve(more).map_err(|_| Error::NoMemory)?;
             self.held.resize_with(place + 1, Held::default);
         }
         let held = &mut self.held[place];
@@ -76,8 +78,8 @@ impl PublisherTopics {
         }
         let (first, new) = self.tree.insert_with(topic, |holders| {
             let first = holders.is_vacant();
-            (first, holders.insert(pipe))
-        })?;
+            holders.insert(pipe).map(|new| (first, new))
+        })??;
         if new {
             held.count += 1;
             held.weight += weight_of(topic);
@@ -150,7 +152,8 @@ impl PublisherTopics {
         if count == 0 {
             return topics;
         }
-        self.tree.for_each(|topic, holders| {
+        // What was visited before memory ran out is as good as what was copied before.
+        let _ = self.tree.for_each(|topic, holders| {
             if holders.contains(pipe) {
                 let pushed =
                     memory::boxed(topic).and_then(|topic| memory::push(&mut topics, topic));
@@ -198,22 +201,27 @@ impl Entry for Holders {
 }
 
 impl Holders {
-    /// False if it was there.
-    fn insert(&mut self, pipe: u32) -> bool {
+    /// False if it was there. `NoMemory`: nothing has changed.
+    fn insert(&mut self, pipe: u32) -> Result<bool> {
         match self {
             Self::None => *self = Self::One(pipe),
-            Self::One(other) if *other == pipe => return false,
+            Self::One(other) if *other == pipe => return Ok(false),
             Self::One(other) => {
-                let mut both = vec![*other, pipe];
+                let mut both = Vec::new();
+                memory::push(&mut both, *other)?;
+                memory::push(&mut both, pipe)?;
                 both.sort_unstable();
                 *self = Self::Many(Box::new(both));
             }
             Self::Many(pipes) => match pipes.binary_search(&pipe) {
-                Ok(_) => return false,
-                Err(place) => pipes.insert(place, pipe),
+                Ok(_) => return Ok(false),
+                Err(place) => {
+                    pipes.try_reserve(1).map_err(|_| Error::NoMemory)?;
+                    pipes.insert(place, pipe);
+                }
             },
         }
-        true
+        Ok(true)
     }
 
     /// False if it was not there.
@@ -295,12 +303,12 @@ impl SubscriberTopics {
             .is_break()
     }
 
-    /// Tells each topic once.
-    pub(crate) fn for_each(&self, mut tell: impl FnMut(&[u8])) {
+    /// Tells each topic once. `NoMemory`: not all of them.
+    pub(crate) fn for_each(&self, mut tell: impl FnMut(&[u8])) -> Result<()> {
         self.tree.for_each(|topic, _| {
             tell(topic);
             ControlFlow::Continue(())
-        });
+        })
     }
 
     /// Number of different topics.

@@ -290,7 +290,12 @@ impl PipeEnd {
         self.count_messages_read(advanced.messages);
     }
 
-    /// The newest message of a conflating inbound direction.
+    /// The inbound direction keeps only its newest message.
+    pub(crate) fn conflates(&self) -> bool {
+        self.inbound().slot.is_some()
+    }
+
+    /// Takes the newest message, if there is one.
     pub(crate) fn take_conflated(&self) -> Option<Message> {
         self.take_newest()
     }

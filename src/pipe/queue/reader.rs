@@ -251,6 +251,9 @@ impl Reader {
                 let entry = unsafe { &*entry };
                 let end = entry.upto.bytes();
                 let Special::Body(body) = &entry.special else {
+                    if !gather.has_room() {
+                        return;
+                    }
                     gather.add_records(chunk.base().wrapping_add(position), end - position);
                     return;
                 };

@@ -206,6 +206,33 @@ fn a_steady_stream_of_small_frames_fills_whole_writes_reframed() {
     assert_eq!(runs, 2);
 }
 
+/// Also where something that is no message stands behind so many bodies.
+#[test]
+fn a_run_has_no_more_slices_than_it_says() {
+    let (mut writer, mut reader) = queue();
+    for _ in 0..Gather::SLICES / 2 {
+        let body = Storage::copy_of(&[7; 2049]).unwrap();
+        writer.append_storage(false, body).unwrap();
+    }
+    writer.append(false, b"short").unwrap();
+    let topic = b"topic".as_slice().into();
+    let special = Special::Subscription {
+        subscribe: true,
+        topic,
+    };
+    writer.append_special(special).unwrap();
+    writer.commit();
+    let mut gather = Gather::new();
+    let run = reader.gather(1 << 20, &mut gather);
+    let (slices, length) = run.slices().fold((0, 0), |(slices, length), slice| {
+        (slices + 1, length + slice.len())
+    });
+    assert!(slices <= Gather::SLICES, "{slices} slices");
+    reader.advance(length);
+    let run = reader.gather(1 << 20, &mut gather);
+    assert_eq!(run.slices().collect::<Vec<_>>().concat(), b"\0\x05short");
+}
+
 #[test]
 fn copied_records_are_gathered_where_they_lie() {
     let (mut writer, mut reader) = queue_with_chunks(&[64 * 1024]);

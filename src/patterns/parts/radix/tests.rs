@@ -37,10 +37,11 @@ fn random_key(random: &mut Random) -> Vec<u8> {
 
 fn contents(tree: &Radix<u8>) -> Vec<(Vec<u8>, u8)> {
     let mut all = Vec::new();
-    tree.for_each(|key, value| {
+    let visited = tree.for_each(|key, value| {
         all.push((key.to_vec(), *value));
         ControlFlow::Continue(())
     });
+    assert_eq!(visited, Ok(()));
     all
 }
 

@@ -93,7 +93,8 @@ fn subscriber_against_counts() {
         assert_eq!(topics.len(), model.len());
     }
     let mut all = Vec::new();
-    topics.for_each(|topic| all.push(topic.to_vec()));
+    let told = topics.for_each(|topic| all.push(topic.to_vec()));
+    assert_eq!(told, Ok(()));
     assert!(all.into_iter().eq(model.into_keys()));
 }
 

@@ -1,0 +1,271 @@
+//! A connection without a thread, in virtual time: what it reads when its socket has left, or is about to say so.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Connection, Outcome};
+use crate::clock;
+use crate::context::Lingering;
+use crate::ffi::constants as c;
+use crate::io::tests::opening;
+use crate::io::thread::Surroundings;
+use crate::io::traffic::{Scratch, Turn};
+use crate::io::{IoHandle, Linger, ObjectId, Session};
+use crate::mailbox::Mailbox;
+use crate::monitor::Monitor;
+use crate::options::SocketOptions;
+use crate::patterns::TypeRow;
+use crate::pipe::{Left, PipeEnd};
+use crate::socket::SocketCommand;
+use crate::sync::Lock;
+use crate::sync::atomic::AtomicBool;
+use crate::transport::Stream;
+
+/// What a kernel holds of one direction is less.
+const KERNEL: usize = 512 * 1024;
+/// What a peer would send, if somebody read it.
+const FLOOD: usize = 8 * 1024 * 1024;
+/// Read in one turn, at most.
+const TURN: usize = Turn::SHARED.bytes;
+/// Read to make room; see [`crate::io::unwanted`].
+const ROOM: usize = 1024 * 1024;
+
+/// A DEALER's connection, accepted from a peer over ipc.
+struct Alone {
+    connection: Arc<Lock<Connection>>,
+    outcome: Outcome,
+    /// The socket's end of the pipe, until it leaves.
+    socket: Option<PipeEnd>,
+    /// The peer. It does not wait.
+    peer: UnixStream,
+    now: Instant,
+    /// Open as long as the handle is.
+    _poll: mio::Poll,
+    handle: Arc<IoHandle>,
+    scratch: Scratch,
+}
+
+impl Alone {
+    /// In traffic.
+    fn open(set: impl FnOnce(&mut SocketOptions)) -> Self {
+        let mut options = SocketOptions {
+            receive_hwm: 1,
+            send_hwm: 0,
+            ..SocketOptions::default()
+        };
+        set(&mut options);
+        let mailbox = Arc::new(Mailbox::new());
+        let session = Session {
+            mailbox: Arc::clone(&mailbox),
+            monitor: Arc::new(Monitor::new()),
+            options: Arc::new(options),
+            row: TypeRow::find(c::ZMQ_DEALER).expect("a type"),
+            threads: Arc::new([]),
+            lingering: Arc::new(Lingering::default()),
+            endpoint: b"ipc://alone".as_slice().into(),
+            stop_refused: Arc::new(AtomicBool::new(false)),
+            left: Arc::new(Left::default()),
+        };
+        let (near, peer) = UnixStream::pair().expect("a pair");
+        peer.set_nonblocking(true).expect("non-blocking");
+        let stream = Stream::from_socket(near.into());
+        let now = clock::now();
+        let poll = mio::Poll::new().expect("poll");
+        let handle = Arc::new(IoHandle::new(0, &poll).expect("a handle"));
+        let mut alone = Self {
+            connection: Connection::accepted(session, ObjectId::new(), stream, now),
+            outcome: Outcome::Wait,
+            socket: None,
+            peer,
+            now,
+            _poll: poll,
+            handle,
+            scratch: Scratch::new().expect("a slab"),
+        };
+        alone.peer.write_all(&opening(b"DEALER")).expect("write");
+        alone.work(|connection, around| connection.start(around));
+        alone.settle();
+        for command in mailbox.drain() {
+            if let SocketCommand::Attach(attachment) = command {
+                alone.socket = Some(attachment.end);
+            }
+        }
+        assert!(alone.socket.is_some());
+        alone
+    }
+
+    fn work(&mut self, work: impl FnOnce(&mut Connection, &mut Surroundings<'_>) -> Outcome) {
+        let mut around = Surroundings {
+            epoll: self.handle.epoll,
+            borrows: false,
+            handle: &self.handle,
+            scratch: &mut self.scratch,
+            turn: Turn::SHARED,
+            moved: 0,
+            now: self.now,
+        };
+        self.outcome = work(&mut self.connection.lock(), &mut around);
+    }
+
+    /// Turns until it waits. The kernel says what it can.
+    fn settle(&mut self) {
+        if self.outcome == Outcome::Gone {
+            return;
+        }
+        self.connection.lock().note_ready(true, true, false);
+        self.outcome = Outcome::Again;
+        while self.outcome == Outcome::Again {
+            self.work(Connection::drive);
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        if self.outcome != Outcome::Gone {
+            self.work(Connection::handle_timeout);
+        }
+        self.settle();
+    }
+
+    /// The socket sends more than goes, so that sending stands still.
+    fn send_more_than_goes(&mut self) {
+        let socket = self.socket.as_mut().expect("a socket");
+        for _ in 0..4 * KERNEL / 1000 {
+            socket.append_bytes(&[1; 1000], false).expect("memory");
+        }
+        socket.flush();
+        self.settle();
+    }
+
+    fn detach(&mut self) {
+        self.work(|connection, around| connection.detach(Linger::Forever, around));
+        drop(self.socket.take());
+        self.settle();
+    }
+
+    /// The peer sends until nobody takes more, but no more than `most`; how many bytes that was.
+    fn flood(&mut self, most: usize) -> usize {
+        let message = [[0, 200].as_slice(), &[7; 200]].concat();
+        let mut sent = 0;
+        let mut written = 0;
+        while sent < most && self.outcome != Outcome::Gone {
+            match self.peer.write(&message[written..]) {
+                Ok(bytes) => {
+                    sent += bytes;
+                    written = (written + bytes) % message.len();
+                }
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                    self.settle();
+                    let Ok(1) = self.peer.write(&message[written..=written]) else {
+                        break;
+                    };
+                    sent += 1;
+                    written = (written + 1) % message.len();
+                }
+            }
+        }
+        sent
+    }
+
+    /// The peer takes what there is.
+    fn take(&mut self) {
+        while matches!(self.peer.read(&mut [0; 65536]), Ok(bytes) if bytes > 0) {}
+        self.settle();
+    }
+}
+
+/// A pipe that was left, before Detach: on a thread there is nothing in between, or a turn that is not over yet.
+#[test]
+fn nothing_is_read_for_a_socket_that_is_about_to_detach() {
+    let mut alone = Alone::open(|_| ());
+    assert!((TURN..KERNEL).contains(&alone.flood(FLOOD)));
+    alone.socket.take().expect("a socket").leave();
+    alone.settle();
+    assert_eq!(alone.flood(FLOOD), 0);
+    // The end of a peer that goes at that time is found.
+    alone.peer.shutdown(Shutdown::Both).expect("shutdown");
+    alone.connection.lock().note_ready(true, true, true);
+    alone.settle();
+    assert_eq!(alone.outcome, Outcome::Gone);
+}
+
+/// It has nothing to send, and goes.
+#[test]
+fn nothing_is_read_for_a_socket_that_detaches() {
+    let mut alone = Alone::open(|_| ());
+    alone.flood(FLOOD);
+    alone.work(|connection, around| connection.detach(Linger::Forever, around));
+    assert_eq!(alone.outcome, Outcome::Gone);
+    let unread = alone.peer.write(b"more").expect_err("closed");
+    assert_eq!(unread.kind(), ErrorKind::BrokenPipe);
+}
+
+/// As long as sending gets on nothing is read; when it stands still, as much as makes room, and again after the next
+/// success.
+#[test]
+fn what_comes_is_read_to_make_room_and_no_more() {
+    let mut alone = Alone::open(|_| ());
+    alone.send_more_than_goes();
+    alone.flood(FLOOD);
+    alone.detach();
+    for _ in 0..3 {
+        // What was held is dropped; nothing of that makes room in the kernel.
+        assert_eq!(alone.flood(FLOOD), 0);
+        assert_eq!(
+            alone.connection.lock().deadline(),
+            Some(alone.now + STANDSTILL)
+        );
+        alone.pass(STANDSTILL - MOMENT);
+        assert_eq!(alone.flood(FLOOD), 0);
+        alone.pass(MOMENT);
+        let room = alone.flood(FLOOD);
+        assert!((ROOM..ROOM + TURN).contains(&room), "{room}");
+        assert_eq!(alone.connection.lock().deadline(), None);
+        alone.pass(Duration::from_secs(100));
+        assert_eq!(alone.flood(FLOOD), 0);
+        alone.take();
+    }
+}
+
+/// The end of a peer shows behind all that it sent.
+#[test]
+fn the_end_of_a_peer_is_found() {
+    let mut alone = Alone::open(|_| ());
+    alone.send_more_than_goes();
+    alone.flood(FLOOD);
+    alone.detach();
+    alone.peer.shutdown(Shutdown::Write).expect("shutdown");
+    alone.settle();
+    assert_eq!(alone.outcome, Outcome::Wait);
+    alone.connection.lock().note_ready(true, true, true);
+    alone.settle();
+    assert_eq!(alone.outcome, Outcome::Gone);
+}
+
+/// A peer that takes nothing is alive as long as something of it comes.
+#[test]
+fn heartbeats_are_heard_though_nothing_is_read() {
+    let mut alone = Alone::open(|options| options.heartbeat_interval = 100);
+    alone.send_more_than_goes();
+    alone.flood(FLOOD);
+    alone.detach();
+    alone.pass(STANDSTILL);
+    alone.flood(FLOOD);
+    let mut heard = 0;
+    while alone.outcome != Outcome::Gone && heard < 100 * TURN {
+        alone.pass(Duration::from_millis(50));
+        heard += alone.flood(TURN / 2);
+    }
+    assert_eq!(alone.outcome, Outcome::Wait);
+    for _ in 0..100 {
+        alone.pass(Duration::from_millis(50));
+    }
+    assert_eq!(alone.outcome, Outcome::Gone);
+}
+
+const STANDSTILL: Duration = Duration::from_millis(10);
+const MOMENT: Duration = Duration::from_millis(1);
