@@ -317,6 +317,8 @@ def main():
     if arguments.quick:
         chosen = [attack for attack in chosen if attack.seconds < 1]
     libraries = [library for library in (ours, stock if arguments.stock or arguments.table else None) if library]
+    if not libraries or not chosen:
+        sys.exit("nothing to do: give --ours DIR or --stock, and attacks that are there")
     rounds, samples = (3, 500) if arguments.table else (1, 30)
     build = tempfile.mkdtemp(prefix="hostile-")
     began = time.monotonic()

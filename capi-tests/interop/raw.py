@@ -386,6 +386,8 @@ def main():
         if time.monotonic() - began > 10:
             print(f"  raw {name}: took {time.monotonic() - began:.0f} s", flush=True)
     print(f"raw peers: {ran - failed} of {ran} cases passed, {left_out} left out", flush=True)
+    if ran == 0:
+        sys.exit("no case has this name")
     if failed == 0:
         # Sockets of failed cases may still be open, and would hold it up.
         library.end()

@@ -367,6 +367,8 @@ def main():
     ours = Library("ours", arguments.ours) if arguments.ours else None
     cases = list(quick_cases() if arguments.quick else all_cases())
     cases = [case for case in cases if not arguments.only or any(text in str(case) for text in arguments.only)]
+    if not cases:
+        sys.exit("no case has this name")
     if not ours:
         pairings = [(stock, stock)]
     elif arguments.quick:
