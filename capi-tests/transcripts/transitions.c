@@ -374,6 +374,8 @@ static void lost_for_good(const char *key, int option, int value)
                 await_event(side.story.monitor, ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
             } else {
                 await_event(side.story.monitor, ZMQ_EVENT_CONNECTED);
+                /* That somebody came, and the greeting: what is unread would make the end a reset. */
+                rx(server);
                 rx(server);
             }
             shut(server);
