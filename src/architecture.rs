@@ -31,6 +31,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ffi",
             "io",
             "mailbox",
+            "memory",
             "message",
             "monitor",
             "options",

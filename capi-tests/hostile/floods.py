@@ -57,16 +57,27 @@ def unread_messages(port):
     rest()
 
 
-@attack("messages just too long to be copied, each among 120 KiB that mean nothing, which the application does not read",
+@attack("messages just long enough to hold the read they come in, each among 112 KiB that mean nothing, which the application does not read",
         path="side", type=PULL, good=None, settings={"reads": 0}, memory=140 * MIB,
         because="a receive queue of 1000 messages that hold a read of 128 KiB each", stays=140 * MIB, keeps=1)
 def pinned_reads(port):
+    among_nothing(port, 8192)
+
+
+@attack("the same with messages of half that size, which are copied", path="side", type=PULL, good=None,
+        settings={"reads": 0}, memory=16 * MIB, because="a receive queue of 1000 messages of 4 KiB, and what is around them",
+        stays=16 * MIB, keeps=1)
+def copied_reads(port):
+    among_nothing(port, 4096)
+
+
+def among_nothing(port, size):
     stream = shaken(port, PUSH)
     for number in range(1200):
         if number == 100:
             begun()
         try:
-            stream.sendall(frame(b"x" * 1025) + command(b"NONE", b"y" * 120 * KIB))
+            stream.sendall(frame(b"x" * size) + command(b"NONE", b"y" * 112 * KIB))
         except OSError:
             break
     rest()

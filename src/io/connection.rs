@@ -83,7 +83,7 @@ pub(crate) struct Connection {
     /// The listener was unbound: nothing moves any more, and the connection ends when the socket has
     /// read what arrived.
     unbound: bool,
-    /// For those who reach it by its pipe.
+    /// For the handles that others have of it.
     me: Weak<Lock<Self>>,
     /// What an application thread that read the stream came upon, for the home thread to deal with.
     pub(super) pending: Option<Loss>,
@@ -196,10 +196,6 @@ impl Connection {
         }
     }
 
-    fn take_pending(&mut self) -> Option<Loss> {
-        self.pending.take()
-    }
-
     /// The listener it came from.
     pub(crate) fn accepted_by(&self) -> Option<ObjectId> {
         match self.role {
@@ -271,10 +267,8 @@ impl Connection {
         {
             return self.drive_closing(around);
         }
-        let input = match self
-            .take_pending()
-            .map_or_else(|| self.pump_in(around), Err)
-        {
+        let pending = self.pending.take();
+        let input = match pending.map_or_else(|| self.pump_in(around), Err) {
             Ok(pumped) => pumped,
             Err(loss) => {
                 self.show_what_is_wrong(loss, around);
@@ -300,7 +294,8 @@ impl Connection {
             self.sending_failed();
             Pumped::Blocked
         });
-        if self.live.as_ref().is_some_and(|live| live.output.failed) {
+        let failed = |live: &mut Live| std::mem::take(&mut live.output.failed);
+        if self.live.as_mut().is_some_and(failed) {
             self.stop_sending();
         }
         if let (Some(left), Some(live)) = (&mut self.detached, &self.live) {

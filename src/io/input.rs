@@ -196,7 +196,7 @@ impl Connection {
     }
 
     fn read_turn(&mut self, around: &mut Surroundings<'_>) -> Result<Pumped, Loss> {
-        let mut moved = 0;
+        let before = around.moved;
         if self
             .live
             .as_ref()
@@ -219,7 +219,7 @@ impl Connection {
                 Stopped::NeedsMore | Stopped::Large => {}
             }
         }
-        while moved < around.turn.bytes {
+        while around.moved - before < around.turn.bytes {
             let reads_no_more = self.reads_no_more(around.now);
             let Some(live) = &mut self.live else {
                 return Ok(Pumped::Blocked);
@@ -234,7 +234,6 @@ impl Connection {
             };
             match received {
                 Some(bytes) => {
-                    moved += bytes;
                     around.moved += bytes;
                     if let Some(left) = &mut self.detached {
                         left.unwanted.note_read(bytes);
@@ -316,10 +315,8 @@ impl Connection {
             return Ok(());
         }
         let bytes = slab.bytes().get(range).unwrap_or_default();
-        let rest = &mut live.input.rest;
-        rest.try_reserve_exact(bytes.len())
-            .map_err(|_| out_of_memory())?;
-        rest.extend_from_slice(bytes);
+        // It was taken, or is empty.
+        live.input.rest = memory::copy(bytes)?;
         Ok(())
     }
 

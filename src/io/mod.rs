@@ -147,6 +147,13 @@ impl IoHandle {
         accepted
     }
 
+    /// The thread has looked at everything once more.
+    fn note_round(&self) {
+        // Nobody else writes it.
+        let rounds = self.rounds.load(Ordering::Relaxed);
+        self.rounds.store(rounds.wrapping_add(1), Ordering::Release);
+    }
+
     /// The thread sleeps: it has done everything that it was asked for.
     fn is_asleep(&self) -> bool {
         self.asleep.load(Ordering::Acquire)

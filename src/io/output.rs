@@ -13,7 +13,7 @@ pub(crate) struct Output {
     pub(crate) writable: bool,
     /// The kernel said no, and has taken nothing since.
     pub(crate) blocked: bool,
-    /// The stream takes nothing any more.
+    /// A write failed, which the home thread has not dealt with yet.
     pub(crate) failed: bool,
     /// The most bytes of a write (ZMQ_OUT_BATCH_SIZE); `None` = the usual.
     pub(crate) limit: Option<usize>,

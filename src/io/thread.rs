@@ -112,7 +112,7 @@ impl IoThread {
             self.handle_commands();
             self.handle_timers();
             self.run_ready();
-            self.handle.rounds.fetch_add(1, Ordering::Release);
+            self.handle.note_round();
             let timeout = self.time_to_sleep();
             match self.poll.poll(&mut events, timeout) {
                 Ok(()) => {}

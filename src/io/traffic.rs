@@ -1,7 +1,6 @@
 //! Writing: pipe -> stream, and what both directions share.
 //!
-//! Runs of committed records go out as they lie in the queue, up to [`WRITE_BUDGET`] in one system call: no work per
-//! message. Peers that frame otherwise (ZMTP 1.0, plain bytes) get the same runs with other headers.
+//! Runs of committed records go out as they lie in the queue, up to a [`Turn`] in one system call: no work per message. Peers that frame otherwise (ZMTP 1.0, plain bytes) get the same runs with other headers.
 
 #![forbid(unsafe_code)]
 
@@ -16,13 +15,14 @@ use crate::pipe::{Head, PipeEnd};
 
 /// Bytes read at once; the slab's size.
 pub(super) const SLAB: usize = 128 * 1024;
-/// Bytes written at once. Below 64 KiB every write wakes a sleeping reader.
-const WRITE_BUDGET: usize = 256 * 1024;
+/// Bytes of commands and subscriptions that are encoded ahead of a write.
+const ENCODED: usize = 256 * 1024;
 
 /// How far a connection may go, in each direction, before others have their turn.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
-    /// Bytes moved. The last system call may move more.
+    /// Bytes moved, also by one write: below 64 KiB each would wake a sleeping reader. The last system call may move
+    /// more.
     pub(super) bytes: usize,
     /// Steps of decoding: bytes alone say little of what they cost.
     pub(super) steps: usize,
@@ -81,8 +81,8 @@ pub(crate) enum Pumped {
 impl Connection {
     /// Writes until the kernel takes no more, everything is sent, or the turn is over.
     pub(crate) fn pump_out(&mut self, around: &mut Surroundings<'_>) -> io::Result<Pumped> {
-        let mut moved = 0;
-        while moved < around.turn.bytes {
+        let before = around.moved;
+        while around.moved - before < around.turn.bytes {
             let Some(live) = &mut self.live else {
                 return Ok(Pumped::Blocked);
             };
@@ -91,7 +91,7 @@ impl Connection {
             }
             // What a peer that does not read provokes waits in the protocol, which bounds it.
             if let Some(head) = live.output.at_boundary()
-                && head.len() < WRITE_BUDGET
+                && head.len() < ENCODED
                 && let Some(output) = live.protocol.poll_output()
             {
                 if head.try_reserve(output.len()).is_err() {
@@ -137,7 +137,6 @@ impl Connection {
             if written > 0 && std::mem::take(&mut live.output.blocked) {
                 live.protocol.handle_sent(around.now);
             }
-            moved += written;
             around.moved += written;
             let of_run = live.output.consume(written);
             if of_run > 0
@@ -206,7 +205,7 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
                     }
                     _ => {}
                 }
-                if live.output.head().len() >= WRITE_BUDGET {
+                if live.output.head().len() >= ENCODED {
                     return false;
                 }
             }

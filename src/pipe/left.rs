@@ -55,9 +55,39 @@ impl Drop for LeftPipe {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::{ENOUGH, Left, PIPE};
-    use crate::pipe::{Conflate, Limits, pipe};
+    use super::{ENOUGH, Left, MESSAGE_BYTES, PIPE};
+    use crate::message::PeerInfo;
+    use crate::pipe::queue::Special;
+    use crate::pipe::{Conflate, Limits, PipeEnd, pipe};
     use std::sync::Arc;
+
+    /// What is no message counts by its bytes: what a peer said of itself, and subscriptions.
+    #[test]
+    fn bytes_weigh_as_much_as_messages() {
+        let weight_of = |leave: &dyn Fn(&mut PipeEnd)| {
+            let left = Arc::new(Left::default());
+            let (_socket, mut connection) = pipe(Limits::NONE, Limits::NONE, Conflate::NEITHER);
+            leave(&mut connection);
+            connection.flush();
+            connection.leave_behind(&left);
+            left.weight.load(std::sync::atomic::Ordering::Relaxed)
+        };
+        let size = 20 * MESSAGE_BYTES;
+        assert_eq!(weight_of(&|_| ()), PIPE);
+        let subscribes = weight_of(&|end| {
+            let topic = vec![7; size].into_boxed_slice();
+            let subscribe = true;
+            end.append_special(Special::Subscription { subscribe, topic })
+                .unwrap();
+        });
+        assert!((PIPE + 20..PIPE + 25).contains(&subscribes));
+        let introduces = weight_of(&|end| {
+            let properties = [(b"X-name".to_vec(), vec![7; size])];
+            let peer = PeerInfo::new(Box::default(), None, -1, &properties);
+            end.introduce(Arc::new(peer)).unwrap();
+        });
+        assert!((PIPE + 20..PIPE + 25).contains(&introduces));
+    }
 
     /// It counts from the peer's end until the socket has let go of its side.
     #[test]

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::ffi::constants as c;
 use crate::io::{self, Lease};
 use crate::mailbox::{Mailbox, Waiter};
+use crate::memory;
 use crate::socket::SocketCommand;
 use crate::socket::api::{self, Inside, SocketCell, left};
 use crate::socket::spin::{self, Spin};
@@ -167,15 +168,13 @@ fn sleep_until_something(
     waiter: &Arc<Waiter>,
 ) -> Result<()> {
     let mut descriptors = watched_descriptors(items)?;
-    let borrowed = descriptors.len();
-    // At most a few.
-    descriptors
-        .try_reserve(Lease::MOST + 1)
-        .map_err(|_| Error::NoMemory)?;
-    descriptors.extend(lease.descriptors());
-    descriptors.push(Descriptor::new(waiter.descriptor(), poll::IN));
+    let watched = descriptors.len();
+    let waiter = Descriptor::new(waiter.descriptor(), poll::IN);
+    for descriptor in lease.descriptors().chain([waiter]) {
+        memory::push(&mut descriptors, descriptor)?;
+    }
     poll::poll(&mut descriptors, timeout, mask)?;
-    lease.note(descriptors.iter().skip(borrowed));
+    lease.note(descriptors.iter().skip(watched));
     Ok(())
 }
 
@@ -184,8 +183,8 @@ fn watched_descriptors(items: &[PollItem]) -> Result<Vec<Descriptor>> {
     for item in items {
         if let Target::Descriptor(fd) = item.target {
             // The caller chooses how many there are.
-            descriptors.try_reserve(1).map_err(|_| Error::NoMemory)?;
-            descriptors.push(Descriptor::new(fd, events_to_system(item.events)));
+            let descriptor = Descriptor::new(fd, events_to_system(item.events));
+            memory::push(&mut descriptors, descriptor)?;
         }
     }
     Ok(descriptors)
@@ -245,8 +244,7 @@ fn mailboxes(items: &[PollItem]) -> Result<Vec<Arc<Mailbox<SocketCommand>>>> {
     let mut mailboxes = Vec::new();
     for item in items {
         if let Target::Socket(socket) = item.target {
-            mailboxes.try_reserve(1).map_err(|_| Error::NoMemory)?;
-            mailboxes.push(socket.mailbox()?);
+            memory::push(&mut mailboxes, socket.mailbox()?)?;
         }
     }
     Ok(mailboxes)
