@@ -271,16 +271,16 @@ fn block<R>(
         if reads {
             inside.lend(&mut lease);
         }
-        if inside.spin.begin() {
+        if inside.comes_without_io_thread(&lease) && inside.spin.begin() {
             drop(inside);
-            let found = spin::look_again(slice::from_ref(&mailbox), &lease, deadline);
-            if found {
+            let spun = spin::look_again(slice::from_ref(&mailbox), &lease, deadline);
+            if spun.found {
                 lease.end();
             }
             inside = enter_again(cell, generation)?;
-            inside.spin.ended(found);
+            inside.spin.ended(spun);
             match attempt(&mut inside.core) {
-                Err(Error::Again) if found => continue,
+                Err(Error::Again) if spun.found => continue,
                 Err(Error::Again) => {}
                 other => return leave(inside, lease, other),
             }

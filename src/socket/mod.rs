@@ -321,6 +321,11 @@ impl Core {
         sent.map(|()| size)
     }
 
+    /// Whether what a thread waits for comes from other sockets of the process, or by streams that it reads itself.
+    fn comes_without_io_thread(&self, lease: &Lease) -> bool {
+        self.connections.is_empty() || !lease.is_empty()
+    }
+
     /// Lends the streams that messages come by to a thread that is about to wait for them.
     fn lend(&self, lease: &mut Lease) {
         // With ZMQ_FD handed out somebody else may wait for them, too.

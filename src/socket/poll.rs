@@ -107,19 +107,16 @@ pub(crate) fn poll(
     let deadline = timeout.and_then(|timeout| clock::now().checked_add(timeout));
     let waiter = Waiter::current()?;
     let mailboxes = mailboxes(items)?;
-    // Descriptors would have to be asked for each time.
-    let may_spin = mailboxes.len() == items.len();
     let mut lease = Lease::new(&waiter);
     loop {
-        lend(items, &mut lease)?;
-        if may_spin {
+        if lend(items, &mut lease)? {
             let mut spin = SPIN.get();
             if spin.begin() {
-                let found = spin::look_again(&mailboxes, &lease, deadline);
-                if found {
+                let spun = spin::look_again(&mailboxes, &lease, deadline);
+                if spun.found {
                     lease.end();
                 }
-                spin.ended(found);
+                spin.ended(spun);
             }
             SPIN.set(spin);
         }
@@ -147,16 +144,22 @@ thread_local! {
     static SPIN: Cell<Spin> = const { Cell::new(Spin::NEW) };
 }
 
-/// Borrows the streams that the sockets among the items are polled for.
-fn lend(items: &[PollItem], lease: &mut Lease) -> Result<()> {
+/// Borrows the streams that the sockets among the items are polled for. True if a spin may find what is waited for.
+fn lend(items: &[PollItem], lease: &mut Lease) -> Result<bool> {
+    let mut may_spin = true;
     for item in items {
-        if let Target::Socket(socket) = item.target
-            && item.events & c::ZMQ_POLLIN != 0
-        {
-            socket.enter()?.lend(lease);
+        let Target::Socket(socket) = item.target else {
+            // It would have to be asked for each time.
+            may_spin = false;
+            continue;
+        };
+        let inside = socket.enter()?;
+        if item.events & c::ZMQ_POLLIN != 0 {
+            inside.lend(lease);
         }
+        may_spin &= inside.comes_without_io_thread(lease);
     }
-    Ok(())
+    Ok(may_spin)
 }
 
 /// Sleeps until an item may be ready, a stream on loan has something, the waiter is woken or the time is over.
