@@ -30,6 +30,8 @@ const FRAME_WEIGHT: u64 = 64;
 const WITHIN_LIMIT: u64 = 32 * 1024 * 1024;
 /// A body of less than this holds no slab: a queue of them would hold many times what it has.
 const SLICE_LEAST: usize = SLAB / 16;
+/// So little was sent by itself: nobody looks for more behind it.
+const LONE: usize = 4096;
 /// A slab with less room than this is not read into.
 const LEAST_ROOM: usize = 16 * 1024;
 /// More than this waits for credit in its slab, less in a copy: a slow reader's connection then holds
@@ -475,8 +477,8 @@ fn receive(live: &mut Live, room: &mut [u8]) -> Result<Option<usize>, Loss> {
             Ok(0) => return Err(Loss::Stream(libc::EPIPE)),
             Ok(received) => {
                 // Less than there was room for is all that there is; what comes later is told anew, but for the
-                // end, if that has been told already.
-                if received < room.len() && !live.input.hung_up {
+                // end, if that has been told already. Behind much there is often more by now.
+                if received < room.len().min(LONE) && !live.input.hung_up {
                     live.input.readable = false;
                 }
                 return Ok(Some(received));
