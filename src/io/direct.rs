@@ -54,6 +54,7 @@ thread_local! {
     /// The calling thread may write by itself: it has waited since it last did so.
     static HAS_WAITED: Cell<bool> = const { Cell::new(true) };
     static LAST_WRITE: Cell<Option<Instant>> = const { Cell::new(None) };
+    static IS_IO_THREAD: Cell<bool> = const { Cell::new(false) };
     /// What it takes to move bytes. Without a destructor: `thread_end` says why.
     static SCRATCH: ManuallyDrop<RefCell<Option<Box<Scratch>>>> =
         const { ManuallyDrop::new(RefCell::new(None)) };
@@ -75,6 +76,11 @@ thread_local! {
 pub(crate) fn is_enabled() -> bool {
     static SWITCH: Switch = Switch::new("ZEROXIDE_DIRECT", cfg!(test), false);
     SWITCH.is_on()
+}
+
+/// Whoever receives here (in a free function) leaves it to the threads: it would wait for itself to catch up.
+pub(super) fn this_is_an_io_thread() {
+    IS_IO_THREAD.set(true);
 }
 
 /// The calling thread is waiting, or has looked for something and found nothing: its next send stands alone.
@@ -226,7 +232,7 @@ impl Lease {
 
     /// Borrows a stream, if there is room, and it is at rest.
     pub(crate) fn take(&mut self, handle: &ConnectionHandle) {
-        if !is_enabled() {
+        if !is_enabled() || IS_IO_THREAD.get() {
             return;
         }
         let Some(place) = self.borrowed.iter_mut().find(|place| place.is_none()) else {
