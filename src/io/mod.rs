@@ -26,7 +26,7 @@ mod tests;
 
 pub(crate) use connecter::Connecter;
 pub(crate) use connection::{Connection, fd_value};
-pub(crate) use direct::{ConnectionHandle, Lease, note_wait};
+pub(crate) use direct::{ConnectionHandle, Lease, note_wait, waits_for_answer};
 pub(crate) use listener::ListenerObject;
 pub(crate) use session::{EndpointTexts, Session};
 pub(crate) use thread::IoThread;
