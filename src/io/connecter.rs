@@ -25,7 +25,7 @@ use crate::io::{EndpointTexts, ObjectId, Session};
 use crate::monitor::Event;
 use crate::random;
 use crate::sync::atomic::Ordering;
-use crate::transport::{self, Connecting, Stream};
+use crate::transport::{self, Connecting, Stream, StreamOptions};
 
 /// Addresses of a name that one attempt tries: what a name server says is not for it to decide how long.
 const MOST_ADDRESSES: usize = 16;
@@ -47,6 +47,7 @@ pub(crate) enum Attempt {
 #[derive(Debug)]
 pub(crate) struct Connecter {
     address: ConnectAddress,
+    stream_options: StreamOptions,
     backoff: Backoff,
     state: State,
     /// Counts attempts, so that a late answer of a resolver finds nobody.
@@ -80,6 +81,7 @@ impl Connecter {
         let options = &session.options;
         Self {
             address,
+            stream_options: session.stream_options(),
             backoff: Backoff::new(options.reconnect_interval, options.reconnect_interval_max),
             state: State::Idle,
             attempt: 0,
@@ -174,7 +176,7 @@ impl Connecter {
             return Attempt::Waiting;
         };
         stream.deregister(around.epoll);
-        match stream.finish_connecting(&session.stream_options()) {
+        match stream.finish_connecting(&self.stream_options) {
             Ok(()) => Attempt::Up(stream),
             Err(error) => {
                 let refused = error.raw_os_error() == Some(libc::ECONNREFUSED);
@@ -261,7 +263,7 @@ impl Connecter {
                 None => return self.wait(session, around),
             },
         };
-        let connecting = transport::tcp::connect(target, source, &session.stream_options());
+        let connecting = transport::tcp::connect(target, source, &self.stream_options);
         self.follow(connecting, session, around)
     }
 
@@ -274,7 +276,7 @@ impl Connecter {
         match connecting {
             Connecting::Done(stream) => {
                 self.state = State::Idle;
-                match stream.finish_connecting(&session.stream_options()) {
+                match stream.finish_connecting(&self.stream_options) {
                     Ok(()) => Attempt::Up(stream),
                     Err(_) => {
                         session.emit(Event::Closed, fd_value(stream.as_raw_fd()), &self.texts);

@@ -9,7 +9,8 @@ use crate::io::connection::{Connection, Outcome, fd_value};
 use crate::io::thread::Surroundings;
 use crate::io::{EndpointTexts, IoCommand, ObjectId, Session};
 use crate::monitor::Event;
-use crate::transport::{Listener, NextAccept};
+use crate::transport::filter::PeerFilters;
+use crate::transport::{Listener, NextAccept, StreamOptions};
 
 /// Out of descriptors or memory: the next try comes after this, since the connection that waits in the
 /// backlog never signals again.
@@ -25,6 +26,9 @@ pub(crate) struct ListenerObject {
     id: ObjectId,
     session: Session,
     listener: Arc<Listener>,
+    filters: PeerFilters,
+    /// For the streams that it accepts.
+    stream_options: StreamOptions,
     texts: EndpointTexts,
     retry_at: Option<Instant>,
     /// The thread hears when somebody waits to be accepted.
@@ -32,15 +36,23 @@ pub(crate) struct ListenerObject {
 }
 
 impl ListenerObject {
-    pub(crate) fn new(id: ObjectId, session: Session, listener: Arc<Listener>) -> Self {
+    /// `stream_options`: those of `session`, with which it was bound.
+    pub(crate) fn new(
+        id: ObjectId,
+        session: Session,
+        listener: Arc<Listener>,
+        stream_options: StreamOptions,
+    ) -> Self {
         let texts = EndpointTexts {
             local: String::from_utf8_lossy(&session.endpoint).into_owned(),
             remote: String::new(),
         };
         Self {
             id,
+            filters: session.peer_filters(),
             session,
             listener,
+            stream_options,
             texts,
             retry_at: None,
             watched: false,
@@ -77,7 +89,7 @@ impl ListenerObject {
                 self.retry_at = Some(around.now + READ_RETRY);
                 return Outcome::Wait;
             }
-            match self.listener.accept(&self.session.stream_options()) {
+            match self.listener.accept(&self.filters, &self.stream_options) {
                 Ok(None) => return Outcome::Wait,
                 Ok(Some(stream)) => {
                     let Some(thread) = self.session.choose_thread() else {

@@ -194,16 +194,21 @@ impl Session {
             backlog: options.backlog,
             ipv6: options.ipv6,
             use_fd: (options.use_fd >= 0).then_some(options.use_fd),
-            filters: PeerFilters {
-                addresses: options
-                    .tcp_accept_filters
-                    .iter()
-                    .map(address_filter)
-                    .collect(),
-                pids: options.ipc_filter_pids.as_slice().into(),
-                uids: options.ipc_filter_uids.as_slice().into(),
-                gids: options.ipc_filter_gids.as_slice().into(),
-            },
+        }
+    }
+
+    /// Who may connect to a listener.
+    pub(crate) fn peer_filters(&self) -> PeerFilters {
+        let options = &self.options;
+        PeerFilters {
+            addresses: options
+                .tcp_accept_filters
+                .iter()
+                .map(address_filter)
+                .collect(),
+            pids: options.ipc_filter_pids.clone(),
+            uids: options.ipc_filter_uids.clone(),
+            gids: options.ipc_filter_gids.clone(),
         }
     }
 }

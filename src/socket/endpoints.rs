@@ -273,8 +273,8 @@ impl Core {
         let threads = self.context.threads(self.options.affinity)?;
         let mut session = self.session(threads, b"");
         let thread = session.choose_thread().ok_or(Error::NoThread)?;
-        let bound = Listener::bind(address, named, &session.stream_options());
-        let bound = match bound {
+        let stream_options = session.stream_options();
+        let bound = match Listener::bind(address, named, &stream_options) {
             Ok(bound) => bound,
             Err(failure) => {
                 self.emit_bind_failure(&failure, &mut session);
@@ -291,7 +291,7 @@ impl Core {
         let fd = listener.as_raw_fd();
         session.emit(Event::Listening, crate::io::fd_value(fd), &texts);
         let id = ObjectId::new();
-        let object = ListenerObject::new(id, session, Arc::clone(&listener));
+        let object = ListenerObject::new(id, session, Arc::clone(&listener), stream_options);
         thread.add_load();
         thread.post(IoCommand::Listen(Box::new(object)));
         let kind = Kind::Listener {
