@@ -365,8 +365,17 @@ impl Connection {
                 None if decoded.consumed == 0 => return Ok((at, Stopped::NeedsMore)),
                 None => {}
                 Some(Event::Frame { more, body }) => {
-                    // The body ends where the decoder stands.
-                    self.deliver_frame(more, body, || slab.slice(at - body.len()..at))?;
+                    live.expect_frame(more, body.len())?;
+                    match read_by_somebody(&mut self.pipe) {
+                        None => live.input.discarded = true,
+                        Some(pipe) if body.len() <= COPY_LIMIT => pipe.append_bytes(body, more)?,
+                        Some(pipe) => {
+                            // It ends where the decoder stands.
+                            let range = at - body.len()..at;
+                            let shares = self.session.options.zero_copy_receive;
+                            pipe.append_storage(long_body(slab, range, shares)?, more)?;
+                        }
+                    }
                 }
                 Some(Event::Subscription { subscribe, topic }) => {
                     self.deliver_subscription(subscribe, topic)?;
@@ -388,32 +397,6 @@ impl Connection {
                 Some(Event::Join { .. } | Event::Leave { .. }) => {}
             }
         }
-    }
-
-    /// A whole frame has come; `slice` makes its body part of the slab that it lies in.
-    #[inline]
-    fn deliver_frame(
-        &mut self,
-        more: bool,
-        body: &[u8],
-        slice: impl FnOnce() -> Storage,
-    ) -> Result<(), Loss> {
-        let Some(live) = &mut self.live else {
-            return Ok(());
-        };
-        live.expect_frame(more, body.len())?;
-        let Some(pipe) = read_by_somebody(&mut self.pipe) else {
-            live.input.discarded = true;
-            return Ok(());
-        };
-        let delivered = if body.len() <= COPY_LIMIT {
-            pipe.append_bytes(body, more)
-        } else if body.len() >= SLICE_LEAST && self.session.options.zero_copy_receive {
-            pipe.append_storage(slice(), more)
-        } else {
-            Storage::copy_of(body).and_then(|copy| pipe.append_storage(copy, more))
-        };
-        Ok(delivered?)
     }
 
     fn deliver_subscription(&mut self, subscribe: bool, topic: &[u8]) -> Result<(), Loss> {
@@ -490,6 +473,15 @@ impl Live {
         }
         self.input.count_frame(more, length)
     }
+}
+
+/// A body that is too long for the pipe itself: a slice of its slab, if that `shares`, or a copy.
+fn long_body(slab: &Slab, range: Range<usize>, shares: bool) -> Result<Storage, Loss> {
+    if shares && range.len() >= SLICE_LEAST {
+        return Ok(slab.slice(range));
+    }
+    let body = slab.bytes().get(range).unwrap_or_default();
+    Ok(Storage::copy_of(body)?)
 }
 
 /// The next frame can be delivered, or nobody wants it.
