@@ -161,7 +161,7 @@ impl ConnectionHandle {
                 if !thread_end::at_end(thread_end::Slot::Scratch, &FORGET) {
                     return None;
                 }
-                Box::new(Scratch::empty().ok()?)
+                Box::new(Scratch::new().ok()?)
             }
         };
         let done = work(&mut Surroundings {
