@@ -38,7 +38,7 @@
 //!    `parts/load_balancer` picks the pipe and stays on it to the last frame.
 //! 3. `pipe`: append a record (wire bytes, or a header and a reference); commit at the last frame; if the
 //!    reader slept, post `IoCommand::Drive`.
-//! 4. `io/traffic::pump_out`: gather committed records, one vectored write. Kernel full: wait for
+//! 4. `io/output::pump_out`: gather committed records, one vectored write. Kernel full: wait for
 //!    writability; the pipe fills; back-pressure. Peers that frame otherwise (ZMTP 1.0, plain bytes) get the
 //!    same runs with other headers (`pipe/queue/reader/framing`).
 //! 5. The peer's `io/input::pump_in`: read into the thread's slab, `protocol` finds frames, records into

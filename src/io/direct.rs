@@ -26,8 +26,7 @@ use mio::Token;
 use crate::clock;
 use crate::error::Result;
 use crate::io::connection::Live;
-use crate::io::thread::Surroundings;
-use crate::io::traffic::{Pumped, Scratch, Turn};
+use crate::io::turn::{Pumped, Scratch, Surroundings, Turn};
 use crate::io::{Connection, IoCommand, IoHandle, ObjectId};
 use crate::mailbox::Waiter;
 use crate::pipe::{Notice, Wake};
@@ -391,9 +390,9 @@ impl Connection {
     /// Moves what the pipe has into the kernel, if nothing else is going on. False: the home thread has to go on.
     fn write_directly(&mut self, around: &mut Surroundings<'_>) -> bool {
         let idle = self.live.as_ref().is_some_and(|live| {
-            live.traffic && live.closing.is_none() && live.output.writable && live.output.is_empty()
+            live.phase.may_send() && live.output.writable && live.output.is_empty()
         });
-        if !idle || self.detached.is_some() || self.is_unbound() {
+        if !idle || self.detached.is_some() {
             return false;
         }
         #[cfg(test)]
@@ -410,16 +409,12 @@ impl Connection {
 
     /// Lends the stream to the thread of `waiter`, if it is open, at rest, and nobody has it.
     fn lend(&mut self, waiter: &Arc<Waiter>, epoll: Epoll) -> Option<Arc<Stream>> {
-        if self.detached.is_some() || self.is_unbound() || self.pending.is_some() {
+        if self.detached.is_some() || self.pending.is_some() {
             return None;
         }
         let token = self.id().token();
         let live = self.live.as_mut()?;
-        let rests = live.handshaken
-            && live.traffic
-            && live.closing.is_none()
-            && !live.lent.is_lent()
-            && live.input.is_at_rest();
+        let rests = live.phase.is_traffic() && !live.lent.is_lent() && live.input.is_at_rest();
         if !rests {
             return None;
         }

@@ -18,14 +18,14 @@ mod resolver;
 mod session;
 mod thread;
 mod timers;
-mod traffic;
+mod turn;
 mod unwanted;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use connecter::Connecter;
-pub(crate) use connection::{Connection, fd_value};
+pub(crate) use connection::Connection;
 pub(crate) use direct::{ConnectionHandle, Lease, note_wait, waits_for_answer};
 pub(crate) use listener::ListenerObject;
 pub(crate) use session::{EndpointTexts, Session};

@@ -14,16 +14,15 @@ use mio::{Events, Poll, Token};
 use crate::clock;
 use crate::context::Lingering;
 use crate::error::Result;
-use crate::io::connection::{Connection, Outcome};
+use crate::io::connection::Connection;
 use crate::io::direct;
 use crate::io::listener::ListenerObject;
 use crate::io::timers::Timers;
-use crate::io::traffic::{Scratch, Turn};
+use crate::io::turn::{Outcome, Scratch, Surroundings, Turn};
 use crate::io::{IoCommand, IoHandle, ObjectId};
 use crate::message::release;
 use crate::sync::Lock;
 use crate::sync::atomic::{Ordering, fence};
-use crate::sys::epoll::Epoll;
 
 /// The token of the thread's own waker; object ids start at 1.
 pub(crate) const WAKE_TOKEN: Token = Token(0);
@@ -71,20 +70,6 @@ pub(crate) struct IoThread {
     turn: Turn,
     scratch: Scratch,
     stopping: bool,
-}
-
-/// What an object needs of its thread while it runs.
-#[derive(Debug)]
-pub(crate) struct Surroundings<'a> {
-    pub(crate) epoll: Epoll,
-    pub(crate) handle: &'a Arc<IoHandle>,
-    pub(crate) scratch: &'a mut Scratch,
-    pub(crate) turn: Turn,
-    /// The caller is the application thread that has borrowed the stream.
-    pub(crate) borrows: bool,
-    /// Bytes that this turn has moved, in both directions.
-    pub(crate) moved: usize,
-    pub(crate) now: Instant,
 }
 
 impl IoThread {

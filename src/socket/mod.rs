@@ -26,7 +26,7 @@ use crate::options::{Bytes, SocketOptions};
 use crate::patterns::{Origin, Pattern, TypeRow};
 use crate::pipe::queue::Special;
 use crate::pipe::{
-    Dismissal, Incoming, Left, Notice, Outgoing, PipeEnd, PipeKey, Pipes, Prepared, Wake,
+    Dismissal, Incoming, Leftovers, Notice, Outgoing, PipeEnd, PipeKey, Pipes, Prepared, Wake,
 };
 use crate::socket::endpoints::Endpoints;
 use crate::socket::spin::Spin;
@@ -98,7 +98,7 @@ pub(crate) struct Core {
     /// See [`crate::io::Session`].
     stop_refused: Arc<AtomicBool>,
     /// See [`crate::io::Session`].
-    left: Arc<Left>,
+    leftovers: Arc<Leftovers>,
     spin: Spin,
     /// ZMQ_RCVMORE.
     receive_more: bool,
@@ -124,7 +124,7 @@ impl Core {
             options,
             endpoints: Endpoints::default(),
             stop_refused: Arc::new(AtomicBool::new(false)),
-            left: Arc::default(),
+            leftovers: Arc::default(),
             spin: Spin::NEW,
             receive_more: false,
             stopped: false,
@@ -287,7 +287,7 @@ impl Core {
                         self.drop_pipe(key);
                         let (thread, id) = connection.home();
                         self.context.detach(thread, id, Linger::WhileConnected);
-                        self.endpoints.remember_left(
+                        self.endpoints.remember_lingering(
                             Arc::clone(thread),
                             id,
                             &self.context.lingering,
