@@ -213,11 +213,13 @@ impl PipeEnd {
         }
     }
 
+    #[inline(always)]
     fn out(&self) -> &Direction {
         // `side` is 0 or 1 from construction.
         &self.link.directions[self.side]
     }
 
+    #[inline(always)]
     fn inbound(&self) -> &Direction {
         &self.link.directions[1 - self.side]
     }
@@ -241,6 +243,7 @@ impl PipeEnd {
 
     /// True if the next frame may be written: the reader is there, and there is credit or a message
     /// has been begun. A pipe found full stays so until [`PipeEnd::noticed_writable`].
+    #[inline(always)]
     pub(crate) fn can_write(&mut self) -> bool {
         if self.out_ended || self.out().reader_gone.load(Ordering::Acquire) {
             return false;
@@ -264,6 +267,7 @@ impl PipeEnd {
         false
     }
 
+    #[inline(always)]
     fn has_credit(&mut self) -> bool {
         let limit = self.out().credit.limit();
         if limit == 0 || self.written.wrapping_sub(self.reported) < limit {
@@ -290,6 +294,7 @@ impl PipeEnd {
 
     /// Writes a frame; the last frame of a message makes all of it visible and wakes a sleeping
     /// reader. Does not test credit.
+    #[inline(always)]
     pub(crate) fn write(&mut self, frame: &mut Outgoing<'_>, more: bool) -> Result<()> {
         if more {
             return self.append(frame, more);
@@ -316,6 +321,7 @@ impl PipeEnd {
     }
 
     /// As [`PipeEnd::write`], but nothing becomes visible before [`PipeEnd::flush`].
+    #[inline(always)]
     pub(crate) fn append(&mut self, frame: &mut Outgoing<'_>, more: bool) -> Result<()> {
         if self.out().slot.is_some() {
             self.replace_newest(frame.shared_message()?);
@@ -358,6 +364,7 @@ impl PipeEnd {
         Ok(())
     }
 
+    #[inline(always)]
     fn count_written(&mut self, more: bool) {
         self.mid_write = more;
         if !more {
@@ -406,6 +413,7 @@ impl PipeEnd {
     }
 
     /// Makes what was appended visible, and wakes the reader if it sleeps.
+    #[inline(always)]
     pub(crate) fn flush(&mut self) {
         let foreign = std::mem::take(&mut self.foreign);
         if self.writer.commit() {

@@ -105,7 +105,7 @@ impl Pipes {
         Some(end)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&mut self, key: PipeKey) -> Option<&mut PipeEnd> {
         let slot = self.slots.get_mut(key.index as usize)?;
         if slot.generation != key.generation {
@@ -126,6 +126,7 @@ impl Pipes {
     }
 
     /// See [`PipeEnd::can_write`].
+    #[inline(always)]
     pub(crate) fn can_write(&mut self, key: PipeKey) -> bool {
         self.get(key).is_some_and(PipeEnd::can_write)
     }
@@ -138,6 +139,7 @@ impl Pipes {
     /// Writes a frame (`more` as given, not as in `frame`); the last one makes the message visible.
     ///
     /// Does not test credit. `NotFound` if the pipe is gone, `NoMemory`.
+    #[inline(always)]
     pub(crate) fn write(
         &mut self,
         key: PipeKey,
@@ -221,7 +223,7 @@ impl Pipes {
     }
 
     /// True if a frame is there; markers in front of it are dropped.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn has_frame(&mut self, key: PipeKey) -> bool {
         loop {
             match self.look(key) {
@@ -232,7 +234,7 @@ impl Pipes {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn look(&mut self, key: PipeKey) -> Head {
         let Some(end) = self.get(key) else {
             return Head::Empty;
@@ -251,7 +253,7 @@ impl Pipes {
     }
 
     /// Reads the frame at the head; `None` if there is none.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read(&mut self, key: PipeKey, into: &mut Incoming<'_>) -> Option<Result<()>> {
         let end = self.get(key)?;
         let result = end.read(into);

@@ -18,6 +18,7 @@ impl PipeEnd {
 
     /// What stands at the head of the inbound queue. Peer information is taken in on the way; an
     /// empty queue puts the reader to sleep, so that the next commit wakes this side.
+    #[inline(always)]
     pub(crate) fn head(&mut self) -> Head {
         loop {
             match self.reader.peek() {
@@ -48,6 +49,7 @@ impl PipeEnd {
         }
     }
 
+    #[inline(always)]
     fn has_newest(&self) -> bool {
         self.inbound()
             .slot
@@ -76,6 +78,7 @@ impl PipeEnd {
 
     /// Reads the frame at the head into `into`; `None` if there is none. An error (no memory) leaves
     /// the frame where it is.
+    #[inline(always)]
     pub(crate) fn read(&mut self, into: &mut Incoming<'_>) -> Option<Result<()>> {
         if let Some(message) = self.take_newest() {
             into.accept_message(message);
@@ -95,6 +98,7 @@ impl PipeEnd {
         Some(result)
     }
 
+    #[inline(always)]
     fn take_newest(&self) -> Option<Message> {
         let mut message = self.inbound().slot.as_ref()?.newest.lock().take()?;
         message.set_peer(self.peer.clone().filter(|_| self.stamps));
@@ -137,6 +141,7 @@ impl PipeEnd {
         Some(special)
     }
 
+    #[inline(always)]
     fn count_read(&mut self, more: bool) {
         self.mid_read = more;
         if !more {
