@@ -2,7 +2,9 @@
 //!
 //! Contract: transports.md sections 5, 6 and 14, zmtp.md section 8.1.
 
+pub(super) mod bench;
 mod direct;
+mod failing;
 mod leaving;
 mod notices;
 mod raw;
