@@ -33,7 +33,7 @@ impl Epoll {
     }
 
     /// Makes every wait on it fail.
-    #[cfg(all(test, not(loom)))]
+    #[cfg(test)]
     pub(crate) fn break_down(self) {
         crate::sys::scarcity::replace(self.0);
     }

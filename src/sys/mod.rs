@@ -21,7 +21,7 @@ pub(crate) mod fork;
 pub(crate) mod net;
 pub(crate) mod poll;
 pub(crate) mod random;
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 pub(crate) mod scarcity;
 pub(crate) mod switch;
 pub(crate) mod thread;

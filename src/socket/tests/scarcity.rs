@@ -7,7 +7,7 @@ use crate::sys::scarcity::Scarcity;
 const LENGTH: usize = 5000;
 
 fn without_memory<R>(length: usize, call: impl FnOnce() -> R) -> R {
-    let scarcity = Scarcity::of(length..=length + 1000);
+    let scarcity = Scarcity::of(length..=4 * length);
     let result = call();
     assert!(scarcity.refusals() > 0, "there was memory");
     result
