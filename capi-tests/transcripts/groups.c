@@ -37,6 +37,16 @@ static void no_such_group(void)
     member("own:x:0:\n", 4242);
 }
 
-static const struct rule rules[] = {RULE(primary), RULE(supplementary), RULE(not_a_member), RULE(no_such_group)};
+static void last_of_many(void)
+{
+    static char groups[64 * 1024];
+    char *end = groups + sprintf(groups, "own:x:0:\n");
+    for (int i = 1; i <= 1000; i++)
+        end += sprintf(end, "group%d:x:%d:you,me\n", i, 4242 + i);
+    member(groups, 4242 + 1000);
+}
+
+static const struct rule rules[] = {RULE(primary), RULE(supplementary), RULE(last_of_many), RULE(not_a_member),
+                                    RULE(no_such_group)};
 
 RUN(rules)

@@ -12,7 +12,7 @@ use crate::mechanism::Mechanism;
 use crate::monitor::{Event, Monitor};
 use crate::options::{AcceptFilter, Bytes, SocketOptions};
 use crate::patterns::{Origin, TypeRow};
-use crate::pipe::{Left, Limits, PipeEnd, pipe};
+use crate::pipe::{Leftovers, Limits, PipeEnd, pipe};
 use crate::protocol::{Config, Protocol, Raw, Zmtp};
 use crate::socket::SocketCommand;
 use crate::sync::atomic::AtomicBool;
@@ -37,7 +37,7 @@ pub(crate) struct Session {
     /// which are refused are not repeated.
     pub(crate) stop_refused: Arc<AtomicBool>,
     /// What peers left behind that have gone, and the socket has not read.
-    pub(crate) left: Arc<Left>,
+    pub(crate) leftovers: Arc<Leftovers>,
 }
 
 /// Local and remote endpoint of a connection for monitor events of version 2.
@@ -194,16 +194,21 @@ impl Session {
             backlog: options.backlog,
             ipv6: options.ipv6,
             use_fd: (options.use_fd >= 0).then_some(options.use_fd),
-            filters: PeerFilters {
-                addresses: options
-                    .tcp_accept_filters
-                    .iter()
-                    .map(address_filter)
-                    .collect(),
-                pids: options.ipc_filter_pids.as_slice().into(),
-                uids: options.ipc_filter_uids.as_slice().into(),
-                gids: options.ipc_filter_gids.as_slice().into(),
-            },
+        }
+    }
+
+    /// Who may connect to a listener.
+    pub(crate) fn peer_filters(&self) -> PeerFilters {
+        let options = &self.options;
+        PeerFilters {
+            addresses: options
+                .tcp_accept_filters
+                .iter()
+                .map(address_filter)
+                .collect(),
+            pids: options.ipc_filter_pids.clone(),
+            uids: options.ipc_filter_uids.clone(),
+            gids: options.ipc_filter_gids.clone(),
         }
     }
 }

@@ -72,15 +72,13 @@ pub(crate) fn peer_credentials(fd: RawFd) -> io::Result<Credentials> {
     })
 }
 
-/// The user of `uid` is listed as a member of group `gid`, or it is the user's primary group.
-pub(crate) fn is_member(uid: u32, gid: u32) -> bool {
-    groups_of(uid).contains(&gid)
-}
-
-fn groups_of(uid: u32) -> Vec<u32> {
+/// The user of `uid` is listed as a member of one of these groups, or one is the user's primary group. Asks the system
+/// once, which may wait for a directory service. False if it knows no such user, or there is no memory for the answer.
+pub(crate) fn is_member(uid: u32, groups: &[u32]) -> bool {
+    /// What an entry of the user database may take, bytes.
     const TEXTS: usize = 16 * 1024;
     let mut entry = MaybeUninit::<libc::passwd>::uninit();
-    let mut texts = vec![0; TEXTS];
+    let mut texts = [0; TEXTS];
     let mut found = std::ptr::null_mut();
     // SAFETY: all pointers are live, `texts` has the length given.
     let result = unsafe {
@@ -93,23 +91,39 @@ fn groups_of(uid: u32) -> Vec<u32> {
         )
     };
     if result != 0 || found.is_null() {
-        return Vec::new();
+        return false;
     }
     // SAFETY: found, so the entry is filled; its texts live in `texts`.
     let entry = unsafe { entry.assume_init() };
-    let mut groups = vec![0; 256];
-    let mut count = groups.len() as libc::c_int;
-    // SAFETY: the name is a C string, `groups` has room for `count` entries.
-    let result =
-        unsafe { libc::getgrouplist(entry.pw_name, entry.pw_gid, groups.as_mut_ptr(), &mut count) };
-    // -1: there are more than fit; those that fit are there.
-    let filled = if result < 0 {
-        groups.len()
-    } else {
-        usize::try_from(count).unwrap_or(0)
-    };
-    groups.truncate(filled);
-    groups
+    // SAFETY: its name is a C string.
+    let name = unsafe { CStr::from_ptr(entry.pw_name) };
+    let own = groups_of(name, entry.pw_gid);
+    own.iter().any(|group| groups.contains(group))
+}
+
+/// The groups of a user, with the primary one; none if there is no memory for the list.
+fn groups_of(user: &CStr, primary: u32) -> Vec<u32> {
+    /// What Linux allows a process to have (NGROUPS_MAX).
+    const MOST: usize = 65_536;
+    let mut room = 64;
+    loop {
+        let mut groups = Vec::new();
+        if groups.try_reserve_exact(room).is_err() {
+            return Vec::new();
+        }
+        groups.resize(room, 0);
+        let mut count = libc::c_int::try_from(room).unwrap_or(0);
+        // SAFETY: a C string, and room for `count` groups.
+        let result =
+            unsafe { libc::getgrouplist(user.as_ptr(), primary, groups.as_mut_ptr(), &mut count) };
+        let count = usize::try_from(count).unwrap_or(0);
+        // -1: there are `count` groups, more than fit; those that fit are there.
+        if result >= 0 || count <= room || room == MOST {
+            groups.truncate(count);
+            return groups;
+        }
+        room = count.min(MOST);
+    }
 }
 
 /// Asks the system's resolver for the addresses of a host, in its order; waits for name servers. None if it has none.

@@ -6,9 +6,8 @@
 #![forbid(unsafe_code)]
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use crate::sys::net::{self, Credentials};
+use crate::sys::net::Credentials;
 
 /// Addresses that share the first `prefix` bits.
 #[derive(Clone, Copy, Debug)]
@@ -18,12 +17,12 @@ pub(crate) struct AddressFilter {
 }
 
 /// All filters of a listener; an empty list lets everybody in.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct PeerFilters {
-    pub(crate) addresses: Arc<[AddressFilter]>,
-    pub(crate) pids: Arc<[i32]>,
-    pub(crate) uids: Arc<[u32]>,
-    pub(crate) gids: Arc<[u32]>,
+    pub(crate) addresses: Vec<AddressFilter>,
+    pub(crate) pids: Vec<i32>,
+    pub(crate) uids: Vec<u32>,
+    pub(crate) gids: Vec<u32>,
 }
 
 impl PeerFilters {
@@ -33,8 +32,13 @@ impl PeerFilters {
             || peer.is_some_and(|peer| self.addresses.iter().any(|filter| filter.matches(peer)))
     }
 
-    /// ipc: a peer passes that is on any of the lists. Its credentials are looked up only if asked for.
-    pub(crate) fn accept_process(&self, peer: impl FnOnce() -> Option<Credentials>) -> bool {
+    /// ipc: a peer passes that is on any of the lists. Its credentials are asked for if there is a list, and whether the
+    /// user is a member of one of these groups only if that alone may let it in: the system may have to ask others.
+    pub(crate) fn accept_process(
+        &self,
+        peer: impl FnOnce() -> Option<Credentials>,
+        is_member: impl FnOnce(u32, &[u32]) -> bool,
+    ) -> bool {
         if self.pids.is_empty() && self.uids.is_empty() && self.gids.is_empty() {
             return true;
         }
@@ -44,7 +48,7 @@ impl PeerFilters {
         self.uids.contains(&peer.uid)
             || self.gids.contains(&peer.gid)
             || self.pids.contains(&peer.pid)
-            || self.gids.iter().any(|gid| net::is_member(peer.uid, *gid))
+            || (!self.gids.is_empty() && is_member(peer.uid, &self.gids))
     }
 }
 
@@ -104,21 +108,40 @@ mod tests {
         assert!(matches("::ffff:0.0.0.0", 96, "::ffff:1.2.3.4"));
     }
 
+    const PEER: Credentials = Credentials {
+        pid: 7,
+        uid: 8,
+        gid: 9,
+    };
+
     #[test]
     fn lists_are_or_ed_and_empty_ones_let_everybody_in() {
-        let peer = || {
-            Some(Credentials {
-                pid: 7,
-                uid: 1_000_001,
-                gid: 1_000_002,
-            })
-        };
+        let unasked = |_: u32, _: &[u32]| panic!("nobody needs to know");
         let mut filters = PeerFilters::default();
-        assert!(filters.accept_process(|| None));
-        filters.pids = Arc::new([8]);
-        assert!(!filters.accept_process(peer));
-        assert!(!filters.accept_process(|| None));
-        filters.gids = Arc::new([1_000_002]);
-        assert!(filters.accept_process(peer));
+        assert!(filters.accept_process(|| None, unasked));
+        filters.pids = vec![6];
+        assert!(!filters.accept_process(|| Some(PEER), unasked));
+        assert!(!filters.accept_process(|| None, unasked));
+        filters.gids = vec![10, 9];
+        assert!(filters.accept_process(|| Some(PEER), unasked));
+        filters.gids = vec![10];
+        filters.uids = vec![8];
+        assert!(filters.accept_process(|| Some(PEER), unasked));
+    }
+
+    /// The system is asked once for all groups, and not if it is clear already.
+    #[test]
+    fn membership_is_asked_for_when_nothing_else_lets_a_peer_in() {
+        let filters = PeerFilters {
+            gids: vec![10, 11],
+            ..PeerFilters::default()
+        };
+        for answer in [true, false] {
+            let is_member = |uid: u32, groups: &[u32]| {
+                assert_eq!((uid, groups), (PEER.uid, [10, 11].as_slice()));
+                answer
+            };
+            assert_eq!(filters.accept_process(|| Some(PEER), is_member), answer);
+        }
     }
 }

@@ -15,6 +15,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use crate::endpoint::IpcAddress;
 use crate::error::{Error, Result};
 use crate::random;
+use crate::transport::listener::bind_error;
 use crate::transport::tcp::adopt;
 use crate::transport::{Connecting, Stream, StreamOptions};
 
@@ -116,14 +117,6 @@ fn open(
     };
     listen().map_err(|error| (bind_error(&error), Some(fd)))?;
     Ok(socket)
-}
-
-fn bind_error(error: &io::Error) -> Error {
-    match error.raw_os_error() {
-        Some(libc::EADDRINUSE) => Error::AddressInUse,
-        Some(errno) => Error::Os(errno),
-        None => Error::Invalid,
-    }
 }
 
 /// Whatever file is in the way goes, but no directory.

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::sync::Lock;
 use crate::sys::epoll::{Directions, Epoll};
 use crate::sys::net;
+use crate::transport::filter::PeerFilters;
 use crate::transport::ipc::Temporary;
 use crate::transport::{Stream, StreamOptions, address_text, ipc, tcp};
 
@@ -121,7 +122,11 @@ impl Listener {
     }
 
     /// Takes the next peer; `None` if nobody waits, or it is closed.
-    pub(crate) fn accept(&self, options: &StreamOptions) -> Result<Option<Stream>, AcceptFailure> {
+    pub(crate) fn accept(
+        &self,
+        filters: &PeerFilters,
+        options: &StreamOptions,
+    ) -> Result<Option<Stream>, AcceptFailure> {
         let accepted = match &*self.state.lock() {
             State::Open { socket, .. } => socket.accept(),
             State::Closed(_) => return Ok(None),
@@ -135,11 +140,10 @@ impl Listener {
             .set_nonblocking(true)
             .map_err(|error| peer_failure(&error))?;
         let accepts = if self.is_tcp {
-            options.filters.accept_address(tcp::peer_ip(&address))
+            filters.accept_address(tcp::peer_ip(&address))
         } else {
-            options
-                .filters
-                .accept_process(|| net::peer_credentials(socket.as_raw_fd()).ok())
+            let peer = || net::peer_credentials(socket.as_raw_fd()).ok();
+            filters.accept_process(peer, net::is_member)
         };
         if !accepts {
             return Err(AcceptFailure {
@@ -196,6 +200,15 @@ impl Listener {
     }
 }
 
+/// Binding failed.
+pub(super) fn bind_error(error: &io::Error) -> Error {
+    match error.raw_os_error() {
+        Some(libc::EADDRINUSE) => Error::AddressInUse,
+        Some(errno) => Error::Os(errno),
+        None => Error::Invalid,
+    }
+}
+
 /// Accepting failed. The errors that accept(2) takes from the network belong to one peer.
 fn accept_failure(error: &io::Error) -> AcceptFailure {
     let errno = error.raw_os_error().unwrap_or(libc::EIO);
@@ -241,6 +254,7 @@ mod tests {
         };
         let options = StreamOptions::default();
         let bound = Listener::bind(&ConnectAddress::Tcp(address), None, &options).expect("bind");
-        assert!(matches!(bound.listener.accept(&options), Ok(None)));
+        let accepted = bound.listener.accept(&PeerFilters::default(), &options);
+        assert!(matches!(accepted, Ok(None)));
     }
 }

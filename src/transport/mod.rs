@@ -22,7 +22,6 @@ use std::os::fd::RawFd;
 
 use crate::endpoint::{ConnectAddress, Endpoint, Use};
 use crate::error::Error;
-use crate::transport::filter::PeerFilters;
 
 /// What the application wants of descriptors (transports.md section 2.4). `None` leaves the system's.
 #[derive(Clone, Debug, Default)]
@@ -50,8 +49,6 @@ pub(crate) struct StreamOptions {
     pub(crate) ipv6: bool,
     /// A listening descriptor to adopt.
     pub(crate) use_fd: Option<RawFd>,
-    /// Who may connect to a listener.
-    pub(crate) filters: PeerFilters,
 }
 
 impl StreamOptions {

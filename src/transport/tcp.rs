@@ -11,6 +11,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use crate::endpoint::TcpAddress;
 use crate::error::{Error, Result};
 use crate::sys::net;
+use crate::transport::listener::bind_error;
 use crate::transport::resolve;
 use crate::transport::stream::apply_service_class;
 use crate::transport::{Connecting, Stream, StreamOptions};
@@ -61,14 +62,6 @@ fn listen(
     prepare().map_err(|error| (bind_error(&error), Some(fd)))?;
     let local = local_address(&socket).map_err(|error| (error, Some(fd)))?;
     Ok((socket, local))
-}
-
-fn bind_error(error: &io::Error) -> Error {
-    match error.raw_os_error() {
-        Some(libc::EADDRINUSE) => Error::AddressInUse,
-        Some(errno) => Error::Os(errno),
-        None => Error::Invalid,
-    }
 }
 
 /// ZMQ_USE_FD: the descriptor is taken as it is, and closed by us.

@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 
 use super::{AddressFilter, PeerFilters};
 use crate::ffi::constants as c;
@@ -38,7 +37,7 @@ pub(crate) fn accept_filter(data: &[u8]) {
     let expected = passes(filter, peer);
     assert_eq!(filter.matches(peer), expected);
     let list = PeerFilters {
-        addresses: Arc::new([filter]),
+        addresses: vec![filter],
         ..PeerFilters::default()
     };
     assert_eq!(list.accept_address(Some(peer)), expected);
