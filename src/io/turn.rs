@@ -78,18 +78,10 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
+    /// Allocates its slab with the first use.
     pub(crate) fn new() -> Result<Self> {
-        Self::with_slab(SLAB)
-    }
-
-    /// One that allocates with its first use.
-    pub(crate) fn empty() -> Result<Self> {
-        Self::with_slab(0)
-    }
-
-    fn with_slab(size: usize) -> Result<Self> {
         Ok(Self {
-            slab: Slab::allocate(size)?,
+            slab: Slab::allocate(0)?,
             spare: None,
             gather: Gather::new(),
         })
