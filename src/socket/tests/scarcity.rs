@@ -7,7 +7,7 @@ use crate::sys::scarcity::Scarcity;
 const LENGTH: usize = 5000;
 
 fn without_memory<R>(length: usize, call: impl FnOnce() -> R) -> R {
-    let scarcity = Scarcity::of(length..=4 * length);
+    let scarcity = Scarcity::of(length..=16 * length);
     let result = call();
     assert!(scarcity.refusals() > 0, "there was memory");
     result
@@ -99,6 +99,6 @@ fn a_topic_without_memory_is_not_taken_in() {
     assert_eq!(receive(xpub), b"\x01short");
     send(xpub, &[7; LENGTH], false);
     send(xpub, b"shorter", false);
-    assert_eq!(receive(sub), b"shorter");
+    assert!(receive(sub) == b"shorter", "the long one went out");
     end(&context, [xpub, sub]);
 }
