@@ -134,6 +134,10 @@ static void start_and_end(void)
     say("with another context", workers());
     void *t = sock(other, ZMQ_PAIR);
     say("with its socket", workers());
+    bind_any(t, INPROC);
+    say("with its inproc endpoint", workers());
+    bind_any(t, TCP);
+    say("with its tcp endpoint", workers());
     shut(t);
     term(other);
     /* A joined thread may still be listed for a moment. */
@@ -167,7 +171,7 @@ static void without_io_threads(void)
     say("workers", workers());
 }
 
-/* A socket that cannot be made starts them, too. */
+/* A socket that cannot be made starts them, too, or at least settles how many there will be. */
 static void failed_socket(void)
 {
     void *ctx = context();
@@ -175,7 +179,7 @@ static void failed_socket(void)
     say("socket", made(zmq_socket(ctx, 99)));
     say("workers", workers());
     zmq_ctx_set(ctx, ZMQ_IO_THREADS, 4);
-    sock(ctx, ZMQ_PAIR);
+    bind_any(sock(ctx, ZMQ_PAIR), TCP);
     say("later", workers());
 }
 
@@ -183,7 +187,7 @@ static void names(void)
 {
     void *ctx = context();
     zmq_ctx_set(ctx, ZMQ_IO_THREADS, 12);
-    sock(ctx, ZMQ_PAIR);
+    bind_any(sock(ctx, ZMQ_PAIR), TCP);
     say_names("of twelve");
 }
 
@@ -194,6 +198,7 @@ static void prefixes(void)
         void *ctx = context();
         zmq_ctx_set(ctx, ZMQ_THREAD_NAME_PREFIX, values[i]);
         void *s = sock(ctx, ZMQ_PAIR);
+        bind_any(s, TCP);
         say_names(text("%d", values[i]));
         shut(s);
         term(ctx);
@@ -251,13 +256,12 @@ static void signals(void)
     line("changed in this one", "%d", changed);
 }
 
-/* Options of threads set when there are threads. */
+/* Options of threads set when there is a socket. */
 static void frozen(void)
 {
     void *ctx = context();
     zmq_ctx_set(ctx, ZMQ_IO_THREADS, 2);
     sock(ctx, ZMQ_PAIR);
-    say_names("before");
     say("IO_THREADS", rc(zmq_ctx_set(ctx, ZMQ_IO_THREADS, 4)));
     say("prefix", rc(zmq_ctx_set(ctx, ZMQ_THREAD_NAME_PREFIX, 7)));
     say("priority", rc(zmq_ctx_set(ctx, ZMQ_THREAD_PRIORITY, 0)));

@@ -44,11 +44,15 @@ pub(crate) struct Context {
 #[derive(Debug, Default)]
 struct Life {
     state: State,
+    /// The options as they were at the first zmq_socket.
+    frozen: ContextOptions,
     sockets: Vec<Arc<Mailbox<SocketCommand>>>,
     /// Slots in use, monitors included.
     slots: usize,
     max_slots: usize,
     threads: Vec<Arc<IoHandle>>,
+    /// All of the threads, until the first endpoint that needs one.
+    unstarted: Vec<IoThread>,
     joins: Vec<sys::thread::JoinHandle>,
     /// Threads in zmq_ctx_term.
     waiters: Vec<Arc<Waiter>>,
@@ -102,9 +106,10 @@ impl Context {
         Ok(work(&mut options))
     }
 
-    /// The first zmq_socket freezes thread and slot options and starts the I/O threads.
+    /// The first zmq_socket freezes thread and slot options and opens what the I/O threads need; they start with the first
+    /// endpoint that needs one.
     ///
-    /// Errors: `Terminated`; `Interrupted` in a child; those of the system when a thread cannot start.
+    /// Errors: `Terminated`; `Interrupted` in a child; those of the system without descriptors.
     pub(crate) fn start(&self) -> Result<()> {
         if self.is_of_parent() {
             self.adopt()?;
@@ -117,26 +122,25 @@ impl Context {
             State::Fresh => {}
         }
         life.max_slots = options.max_sockets();
-        for index in 0..options.io_threads() {
-            if let Err(error) = self.start_thread(&mut life, &options, index) {
-                // All or none: the next try begins anew.
-                let joins = life.stop_threads();
-                drop(life);
-                join_all(joins);
-                return Err(error);
-            }
-        }
+        life.frozen = options;
+        life.prepare_threads(&self.lingering)?;
         life.state = State::Started;
         Ok(())
     }
 
-    fn start_thread(&self, life: &mut Life, options: &ContextOptions, index: usize) -> Result<()> {
-        let (thread, handle) = IoThread::new(index, Arc::clone(&self.lingering))?;
-        let attributes = options.thread_attributes(index);
-        let join = sys::thread::spawn(&attributes, move || thread.run())?;
-        life.joins.push(join);
-        life.threads.push(handle);
-        Ok(())
+    /// The I/O threads, running. For who holds a [`Slot`]: zmq_ctx_term waits for that, and ends the threads then.
+    ///
+    /// Errors: those of the system when a thread cannot start.
+    fn running_threads(&self) -> Result<Vec<Arc<IoHandle>>> {
+        let mut life = self.life.lock();
+        if let Err(error) = life.start_threads(&self.lingering) {
+            // All or none: the next try begins anew.
+            let joins = life.stop_threads();
+            drop(life);
+            join_all(joins);
+            return Err(error);
+        }
+        Ok(life.threads.clone())
     }
 
     /// From now on the context stops this socket when it stops itself. `Terminated` if it has.
@@ -160,17 +164,18 @@ impl Context {
         }
     }
 
-    /// The I/O threads that `affinity` allows (bit n = thread n; 0 = all).
+    /// The I/O threads that `affinity` allows (bit n = thread n; 0 = all). For who holds a [`Slot`].
+    ///
+    /// Errors: `NoThread`; those of the system when a thread cannot start.
     pub(crate) fn threads(&self, affinity: u64) -> Result<Arc<[Arc<IoHandle>]>> {
-        let life = self.life.lock();
-        let allowed = |thread: &&Arc<IoHandle>| {
+        let mut threads = self.running_threads()?;
+        threads.retain(|thread| {
             affinity == 0 || (thread.index() < 64 && affinity >> thread.index() & 1 == 1)
-        };
-        let threads: Arc<[_]> = life.threads.iter().filter(allowed).cloned().collect();
+        });
         if threads.is_empty() {
             return Err(Error::NoThread);
         }
-        Ok(threads)
+        Ok(threads.into())
     }
 
     /// zmq_ctx_shutdown: no new sockets, blocked calls wake.
@@ -247,10 +252,10 @@ impl Context {
         }
     }
 
-    /// Has an I/O thread run free functions; the calling one, if there is none.
+    /// Has an I/O thread run free functions; the calling one, if there is none. For who holds a [`Slot`].
     pub(crate) fn release(&self, released: Released) {
-        let thread = self.life.lock().threads.first().cloned();
-        if let Some(thread) = thread {
+        let threads = self.running_threads().unwrap_or_default();
+        if let Some(thread) = threads.first() {
             thread.post(IoCommand::Release(released));
         }
     }
@@ -289,8 +294,31 @@ impl Drop for Slot {
 }
 
 impl Life {
+    /// Opens what the I/O threads need, all of it or nothing.
+    fn prepare_threads(&mut self, lingering: &Arc<Lingering>) -> Result<()> {
+        let threads = (0..self.frozen.io_threads())
+            .map(|index| IoThread::new(index, Arc::clone(lingering)))
+            .collect::<Result<Vec<_>>>()?;
+        (self.unstarted, self.threads) = threads.into_iter().unzip();
+        Ok(())
+    }
+
+    fn start_threads(&mut self, lingering: &Arc<Lingering>) -> Result<()> {
+        if self.threads.is_empty() {
+            // An earlier try failed.
+            self.prepare_threads(lingering)?;
+        }
+        for (index, thread) in std::mem::take(&mut self.unstarted).into_iter().enumerate() {
+            let attributes = self.frozen.thread_attributes(index);
+            let join = sys::thread::spawn(&attributes, move || thread.run())?;
+            self.joins.push(join);
+        }
+        Ok(())
+    }
+
     /// Ends the I/O threads; they are to be waited for without the lock.
     fn stop_threads(&mut self) -> Vec<sys::thread::JoinHandle> {
+        self.unstarted.clear();
         for thread in self.threads.drain(..) {
             thread.post(IoCommand::Stop);
         }
@@ -307,5 +335,32 @@ fn join_all(joins: Vec<sys::thread::JoinHandle>) {
 fn wake_all(waiters: &[Arc<Waiter>]) {
     for waiter in waiters {
         waiter.wake();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn running(context: &Context) -> usize {
+        context.life.lock().joins.len()
+    }
+
+    /// What needs no I/O thread costs none.
+    #[test]
+    fn threads_start_when_one_is_needed() {
+        let context = Arc::new(Context::new());
+        let set =
+            context.with_options(|options| options.set(crate::ffi::constants::ZMQ_IO_THREADS, 2));
+        set.unwrap().unwrap();
+        context.start().unwrap();
+        let slot = Slot::take(&context).unwrap();
+        assert_eq!(running(&context), 0);
+        assert_eq!(context.threads(0).unwrap().len(), 2);
+        assert_eq!(context.threads(2).unwrap()[0].index(), 1);
+        assert_eq!(running(&context), 2);
+        drop(slot);
+        context.terminate().unwrap();
+        assert_eq!(running(&context), 0);
     }
 }

@@ -8,7 +8,7 @@ use super::{arguments, constants as c, guard};
 use crate::context::Context;
 use crate::error::{Error, Result};
 
-/// Makes a context. It starts no threads before the first zmq_socket. NULL and errno on failure.
+/// Makes a context. It opens and starts nothing before the first zmq_socket. NULL and errno on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_ctx_new() -> *mut c_void {
     guard::call(|| Ok(new(Context::new())))
