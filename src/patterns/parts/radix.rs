@@ -208,7 +208,7 @@ impl Radix {
                 break;
             }
             let node = self.node(target);
-            let Some(after) = rest.strip_prefix(self.bytes(node.label())) else {
+            let Some(after) = strip_label(rest, self.bytes(node.label())) else {
                 break;
             };
             let value = self.value(&node);
@@ -272,16 +272,14 @@ impl Radix {
 
     #[inline]
     fn node(&self, at: usize) -> Node {
-        let shape = self.blocks.bytes[at + 1];
-        let branches = shape & BRANCHES != 0;
-        let children = if branches {
-            usize::from(self.blocks.bytes[at + 2]) + 1
-        } else {
-            0
-        };
+        // No block is shorter.
+        let header = self.blocks.bytes.get(at..).and_then(<[u8]>::first_chunk);
+        let &[label_len, shape, children] = header.unwrap_or(&[0; 3]);
+        let branches = shape / BRANCHES;
+        let children = usize::from(branches) * (usize::from(children) + 1);
         let value = at + 2 + usize::from(branches);
         let label = value + usize::from(shape % BRANCHES);
-        let firsts = label + usize::from(self.blocks.bytes[at]);
+        let firsts = label + usize::from(label_len);
         let links = firsts + children;
         Node {
             at,
@@ -308,7 +306,7 @@ impl Radix {
     #[inline]
     fn child(&self, node: &Node, first: u8) -> Option<usize> {
         /// Below this a plain loop is faster.
-        const FEW: usize = 8;
+        const FEW: usize = 16;
         let firsts = self.bytes(node.firsts());
         if firsts.len() < FEW {
             firsts.iter().position(|&byte| byte == first)
@@ -581,6 +579,19 @@ impl Radix {
         self.blocks = blocks;
         Ok(())
     }
+}
+
+/// What follows a label, of which most are shorter than a call takes.
+#[inline]
+fn strip_label<'a>(text: &'a [u8], label: &[u8]) -> Option<&'a [u8]> {
+    const SHORT: usize = 4;
+    let (begin, after) = text.split_at_checked(label.len())?;
+    let is_equal = if label.len() <= SHORT {
+        begin.iter().zip(label).all(|(one, other)| one == other)
+    } else {
+        begin == label
+    };
+    is_equal.then_some(after)
 }
 
 #[inline]
