@@ -92,7 +92,7 @@ impl Blocks {
     #[inline]
     pub(super) fn link(&self, at: usize) -> usize {
         let bytes = self.bytes.get(at..).and_then(<[u8]>::first_chunk);
-        bytes.map_or(0, |&bytes| u32::from_le_bytes(bytes) as usize * GRANULE)
+        bytes.map_or(0, |&bytes| position_of(bytes))
     }
 
     pub(super) fn set_link(&mut self, at: usize, to: usize) {
@@ -183,6 +183,12 @@ impl Blocks {
         self.bytes[to..to + size].copy_from_slice(&other.bytes[at..at + size]);
         Ok(to)
     }
+}
+
+/// Where a link leads to.
+#[inline]
+pub(super) fn position_of(link: [u8; LINK]) -> usize {
+    u32::from_le_bytes(link) as usize * GRANULE
 }
 
 /// What leads to a block, as it is in the array. Allocation keeps positions in range.
