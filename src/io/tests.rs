@@ -6,6 +6,7 @@ mod direct;
 mod leaving;
 mod notices;
 mod raw;
+mod reconnects;
 mod turns;
 
 use std::io::{Read, Write};
@@ -153,7 +154,7 @@ fn greeting(mechanism: &[u8]) -> Vec<u8> {
     greeting
 }
 
-pub(super) fn opening(socket_type: &[u8]) -> Vec<u8> {
+pub(crate) fn opening(socket_type: &[u8]) -> Vec<u8> {
     let property = [
         b"\x05READY\x0BSocket-Type\0\0\0",
         [socket_type.len() as u8].as_slice(),

@@ -218,9 +218,11 @@ impl Core {
             Notice::LimitsChanged => end.limits_changed(),
             Notice::Restarted => {
                 end.rollback();
-                // Without memory the connection goes on without its restart: it asks again at the next
-                // loss.
-                let _ = end.append_special(Special::Restart);
+                if end.append_special(Special::Restart).is_err() {
+                    // The connection sends nothing before it has the marker.
+                    end.postpone_restart();
+                    return;
+                }
                 self.pattern.restarted(&mut self.pipes, key);
                 if let Some(end) = self.pipes.get(key) {
                     end.flush();
