@@ -47,8 +47,9 @@
 //! 7. `socket/api::receive` -> `patterns/pull` -> `parts/fair_queue` -> `pipe.read`; credit goes back at
 //!    the low-water step.
 //!
-//! A thread that waits spins for a moment before it sleeps (`socket/spin`). With ZEROXIDE_DIRECT=1 (`io/direct`) a send
-//! that stands alone does step 4 itself, and a thread that waits for few connections step 5.
+//! A thread that waits spins for a moment before it sleeps (`socket/spin`). A send that stands alone does step 4
+//! itself, and a thread that waits for few connections step 5 (`io/direct`). ZEROXIDE_SPIN=0 and ZEROXIDE_DIRECT=0 in the
+//! environment switch them off.
 //!
 //! Over inproc: 1, 2, 3 and 6, 7 on the same pipe. Connect before bind parks the far end in
 //! `context/inproc`.

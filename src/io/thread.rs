@@ -15,6 +15,7 @@ use crate::clock;
 use crate::context::Lingering;
 use crate::error::Result;
 use crate::io::connection::Connection;
+use crate::io::direct;
 use crate::io::listener::ListenerObject;
 use crate::io::timers::Timers;
 use crate::io::turn::{Outcome, Scratch, Surroundings, Turn};
@@ -92,14 +93,14 @@ impl IoThread {
 
     /// Runs until [`IoCommand::Stop`].
     pub(crate) fn run(mut self) {
+        direct::this_is_an_io_thread();
         let mut events = Events::with_capacity(EVENTS);
         while !self.stopping {
             self.handle_commands();
             self.handle_timers();
             self.run_ready();
             self.handle.note_round();
-            let timeout = self.time_to_sleep();
-            match self.poll.poll(&mut events, timeout) {
+            match self.sleep(&mut events) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // The poll descriptor itself fails: nothing can be served any more.
@@ -108,7 +109,6 @@ impl IoThread {
                     break;
                 }
             }
-            self.handle.asleep.store(false, Ordering::Relaxed);
             for event in &events {
                 if event.token() == WAKE_TOKEN {
                     continue;
@@ -152,6 +152,24 @@ impl IoThread {
         for id in self.objects.keys() {
             self.lingering.finished(*id);
         }
+    }
+
+    /// Waits for events, and takes them.
+    ///
+    /// It wakes before it takes them: whoever finds nothing there, and this thread asleep afterwards, knows that
+    /// everything was dealt with ([`IoHandle::catch_up`]). One wait that does both would leave a moment in which neither
+    /// the kernel has the events nor this thread.
+    fn sleep(&mut self, events: &mut Events) -> io::Result<()> {
+        let mut timeout = self.time_to_sleep();
+        if timeout != Some(Duration::ZERO) && direct::is_enabled() {
+            // If it fails, so does what follows.
+            let _ = self.handle.epoll.wait(timeout);
+            self.handle.asleep.store(false, Ordering::Release);
+            timeout = Some(Duration::ZERO);
+        }
+        let taken = self.poll.poll(events, timeout);
+        self.handle.asleep.store(false, Ordering::Relaxed);
+        taken
     }
 
     /// How long the next wait may last. `Some(0)` while there is work. Going to sleep is announced

@@ -323,9 +323,10 @@ impl Core {
         sent.map(|()| size)
     }
 
-    /// Whether what a thread waits for comes from other sockets of the process, or by streams that it reads itself.
-    fn comes_without_io_thread(&self, lease: &Lease) -> bool {
-        self.connections.is_empty() || !lease.is_empty()
+    /// Whether what a thread waits for comes from other sockets of the process, or is an answer that comes by streams
+    /// that it reads itself.
+    fn is_worth_a_spin(&self, lease: &Lease, answers: bool) -> bool {
+        self.connections.is_empty() || (answers && !lease.is_empty())
     }
 
     /// Lends the streams that messages come by to a thread that is about to wait for them.
