@@ -84,7 +84,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "transport",
         ],
     ),
-    ("pipe", &["error", "message", "sync"]),
+    ("pipe", &["error", "memory", "message", "sync"]),
     (
         "transport",
         &["endpoint", "error", "inet", "random", "sync", "sys"],

@@ -6,9 +6,10 @@ import struct
 import threading
 
 from attacker import (
-    KIB, MIB, PATIENCE, ROUTER_HANDOVER, ROUTER_NOTIFY, attack, begun, connect, each_in_its_thread, long_header,
+    HICCUP_MSG, KIB, MIB, PATIENCE, ROUTER_HANDOVER, ROUTER_NOTIFY, attack, begun, connect, each_in_its_thread, long_header,
     pour, receive, reset, rest, shake, shaken)
-from zmtp import DEALER, PAIR, PUB, PULL, PUSH, RECONNECT_IVL, ROUTER, STREAM, SUB, XPUB, command, frame
+from zmtp import (
+    DEALER, PAIR, PUB, PULL, PUSH, RECONNECT_IVL, ROUTER, STREAM, SUB, XPUB, command, frame, greeting, properties)
 
 
 # ---- floods ----
@@ -287,6 +288,25 @@ def ending_server(listener):
             stream.settimeout(PATIENCE)
             shake(stream, ROUTER).close()
         except OSError:
+            pass
+
+
+@attack("the same with 60 KiB of metadata, where the application is told of each loss (ZMQ_HICCUP_MSG) and does not read",
+        type=DEALER, path="side", good=None, connects=True, options=((HICCUP_MSG, "lost"), (RECONNECT_IVL, 1)),
+        settings={"reads": 0}, memory=8 * MIB, because="1 MiB of metadata, twice, and what allocators take", keeps=1)
+def unread_hiccups(listener):
+    block = properties((b"Socket-Type", b"ROUTER"), *((b"X-%d" % number, b"v" * 1000) for number in range(58)))
+    listener.settimeout(0.1)
+    for number in itertools.count():
+        if number == 50:
+            begun()
+        try:
+            with listener.accept()[0] as stream:
+                stream.settimeout(PATIENCE)
+                stream.sendall(greeting() + command(b"READY", block))
+                receive(stream, 64 + 2 + len(b"\x05READY\x0bSocket-Type\0\0\0\x06DEALER"))
+        except OSError:
+            # It stays away.
             pass
 
 
