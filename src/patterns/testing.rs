@@ -3,14 +3,15 @@
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Result};
 use crate::message::{Message, PeerInfo};
 use crate::patterns::{Origin, Pattern};
 use crate::pipe::queue::Special;
 use crate::pipe::{
-    Conflate, Dismissal, Head, Incoming, Limits, Outgoing, PipeEnd, PipeKey, Pipes, pipe,
+    Conflate, Dismissal, Head, Incoming, Limits, Notice, Outgoing, PipeEnd, PipeKey, Pipes, Wake,
+    pipe,
 };
 
 /// A message as its frames.
@@ -61,6 +62,22 @@ pub(crate) fn recv_from(
     }
 }
 
+/// Keeps what it is told.
+#[derive(Debug, Default)]
+pub(crate) struct Watch(Mutex<Vec<Notice>>);
+
+impl Watch {
+    pub(crate) fn take(&self) -> Vec<Notice> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Wake for Watch {
+    fn wake(&self, notice: Notice) {
+        self.0.lock().unwrap().push(notice);
+    }
+}
+
 /// The pipes of a socket and the other end of each.
 #[derive(Debug, Default)]
 pub(crate) struct Wires {
@@ -91,6 +108,14 @@ impl Wires {
         let key = self.pipes.insert(near);
         self.far.insert(key, far);
         key
+    }
+
+    /// What the socket's end of the pipe is told from now on.
+    pub(crate) fn watch(&mut self, key: PipeKey) -> Arc<Watch> {
+        let watch = Arc::new(Watch::default());
+        let end = self.pipes.get(key).unwrap();
+        end.set_wake(Arc::clone(&watch) as Arc<dyn Wake>);
+        watch
     }
 
     pub(crate) fn far(&mut self, key: PipeKey) -> &mut PipeEnd {

@@ -226,14 +226,23 @@ impl PipeEnd {
         &self.link.directions[1 - self.side]
     }
 
+    /// What reaches this side's own owner.
+    pub(super) fn own_wake(&self) -> Option<Arc<dyn Wake>> {
+        self.link.wakes[self.side].lock().clone()
+    }
+
+    /// What the other side counts until both are gone, for this one to count instead.
+    pub(super) fn take_leftover(&self) -> Option<Leftover> {
+        self.link.leftover.lock().take()
+    }
+
     /// Has this side's own owner come back to what it left unread.
     pub(crate) fn remind(&self) {
         self.wake_own(Notice::Readable);
     }
 
     fn wake_own(&self, notice: Notice) {
-        let wake = self.link.wakes[self.side].lock().clone();
-        if let Some(wake) = wake {
+        if let Some(wake) = self.own_wake() {
             wake.wake(notice);
         }
     }

@@ -63,14 +63,32 @@ pub(crate) struct Leftover {
     weight: usize,
 }
 
-impl Drop for Leftover {
-    fn drop(&mut self) {
+impl Leftover {
+    /// Counts as a pipe with so many bytes of what is no message.
+    pub(crate) fn weigh(&mut self, bytes: usize) {
+        let weight = PIPE + bytes / MESSAGE_BYTES;
+        let before = std::mem::replace(&mut self.weight, weight);
+        if weight > before {
+            let more = weight - before;
+            self.leftovers.weight.fetch_add(more, Ordering::Relaxed);
+        } else {
+            self.lose(before - weight);
+        }
+    }
+
+    fn lose(&self, less: usize) {
         let Leftovers { weight, waiting } = &*self.leftovers;
-        let before = weight.fetch_sub(self.weight, Ordering::Relaxed);
-        if before >= ENOUGH && before - self.weight < ENOUGH {
+        let before = weight.fetch_sub(less, Ordering::Relaxed);
+        if before >= ENOUGH && before - less < ENOUGH {
             let waiting = std::mem::take(&mut *waiting.lock());
             waiting.iter().for_each(|wake| wake.wake(Notice::Writable));
         }
+    }
+}
+
+impl Drop for Leftover {
+    fn drop(&mut self) {
+        self.lose(self.weight);
     }
 }
 

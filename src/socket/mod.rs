@@ -205,6 +205,7 @@ impl Core {
 
     fn handle_notice(&mut self, key: PipeKey, notice: Notice) {
         let Some(end) = self.pipes.get(key) else {
+            self.pattern.resume(&mut self.pipes, key);
             return;
         };
         match notice {
