@@ -41,7 +41,7 @@ fn publisher_against_sets() {
                 let (pipe, departure, passed) =
                     departing.get_or_insert_with(|| (pipe, Departure::default(), None));
                 let mut told = Vec::new();
-                let mut work = Work::new(1 + random.below(600) as usize);
+                let mut work = Work::new(1 + random.below(600));
                 let done = topics.remove_some(*pipe, departure, &mut work, |topic, last| {
                     told.push((topic.to_vec(), last));
                 });
