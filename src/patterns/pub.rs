@@ -226,7 +226,7 @@ mod tests {
         let mut publisher = Bench::<Pub>::new();
         let flood = publisher.peer();
         for number in 0..60_u8 {
-            let (subscribe, topic) = (true, vec![number; 1 << 20].into());
+            let (subscribe, topic) = (true, (&vec![number; 1 << 20]).into());
             let special = Special::Subscription { subscribe, topic };
             publisher.wires.arrive_special(flood, special);
         }

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::memory::ShortBytes;
 use crate::message::Message;
 use crate::options::{PatternOption, SocketOptions};
 use crate::patterns::parts::{Departure, Distributor, Dropped, PublisherTopics, Work};
@@ -30,7 +31,7 @@ pub(super) struct Publisher {
     intakes: Vec<Intake>,
     gone: Gone,
     options: Options,
-    welcome: Option<Box<[u8]>>,
+    welcome: Option<ShortBytes>,
 }
 
 #[derive(Debug, Default)]
@@ -360,7 +361,7 @@ impl Publisher {
         pipes: &mut Pipes,
         key: PipeKey,
         inbox: &mut Option<&mut Inbox>,
-        within: &mut Vec<(bool, Box<[u8]>)>,
+        within: &mut Vec<(bool, ShortBytes)>,
     ) -> usize {
         let mut work = 0_usize;
         let whole_inbox = inbox.as_ref().map_or(0, |inbox| inbox.len());

@@ -22,8 +22,10 @@ use crate::error::{Error, Result};
 use crate::memory;
 
 mod blocks;
+mod node;
 
-use blocks::{Blocks, LINK, ROOT, link_to};
+use blocks::{Blocks, LINK, ROOT, link_to, position_of};
+use node::{BRANCHES, Node, Parts, common_prefix, number_of, place_of, strip_label};
 
 /// A map from byte strings to numbers. 0 is none: its key is not in the tree.
 #[derive(Debug, Default)]
@@ -35,46 +37,6 @@ pub(crate) struct Radix {
 
 /// A label is that long at most.
 const LABEL: usize = u8::MAX as usize;
-/// In the shape: there are children. The rest is the length of the value.
-const BRANCHES: u8 = 8;
-
-/// Where the parts of a node lie.
-#[derive(Clone, Copy, Debug)]
-struct Node {
-    at: usize,
-    value: usize,
-    label: usize,
-    firsts: usize,
-    links: usize,
-    end: usize,
-}
-
-impl Node {
-    fn value(&self) -> Range<usize> {
-        self.value..self.label
-    }
-
-    fn label(&self) -> Range<usize> {
-        self.label..self.firsts
-    }
-
-    fn firsts(&self) -> Range<usize> {
-        self.firsts..self.links
-    }
-
-    fn links(&self) -> Range<usize> {
-        self.links..self.end
-    }
-
-    fn children(&self) -> usize {
-        self.links - self.firsts
-    }
-
-    /// Where the link to a child lies.
-    fn link(&self, place: usize) -> usize {
-        self.links + place * LINK
-    }
-}
 
 /// How far a key leads.
 enum End<'a> {
@@ -201,27 +163,29 @@ impl Radix {
         text: &[u8],
         mut visit: impl FnMut(u32) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        let (mut link, mut rest) = (ROOT, text);
-        loop {
-            let target = self.blocks.link(link);
-            if target == 0 {
-                break;
-            }
-            let node = self.node(target);
-            let Some(after) = rest.strip_prefix(self.bytes(node.label())) else {
+        let (mut at, mut rest) = (self.blocks.link(ROOT), text);
+        while at != 0 {
+            let Some(node) = Parts::of(&self.blocks.bytes, at) else {
                 break;
             };
-            let value = self.value(&node);
-            if value != 0 {
-                visit(value)?;
+            let Some(after) = strip_label(rest, node.label) else {
+                break;
+            };
+            if !node.value.is_empty() {
+                let value = number_of(node.value);
+                if value != 0 {
+                    visit(value)?;
+                }
             }
             let Some((&first, after)) = after.split_first() else {
                 break;
             };
-            let Some(place) = self.child(&node, first) else {
+            let Some(place) = place_of(node.firsts, first) else {
                 break;
             };
-            (link, rest) = (node.link(place), after);
+            let link = node.links.get(place * LINK..).and_then(<[u8]>::first_chunk);
+            at = link.map_or(0, |&link| position_of(link));
+            rest = after;
         }
         ControlFlow::Continue(())
     }
@@ -289,25 +253,7 @@ impl Radix {
 
     #[inline]
     fn node(&self, at: usize) -> Node {
-        let shape = self.blocks.bytes[at + 1];
-        let branches = shape & BRANCHES != 0;
-        let children = if branches {
-            usize::from(self.blocks.bytes[at + 2]) + 1
-        } else {
-            0
-        };
-        let value = at + 2 + usize::from(branches);
-        let label = value + usize::from(shape % BRANCHES);
-        let firsts = label + usize::from(self.blocks.bytes[at]);
-        let links = firsts + children;
-        Node {
-            at,
-            value,
-            label,
-            firsts,
-            links,
-            end: links + children * LINK,
-        }
+        Node::at(&self.blocks.bytes, at)
     }
 
     #[inline]
@@ -317,21 +263,13 @@ impl Radix {
 
     #[inline]
     fn value(&self, node: &Node) -> u32 {
-        let bytes = self.bytes(node.value()).iter().rev();
-        bytes.fold(0, |value, &byte| value << 8 | u32::from(byte))
+        number_of(self.bytes(node.value()))
     }
 
     /// The place of the child that begins with this byte.
     #[inline]
     fn child(&self, node: &Node, first: u8) -> Option<usize> {
-        /// Below this a plain loop is faster.
-        const FEW: usize = 8;
-        let firsts = self.bytes(node.firsts());
-        if firsts.len() < FEW {
-            firsts.iter().position(|&byte| byte == first)
-        } else {
-            memchr::memchr(first, firsts)
-        }
+        place_of(self.bytes(node.firsts()), first)
     }
 
     /// Follows a key from the root, which is there.
@@ -598,11 +536,6 @@ impl Radix {
         self.blocks = blocks;
         Ok(())
     }
-}
-
-#[inline]
-fn common_prefix(one: &[u8], other: &[u8]) -> usize {
-    one.iter().zip(other).take_while(|(a, b)| a == b).count()
 }
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ pub(crate) use gather::{Gather, Run};
 pub(crate) use reader::{Advanced, BodyRef, Cut, Item, Reader};
 pub(crate) use writer::Writer;
 
+use crate::memory::ShortBytes;
 use crate::message::Storage;
 use crate::pipe::introduction::Introduction;
 use shared::Shared;
@@ -55,7 +56,7 @@ pub(crate) enum Special {
         /// False to cancel it.
         subscribe: bool,
         /// The prefix.
-        topic: Box<[u8]>,
+        topic: ShortBytes,
     },
     /// The socket begins anew: what precedes this was for a connection that is lost.
     Restart,
