@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, mpsc};
 
 use crate::error::{Error, Result};
 use crate::message::{Message, PeerInfo};
@@ -62,19 +62,13 @@ pub(crate) fn recv_from(
     }
 }
 
-/// Keeps what it is told.
-#[derive(Debug, Default)]
-pub(crate) struct Watch(Mutex<Vec<Notice>>);
+/// Passes on what it is told.
+#[derive(Debug)]
+struct Told(mpsc::Sender<Notice>);
 
-impl Watch {
-    pub(crate) fn take(&self) -> Vec<Notice> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-}
-
-impl Wake for Watch {
+impl Wake for Told {
     fn wake(&self, notice: Notice) {
-        self.0.lock().unwrap().push(notice);
+        let _ = self.0.send(notice);
     }
 }
 
@@ -111,11 +105,11 @@ impl Wires {
     }
 
     /// What the socket's end of the pipe is told from now on.
-    pub(crate) fn watch(&mut self, key: PipeKey) -> Arc<Watch> {
-        let watch = Arc::new(Watch::default());
+    pub(crate) fn watch(&mut self, key: PipeKey) -> mpsc::Receiver<Notice> {
+        let (sender, receiver) = mpsc::channel();
         let end = self.pipes.get(key).unwrap();
-        end.set_wake(Arc::clone(&watch) as Arc<dyn Wake>);
-        watch
+        end.set_wake(Arc::new(Told(sender)));
+        receiver
     }
 
     pub(crate) fn far(&mut self, key: PipeKey) -> &mut PipeEnd {

@@ -368,7 +368,7 @@ fn unread_departures_are_bounded() {
     let go_on = |xpub: &mut Bench<Xpub>| {
         while let Some((key, _)) = gone
             .iter()
-            .find(|(_, woken)| woken.take().last() == Some(&Notice::Readable))
+            .find(|(_, woken)| woken.try_iter().last() == Some(Notice::Readable))
         {
             xpub.pattern.resume(&mut xpub.wires.pipes, *key);
         }
