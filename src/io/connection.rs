@@ -63,8 +63,8 @@ pub(crate) struct Connection {
     pub(crate) live: Option<Live>,
     /// The socket has left: nothing is delivered any more, and no event emitted.
     pub(crate) detached: Option<Detached>,
-    /// Restart markers of the socket that have to come before anything is sent again.
-    pub(crate) restarts_awaited: u32,
+    /// A restart marker of the socket has to come before anything is sent again.
+    pub(crate) awaits_restart: bool,
     /// ZMQ_CONNECT_ROUTING_ID, for pipes made later (IMMEDIATE).
     origin: Origin,
     /// For the handles that others have of it.
@@ -147,6 +147,11 @@ impl Connection {
         origin: Origin,
     ) -> Arc<Lock<Self>> {
         let role = Role::Connecting(Box::new(connecter));
+        let leftovers = Arc::default();
+        let session = Session {
+            leftovers,
+            ..session
+        };
         Self::new(session, role, |connection| {
             connection.pipe = pipe;
             connection.origin = origin;
@@ -176,7 +181,7 @@ impl Connection {
                 pipe: None,
                 live: None,
                 detached: None,
-                restarts_awaited: 0,
+                awaits_restart: false,
                 origin: Origin::default(),
                 me: Weak::clone(me),
                 pending: None,
@@ -264,7 +269,7 @@ impl Connection {
             pipe.limits_changed();
         }
         match self.live.as_ref().map(|live| &live.phase) {
-            None => self.drive_absent(),
+            None => self.drive_absent(around),
             Some(Phase::Handshake | Phase::Sending | Phase::Traffic) => self.drive_stream(around),
             Some(Phase::Closing(_)) => self.drive_closing(around),
             Some(Phase::Unbound) => self.drive_unbound(around),
@@ -344,9 +349,16 @@ impl Connection {
     }
 
     fn handle_connecter_timeout(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+        let is_due =
+            matches!(&self.role, Role::Connecting(connecter) if connecter.is_due(around.now));
+        let is_held = is_due && self.waits_for_socket(around);
         let Role::Connecting(connecter) = &mut self.role else {
             return Outcome::Wait;
         };
+        if is_held {
+            connecter.hold();
+            return Outcome::Wait;
+        }
         let attempt = connecter.handle_timeout(&self.session, around);
         self.follow(attempt, around)
     }
@@ -460,7 +472,7 @@ impl Connection {
         self.give_up()
     }
 
-    fn drive_absent(&mut self) -> Outcome {
+    fn drive_absent(&mut self, around: &mut Surroundings<'_>) -> Outcome {
         if self.is_refused() {
             // The socket wants none of this pipe, before a connection existed.
             return self.give_up();
@@ -468,7 +480,26 @@ impl Connection {
         if self.detached.is_some() && self.has_sent_everything() {
             return self.give_up();
         }
-        Outcome::Wait
+        let is_held = matches!(&self.role, Role::Connecting(connecter) if connecter.is_held());
+        match is_held && !self.waits_for_socket(around) {
+            true => self.try_connect(around),
+            false => Outcome::Wait,
+        }
+    }
+
+    /// Earlier streams have left so much to the socket without credit that it is to read before another one comes: a peer
+    /// that ends its connections again and again fills no pipe without bounds. Then a drive comes when that has changed.
+    fn waits_for_socket(&mut self, around: &Surroundings<'_>) -> bool {
+        if self.detached.is_some() {
+            return false;
+        }
+        match &mut self.pipe {
+            Some(pipe) => pipe.is_overfull(),
+            None => {
+                let leftovers = &self.session.leftovers;
+                leftovers.wait_if_enough(|| Arc::new(self.handle(around)))
+            }
+        }
     }
 
     /// The socket wants none of this peer (a second one for PAIR, ROUTER handover). A socket that leaves

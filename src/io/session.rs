@@ -38,7 +38,8 @@ pub(crate) struct Session {
     /// Of the socket: an endpoint was ended under ZMQ_RECONNECT_STOP_AFTER_DISCONNECT, so that ipc attempts
     /// which are refused are not repeated.
     pub(crate) stop_refused: Arc<AtomicBool>,
-    /// What peers left behind that have gone, and the socket has not read.
+    /// What peers left behind that have gone, and the socket has not read: those of all listeners of the socket, or of
+    /// this connection, if the socket made it.
     pub(crate) leftovers: Arc<Leftovers>,
 }
 

@@ -8,6 +8,7 @@ mod failing;
 mod leaving;
 mod notices;
 mod raw;
+mod reconnects;
 mod turns;
 
 use std::io::{Read, Write};
@@ -171,7 +172,7 @@ fn greeting(mechanism: &[u8]) -> Vec<u8> {
     greeting
 }
 
-pub(super) fn opening(socket_type: &[u8]) -> Vec<u8> {
+pub(crate) fn opening(socket_type: &[u8]) -> Vec<u8> {
     let property = [
         b"\x05READY\x0BSocket-Type\0\0\0",
         [socket_type.len() as u8].as_slice(),

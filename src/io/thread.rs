@@ -232,6 +232,9 @@ impl IoThread {
             IoCommand::ReportPipe(id, outbound) => {
                 self.with_connection(id, |connection, _| connection.report_pipe(outbound));
             }
+            IoCommand::Accept(id) => {
+                self.with_listener(id, |listener, around| listener.socket_has_read(around));
+            }
             IoCommand::CloseListener(id) => self.with_listener(id, |listener, _| listener.closed()),
             IoCommand::ListenerClosed(listener) => {
                 let accepted = |(id, object): (&ObjectId, &Object)| match &object.kind {

@@ -312,6 +312,9 @@ pub(crate) trait Pattern: Send + Debug {
     /// The pipe goes after this call: forget the key.
     fn detached(&mut self, pipes: &mut Pipes, key: PipeKey);
 
+    /// A pipe that has gone, and that the pattern held ([`Pipes::hold`]), woke the socket. May be called for others.
+    fn resume(&mut self, _pipes: &mut Pipes, _key: PipeKey) {}
+
     /// The connection of a locally initiated pipe was lost and its outbound queue begins anew: write
     /// again what every peer must know (only types with `resubscribes`). The socket took back an
     /// unfinished message and wrote the `Restart` marker before.

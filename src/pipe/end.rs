@@ -94,16 +94,20 @@ struct Direction {
     writer: AtomicU8,
     reader_gone: AtomicBool,
     credit: Credit,
-    /// What the unread subscriptions weigh: they need no credit, but a peer that floods its connection with
-    /// them has to wait.
-    subscriptions: AtomicU64,
+    /// What the unread markers weigh: they need no credit, but a peer that floods its connection with them has to
+    /// wait.
+    markers: AtomicU64,
     slot: Option<Slot>,
     /// The writer's last message when it leaves; see [`PipeEnd::expect_farewell`].
     farewell: Mutex<Option<Prepared>>,
 }
 
-/// Unread subscriptions of this weight make a connection stop reading, half of it lets it go on.
+/// Unread markers of this weight make a connection stop reading, half of it lets it go on.
 const FLOOD: u64 = 1024 * 1024;
+
+/// Messages that need no credit (ZMQ_HICCUP_MSG): a connection stays away when so many more than the high-water mark
+/// are unread.
+const BEYOND: u64 = if cfg!(test) { 20 } else { 1000 };
 
 /// The one-message queue of a conflating direction. Markers bypass it.
 #[derive(Debug, Default)]
@@ -130,7 +134,7 @@ impl Direction {
                 writer_limit.unwrap_or(NOT_COUNTED),
                 reader_limit.unwrap_or(NOT_COUNTED),
             ),
-            subscriptions: AtomicU64::new(0),
+            markers: AtomicU64::new(0),
             slot: conflate.then(Slot::default),
             farewell: Mutex::new(None),
         }
@@ -154,8 +158,8 @@ pub(crate) struct PipeEnd {
     mid_write: bool,
     /// Users' buffers are among what was appended since the last commit.
     foreign: bool,
-    /// The weight of subscriptions among them.
-    mid_write_subscriptions: u64,
+    /// The weight of markers among them.
+    mid_write_markers: u64,
     /// Whole messages read.
     read: u64,
     /// Reports go out when `read` reaches this; `u64::MAX` = never.
@@ -189,7 +193,7 @@ impl PipeEnd {
             full: false,
             mid_write: false,
             foreign: false,
-            mid_write_subscriptions: 0,
+            mid_write_markers: 0,
             read: 0,
             next_report: u64::MAX,
             step: 0,
@@ -224,11 +228,24 @@ impl PipeEnd {
         &self.link.directions[1 - self.side]
     }
 
+    /// What reaches this side's own owner.
+    pub(super) fn own_wake(&self) -> Option<Arc<dyn Wake>> {
+        self.link.wakes[self.side].lock().clone()
+    }
+
+    /// What the other side counts until both are gone, for this one to count instead.
+    pub(super) fn take_leftover(&self) -> Option<Leftover> {
+        self.link.leftover.lock().take()
+    }
+
     /// Has this side's own owner come back to what it left unread.
     pub(crate) fn remind(&self) {
-        let wake = self.link.wakes[self.side].lock().clone();
-        if let Some(wake) = wake {
-            wake.wake(Notice::Readable);
+        self.wake_own(Notice::Readable);
+    }
+
+    fn wake_own(&self, notice: Notice) {
+        if let Some(wake) = self.own_wake() {
+            wake.wake(notice);
         }
     }
 
@@ -369,23 +386,44 @@ impl PipeEnd {
         self.mid_write = more;
         if !more {
             self.written += 1;
-            if self.mid_write_subscriptions > 0 {
-                let weight = std::mem::take(&mut self.mid_write_subscriptions);
-                self.count_subscriptions(weight);
+            if self.mid_write_markers > 0 {
+                let weight = std::mem::take(&mut self.mid_write_markers);
+                self.count_markers(weight);
             }
         }
     }
 
-    fn count_subscriptions(&self, weight: u64) {
-        self.out()
-            .subscriptions
-            .fetch_add(weight, Ordering::Relaxed);
+    /// What those weigh that this end wrote.
+    pub(super) fn unread_markers(&self) -> &AtomicU64 {
+        &self.out().markers
     }
 
-    /// So many subscriptions are unread that the writer is to wait; it is woken. Not inside a message, of
+    fn count_markers(&self, weight: u64) {
+        self.out().markers.fetch_add(weight, Ordering::Relaxed);
+    }
+
+    /// So many markers are unread that the writer is to wait; it is woken. Not inside a message, of
     /// which the reader sees nothing before it is whole.
     pub(crate) fn is_flooded(&self) -> bool {
-        !self.mid_write && self.out().subscriptions.load(Ordering::Relaxed) >= FLOOD
+        !self.mid_write && self.out().markers.load(Ordering::Relaxed) >= FLOOD
+    }
+
+    /// The writer has put so much into the pipe without credit that it should write nothing more of that kind; it is
+    /// woken when that may have changed.
+    pub(crate) fn is_overfull(&mut self) -> bool {
+        if self.is_write_closed() {
+            return false;
+        }
+        if self.is_flooded() {
+            return true;
+        }
+        let limit = self.out().credit.limit();
+        if limit == 0 || self.outbound_queue_length() < limit + BEYOND {
+            return false;
+        }
+        // Announced anew each time.
+        self.full = false;
+        !self.can_write()
     }
 
     fn replace_newest(&self, message: Message) {
@@ -406,8 +444,8 @@ impl PipeEnd {
         self.writer.append_special(special)?;
         match weight {
             0 => {}
-            weight if self.mid_write => self.mid_write_subscriptions += weight,
-            weight => self.count_subscriptions(weight),
+            weight if self.mid_write => self.mid_write_markers += weight,
+            weight => self.count_markers(weight),
         }
         Ok(())
     }
@@ -428,7 +466,7 @@ impl PipeEnd {
     pub(crate) fn rollback(&mut self) -> bool {
         let unfinished = self.mid_write;
         self.mid_write = false;
-        self.mid_write_subscriptions = 0;
+        self.mid_write_markers = 0;
         self.writer.rollback();
         unfinished
     }
@@ -519,27 +557,35 @@ impl PipeEnd {
 
     /// As [`PipeEnd::leave`], and what the other side has not read is counted until it lets go of the pipe.
     pub(crate) fn leave_behind(&mut self, leftovers: &Arc<Leftovers>) {
-        *self.link.leftover.lock() = Some(self.count_unread(leftovers));
+        self.count_as_left(leftovers);
         self.leave();
+    }
+
+    /// As [`PipeEnd::abort`], and the pipe is counted until the other side lets go of it.
+    pub(crate) fn abort_behind(&mut self, leftovers: &Arc<Leftovers>) {
+        self.count_as_left(leftovers);
+        self.abort();
+    }
+
+    fn count_as_left(&self, leftovers: &Arc<Leftovers>) {
+        *self.link.leftover.lock() = Some(self.count_unread(leftovers));
     }
 
     /// Counts what the other side has not read, until the result is dropped.
     pub(crate) fn count_unread(&self, leftovers: &Arc<Leftovers>) -> Leftover {
-        let subscriptions = self.out().subscriptions.load(Ordering::Relaxed);
-        let subscriptions = usize::try_from(subscriptions).unwrap_or(usize::MAX);
-        let introduction = self
-            .introduction
-            .as_ref()
-            .map_or(0, LastIntroduction::unread);
-        leftovers.count(
-            self.outbound_queue_length(),
-            subscriptions.saturating_add(introduction),
-        )
+        let markers = self.out().markers.load(Ordering::Relaxed);
+        let markers = usize::try_from(markers).unwrap_or(usize::MAX);
+        leftovers.count(self.outbound_queue_length(), markers)
     }
 
     /// Asks the socket to begin the queue anew: a restart marker, then what every peer must know.
     pub(crate) fn announce_restart(&self) {
         self.wake_other(Notice::Restarted);
+    }
+
+    /// The socket lacked memory for that, and is to come back to it.
+    pub(crate) fn postpone_restart(&self) {
+        self.wake_own(Notice::Restarted);
     }
 
     /// Nothing is left to read, and nothing will come.

@@ -9,6 +9,7 @@ use crate::message::PeerInfo;
 use crate::pipe::PipeEnd;
 use crate::pipe::queue::Special;
 use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The place of a peer's information in a queue. As long as the reader has not come by, the writer may put
 /// what a later handshake said there: a peer that comes and goes takes no more room than one that stays.
@@ -30,23 +31,25 @@ impl Introduction {
         Self(Arc::new(Mutex::new(Some(peer))))
     }
 
+    /// What it weighs as a marker, as long as the reader has not taken it.
+    pub(super) fn weight(&self) -> u64 {
+        self.0.lock().as_deref().map_or(0, weight_of)
+    }
+
     /// For the reader: what is in force from here on.
     pub(super) fn take(&self) -> Option<Arc<PeerInfo>> {
         self.0.lock().take()
     }
 }
 
-impl LastIntroduction {
-    /// Bytes that the reader has not taken, about.
-    pub(super) fn unread(&self) -> usize {
-        let place = self.place.upgrade();
-        place.map_or(0, |place| {
-            place.lock().as_ref().map_or(0, |peer| peer.size())
-        })
-    }
+/// What the marker with it weighs.
+pub(super) fn weight_of(peer: &PeerInfo) -> u64 {
+    64 + peer.size() as u64
+}
 
-    /// False if the reader was there.
-    fn replace(&self, peer: &Arc<PeerInfo>) -> bool {
+impl LastIntroduction {
+    /// False if the reader was there. `markers`: what the unread ones weigh.
+    fn replace(&self, peer: &Arc<PeerInfo>, markers: &AtomicU64) -> bool {
         let Some(place) = self.place.upgrade() else {
             return false;
         };
@@ -55,8 +58,10 @@ impl LastIntroduction {
             Some(old) => std::mem::replace(old, Arc::clone(peer)),
             None => return false,
         };
+        // Before the reader takes it.
+        markers.fetch_add(weight_of(peer), Ordering::Relaxed);
         drop(unread);
-        drop(old);
+        markers.fetch_sub(weight_of(&old), Ordering::Relaxed);
         true
     }
 }
@@ -67,7 +72,7 @@ impl PipeEnd {
     pub(crate) fn introduce(&mut self, peer: Arc<PeerInfo>) -> Result<()> {
         if let Some(last) = &self.introduction
             && last.written == self.written
-            && last.replace(&peer)
+            && last.replace(&peer, self.unread_markers())
         {
             return Ok(());
         }

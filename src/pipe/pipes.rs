@@ -9,6 +9,7 @@ use crate::message::{Message, PeerInfo};
 use crate::pipe::end::{Head, PipeEnd};
 use crate::pipe::frame::{Incoming, Outgoing};
 use crate::pipe::queue::Special;
+use crate::pipe::{Leftover, Wake};
 
 /// Names a pipe of a socket. A key whose pipe is gone finds nothing, also after the slot was reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,6 +58,8 @@ pub(crate) struct Pipes {
 struct Slot {
     generation: u32,
     end: Option<PipeEnd>,
+    /// See [`Pipes::hold`].
+    held: bool,
 }
 
 /// How a pattern gets rid of a pipe.
@@ -86,6 +89,7 @@ impl Pipes {
         self.slots.push(Slot {
             generation: 0,
             end: Some(end),
+            held: false,
         });
         PipeKey {
             index,
@@ -101,8 +105,33 @@ impl Pipes {
         }
         let end = slot.end.take()?;
         slot.generation = slot.generation.wrapping_add(1);
-        self.free.push(key.index);
+        if !slot.held {
+            self.free.push(key.index);
+        }
         Some(end)
+    }
+
+    /// The index of this pipe, which is about to go, will not be another one's before [`Pipes::release`]. The result
+    /// wakes the socket, which then calls [`crate::patterns::Pattern::resume`]. `None`: it is not held.
+    pub(crate) fn hold(&mut self, key: PipeKey) -> Option<Arc<dyn Wake>> {
+        let wake = self.get(key)?.own_wake()?;
+        self.slots.get_mut(key.index as usize)?.held = true;
+        Some(wake)
+    }
+
+    /// See [`Pipes::hold`].
+    pub(crate) fn release(&mut self, key: PipeKey) {
+        if let Some(slot) = self.slots.get_mut(key.index as usize)
+            && std::mem::take(&mut slot.held)
+            && slot.end.is_none()
+        {
+            self.free.push(key.index);
+        }
+    }
+
+    /// What the connection of this pipe left, for the pattern to count; see [`crate::pipe::Leftovers`].
+    pub(crate) fn take_leftover(&mut self, key: PipeKey) -> Option<Leftover> {
+        self.get(key)?.take_leftover()
     }
 
     #[inline(always)]

@@ -210,6 +210,7 @@ impl Core {
 
     fn handle_notice(&mut self, key: PipeKey, notice: Notice) {
         let Some(end) = self.pipes.get(key) else {
+            self.pattern.resume(&mut self.pipes, key);
             return;
         };
         match notice {
@@ -223,9 +224,11 @@ impl Core {
             Notice::LimitsChanged => end.limits_changed(),
             Notice::Restarted => {
                 end.rollback();
-                // Without memory the connection goes on without its restart: it asks again at the next
-                // loss.
-                let _ = end.append_special(Special::Restart);
+                if end.append_special(Special::Restart).is_err() {
+                    // The connection sends nothing before it has the marker.
+                    end.postpone_restart();
+                    return;
+                }
                 self.pattern.restarted(&mut self.pipes, key);
                 if let Some(end) = self.pipes.get(key) {
                     end.flush();

@@ -192,36 +192,53 @@ impl Radix {
 
     /// All keys with their values: a key before its extensions, then in byte order. `NoMemory` if there is none to
     /// put a key together: those before it were visited.
-    pub(crate) fn for_each(
+    pub(crate) fn for_each(&self, visit: impl FnMut(&[u8], u32) -> ControlFlow<()>) -> Result<()> {
+        self.for_each_after(None, visit)
+    }
+
+    /// As [`Self::for_each`] for the keys that come behind `after` in that order; it need not be there itself.
+    pub(crate) fn for_each_after(
         &self,
+        after: Option<&[u8]>,
         mut visit: impl FnMut(&[u8], u32) -> ControlFlow<()>,
     ) -> Result<()> {
         let root = self.blocks.link(ROOT);
         if root == 0 {
             return Ok(());
         }
-        // Nodes to come, each with the length of the key that it extends, and by what besides its label.
+        // Nodes to come, each with the length of the key that it extends, and by what besides its label; and with what
+        // its keys have to be behind of, if they need not all be.
         let mut pending = Vec::new();
-        memory::push(&mut pending, (root, 0, None))?;
+        memory::push(&mut pending, (root, 0, None, after))?;
         let mut key = Vec::new();
-        while let Some((node, depth, first)) = pending.pop() {
+        while let Some((node, depth, first, after)) = pending.pop() {
             let node = self.node(node);
             key.truncate(depth);
             if let Some(first) = first {
                 memory::push(&mut key, first)?;
             }
             memory::append(&mut key, self.bytes(node.label()))?;
-            let value = self.value(&node);
-            if value != 0 && visit(&key, value).is_break() {
-                return Ok(());
+            let rest = after.and_then(|after| after.strip_prefix(&key[..]));
+            if rest.is_none() {
+                if after.is_some_and(|after| &key[..] < after) {
+                    continue;
+                }
+                let value = self.value(&node);
+                if value != 0 && visit(&key, value).is_break() {
+                    return Ok(());
+                }
             }
+            // On the way to `after`: it itself, and the keys before it, are left out.
+            let next = rest.and_then(|rest| rest.first());
             pending
                 .try_reserve(node.children())
                 .map_err(|_| Error::NoMemory)?;
             let firsts = self.bytes(node.firsts()).iter().enumerate().rev();
-            pending.extend(firsts.map(|(place, &first)| {
+            let wanted = firsts.filter(|(_, first)| next.is_none_or(|next| *first >= next));
+            pending.extend(wanted.map(|(place, &first)| {
                 let child = self.blocks.link(node.link(place));
-                (child, key.len(), Some(first))
+                let after = after.filter(|_| next == Some(&first));
+                (child, key.len(), Some(first), after)
             }));
         }
         Ok(())

@@ -10,6 +10,7 @@ use crate::message::{Message, PeerInfo};
 use crate::pipe::Notice;
 use crate::pipe::credit::low_water_step;
 use crate::pipe::frame::Incoming;
+use crate::pipe::introduction;
 use crate::pipe::queue::{self, Advanced, BodyRef, Gather, HeaderOf, Run, Special};
 use crate::sync::atomic::Ordering;
 
@@ -27,6 +28,7 @@ impl PipeEnd {
                     if let Some(Special::Peer(introduction)) = self.reader.take_special()
                         && let Some(peer) = introduction.take()
                     {
+                        self.note_marker_read(introduction::weight_of(&peer));
                         self.stamps = peer.fd().is_some();
                         self.peer = Some(peer);
                     }
@@ -129,16 +131,18 @@ impl PipeEnd {
         let special = self.reader.take_special()?;
         let weight = special.weight();
         if weight > 0 {
-            let before = self
-                .inbound()
-                .subscriptions
-                .fetch_sub(weight, Ordering::Relaxed);
-            // A writer that waits saw more than this.
-            if before >= FLOOD / 2 && before.saturating_sub(weight) < FLOOD / 2 {
-                self.wake_other(Notice::Writable);
-            }
+            self.note_marker_read(weight);
         }
         Some(special)
+    }
+
+    fn note_marker_read(&self, weight: u64) {
+        let markers = &self.inbound().markers;
+        let before = markers.fetch_sub(weight, Ordering::Relaxed);
+        // A writer that waits saw more than this.
+        if before >= FLOOD / 2 && before.saturating_sub(weight) < FLOOD / 2 {
+            self.wake_other(Notice::Writable);
+        }
     }
 
     #[inline(always)]

@@ -33,6 +33,8 @@ mod tests;
 #[cfg(all(test, loom))]
 mod tests_loom;
 
+#[cfg(all(test, not(loom)))]
+pub(crate) use chunk::NO_MEMORY;
 pub(crate) use gather::{Gather, Run};
 pub(crate) use reader::{Advanced, BodyRef, Cut, Item, Reader};
 pub(crate) use writer::Writer;
@@ -63,11 +65,14 @@ pub(crate) enum Special {
 }
 
 impl Special {
-    /// What a subscription weighs, about; 0 for everything else.
+    /// The memory that it takes, about, as far as a peer brings it about; 0 for everything else.
     pub(crate) fn weight(&self) -> u64 {
+        const MARKER: u64 = 64;
         match self {
-            Self::Subscription { topic, .. } => 64 + topic.len() as u64,
-            _ => 0,
+            Self::Subscription { topic, .. } => MARKER + topic.len() as u64,
+            Self::Peer(introduction) => introduction.weight(),
+            Self::Notify => MARKER,
+            Self::Body(_) | Self::Restart => 0,
         }
     }
 }
