@@ -208,8 +208,7 @@ impl<'a> Incoming<'a> {
 
 #[inline(always)]
 fn fill(buffer: &mut [MaybeUninit<u8>], body: &[u8]) {
-    let length = buffer.len().min(body.len());
-    if let (Some(buffer), Some(body)) = (buffer.get_mut(..length), body.get(..length)) {
-        buffer.write_copy_of_slice(body);
+    for (slot, byte) in buffer.iter_mut().zip(body) {
+        slot.write(*byte);
     }
 }
