@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 
 use crate::error::{Error, Result};
+use crate::memory::ShortBytes;
 use crate::message::Message;
 use crate::options::{PatternOption, SocketOptions};
 use crate::patterns::parts::{Distributor, Dropped, PublisherTopics};
@@ -28,7 +29,7 @@ pub(super) struct Publisher {
     /// How much is taken in of each peer, by the index of its pipe.
     intakes: Vec<Intake>,
     options: Options,
-    welcome: Option<Box<[u8]>>,
+    welcome: Option<ShortBytes>,
 }
 
 #[derive(Debug, Default)]
@@ -225,7 +226,7 @@ impl Publisher {
         pipes: &mut Pipes,
         key: PipeKey,
         inbox: &mut Option<&mut Inbox>,
-        within: &mut Vec<(bool, Box<[u8]>)>,
+        within: &mut Vec<(bool, ShortBytes)>,
     ) -> u32 {
         let mut frames = 0_u32;
         let whole_inbox = inbox.as_ref().map_or(0, |inbox| inbox.len());

@@ -58,6 +58,7 @@ impl Drop for Leftover {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::{ENOUGH, Leftovers, MESSAGE_BYTES, PIPE};
+    use crate::memory::ShortBytes;
     use crate::message::PeerInfo;
     use crate::pipe::queue::Special;
     use crate::pipe::{Conflate, Limits, PipeEnd, pipe};
@@ -77,7 +78,7 @@ mod tests {
         let size = 20 * MESSAGE_BYTES;
         assert_eq!(weight_of(&|_| ()), PIPE);
         let subscribes = weight_of(&|end| {
-            let topic = vec![7; size].into_boxed_slice();
+            let topic = ShortBytes::from(&vec![7; size]);
             let subscribe = true;
             end.append_special(Special::Subscription { subscribe, topic })
                 .unwrap();

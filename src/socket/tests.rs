@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+mod scarcity;
+
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 use std::sync::Arc;

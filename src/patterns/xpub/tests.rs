@@ -307,7 +307,7 @@ fn welcome_message() {
     let before = xpub.peer();
     set(&mut xpub, PatternOption::XpubWelcomeMsg((*b"W").into()));
     let after = xpub.peer();
-    set(&mut xpub, PatternOption::XpubWelcomeMsg(Box::default()));
+    set(&mut xpub, PatternOption::XpubWelcomeMsg((*b"").into()));
     let cleared = xpub.peer();
     assert!(xpub.sent(before).is_empty());
     assert_eq!(xpub.sent(after), [frames(&[b"W"])]);

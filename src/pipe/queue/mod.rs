@@ -37,6 +37,7 @@ pub(crate) use gather::{Gather, Run};
 pub(crate) use reader::{Advanced, BodyRef, Cut, Item, Reader};
 pub(crate) use writer::Writer;
 
+use crate::memory::ShortBytes;
 use crate::message::Storage;
 use crate::pipe::introduction::Introduction;
 use shared::Shared;
@@ -53,7 +54,7 @@ pub(crate) enum Special {
         /// False to cancel it.
         subscribe: bool,
         /// The prefix.
-        topic: Box<[u8]>,
+        topic: ShortBytes,
     },
     /// The socket begins anew: what precedes this was for a connection that is lost.
     Restart,
@@ -62,7 +63,7 @@ pub(crate) enum Special {
 }
 
 impl Special {
-    /// The memory that a subscription takes, about; 0 for everything else.
+    /// What a subscription weighs, about; 0 for everything else.
     pub(crate) fn weight(&self) -> u64 {
         match self {
             Self::Subscription { topic, .. } => 64 + topic.len() as u64,
