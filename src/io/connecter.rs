@@ -345,3 +345,6 @@ impl Connecter {
 fn stops_when_refused(session: &Session) -> bool {
     session.options.reconnect_stop & crate::ffi::constants::ZMQ_RECONNECT_STOP_CONN_REFUSED != 0
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use crate::error::Result;
 use crate::io::closing::Closing;
 use crate::io::connecter::{Attempt, Connecter};
 use crate::io::direct::Lent;
@@ -157,16 +158,18 @@ impl Connection {
         })
     }
 
-    /// A connection that a listener accepted.
+    /// A connection that a listener accepted. Errors: `NoMemory`.
     pub(crate) fn accepted(
         session: Session,
         listener: ObjectId,
         stream: Stream,
         now: Instant,
-    ) -> Arc<Lock<Self>> {
-        Self::new(session, Role::Accepted { listener }, |connection| {
-            connection.live = Some(connection.bring_up(stream, now));
-        })
+    ) -> Result<Arc<Lock<Self>>> {
+        let protocol = session.protocol(now)?;
+        let role = Role::Accepted { listener };
+        Ok(Self::new(session, role, |connection| {
+            connection.live = Some(connection.bring_up(stream, protocol));
+        }))
     }
 
     fn new(session: Session, role: Role, prepare: impl FnOnce(&mut Self)) -> Arc<Lock<Self>> {
@@ -423,13 +426,18 @@ impl Connection {
         match attempt {
             Attempt::Waiting => Outcome::Wait,
             Attempt::Up(stream) => {
-                if stream.register(around.epoll, self.id.token()).is_err() {
+                let protocol = self.session.protocol(around.now).and_then(|protocol| {
+                    stream.register(around.epoll, self.id.token())?;
+                    Ok(protocol)
+                });
+                let Ok(protocol) = protocol else {
+                    // Without memory, here or in the system: a failed attempt.
                     let (local, remote) = stream.endpoint_texts();
                     let texts = EndpointTexts { local, remote };
                     self.emit(Event::Closed, event_value(stream.as_raw_fd()), &texts);
                     return self.retry(around);
-                }
-                let live = self.bring_up(stream, around.now);
+                };
+                let live = self.bring_up(stream, protocol);
                 self.emit(Event::Connected, event_value(live.fd), &live.texts);
                 self.live = Some(live);
                 self.begin_stream(around)

@@ -11,7 +11,7 @@ use crate::io::{EndpointTexts, IoCommand, IoHandle, ObjectId, Session};
 use crate::monitor::{Event, event_value};
 use crate::pipe::{Notice, Wake};
 use crate::transport::filter::PeerFilters;
-use crate::transport::{Listener, NextAccept, StreamOptions};
+use crate::transport::{AcceptFailure, Listener, NextAccept, Stream, StreamOptions};
 
 /// Out of descriptors or memory: the next try comes after this, since the connection that waits in the
 /// backlog never signals again.
@@ -103,37 +103,23 @@ impl ListenerObject {
             if self.waits_for_socket(around) {
                 return Outcome::Wait;
             }
-            match self.listener.accept(&self.filters, &self.stream_options) {
+            let accepted = self.listener.accept(&self.filters, &self.stream_options);
+            let begun = match accepted {
                 Ok(None) => return Outcome::Wait,
-                Ok(Some(stream)) => {
-                    let Some(thread) = self.session.choose_thread() else {
-                        continue;
-                    };
-                    let (local, remote) = stream.endpoint_texts();
-                    let mut session = self.session.clone();
-                    // Behind a wildcard, the address that it came to.
-                    if !local.is_empty() && *session.endpoint != *local.as_bytes() {
-                        session.endpoint = local.as_bytes().into();
-                    }
-                    let texts = EndpointTexts { local, remote };
-                    session.emit(Event::Accepted, event_value(stream.as_raw_fd()), &texts);
-                    let connection = Connection::accepted(session, self.id, stream, around.now);
-                    thread.add_load();
-                    thread.post(IoCommand::Start(connection));
+                Ok(Some(stream)) => self.begin(stream, around.now),
+                Err(failure) => Err(failure),
+            };
+            let Err(failure) = begun else { continue };
+            let errno = crate::ffi::errno::number(failure.error);
+            self.session
+                .emit(Event::AcceptFailed, event_value(errno), &self.texts);
+            match failure.next {
+                NextAccept::Now => {}
+                NextAccept::Later => {
+                    self.retry_at = Some(around.now + ACCEPT_RETRY);
+                    return Outcome::Wait;
                 }
-                Err(failure) => {
-                    let errno = crate::ffi::errno::number(failure.error);
-                    self.session
-                        .emit(Event::AcceptFailed, event_value(errno), &self.texts);
-                    match failure.next {
-                        NextAccept::Now => {}
-                        NextAccept::Later => {
-                            self.retry_at = Some(around.now + ACCEPT_RETRY);
-                            return Outcome::Wait;
-                        }
-                        NextAccept::Ready => return Outcome::Wait,
-                    }
-                }
+                NextAccept::Ready => return Outcome::Wait,
             }
         }
         // There may be more: after the others' turn.
@@ -155,6 +141,28 @@ impl ListenerObject {
     pub(crate) fn socket_has_read(&mut self, around: &Surroundings<'_>) -> Outcome {
         self.waits_for_socket = false;
         self.handle_ready(around)
+    /// Gives a peer to the thread that is to serve it.
+    fn begin(&self, stream: Stream, now: Instant) -> Result<(), AcceptFailure> {
+        let Some(thread) = self.session.choose_thread() else {
+            return Ok(());
+        };
+        let (local, remote) = stream.endpoint_texts();
+        let mut session = self.session.clone();
+        // Behind a wildcard, the address that it came to.
+        if !local.is_empty() && *session.endpoint != *local.as_bytes() {
+            session.endpoint = local.as_bytes().into();
+        }
+        let texts = EndpointTexts { local, remote };
+        let fd = event_value(stream.as_raw_fd());
+        let connection = Connection::accepted(session, self.id, stream, now);
+        let connection = connection.map_err(|error| AcceptFailure {
+            error,
+            next: NextAccept::Now,
+        })?;
+        connection.lock().session.emit(Event::Accepted, fd, &texts);
+        thread.add_load();
+        thread.post(IoCommand::Start(connection));
+        Ok(())
     }
 
     pub(crate) fn handle_timeout(&mut self, around: &Surroundings<'_>) -> Outcome {

@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+mod scarcity;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;

@@ -5,7 +5,6 @@
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::notices::HelloTo;
 use super::{Connection, Live, Loss, Phase, Role};
@@ -19,16 +18,16 @@ use crate::message::PeerInfo;
 use crate::monitor::Event;
 use crate::pipe::PipeEnd;
 use crate::pipe::queue::Special;
-use crate::protocol;
 use crate::protocol::envelope::ReplyEnvelope;
+use crate::protocol::{self, Protocol};
 use crate::transport::Stream;
 
 impl Connection {
-    pub(super) fn bring_up(&self, stream: Stream, now: Instant) -> Live {
+    pub(super) fn bring_up(&self, stream: Stream, protocol: Protocol) -> Live {
         let fd = stream.as_raw_fd();
         let (local, remote) = stream.endpoint_texts();
         Live {
-            protocol: self.session.protocol(now),
+            protocol,
             input: Input::new(self.session.read_limit(), self.session.largest_frame()),
             output: Output::new(self.session.write_limit()),
             envelope: self
