@@ -141,6 +141,8 @@ impl ListenerObject {
     pub(crate) fn socket_has_read(&mut self, around: &Surroundings<'_>) -> Outcome {
         self.waits_for_socket = false;
         self.handle_ready(around)
+    }
+
     /// Gives a peer to the thread that is to serve it.
     fn begin(&self, stream: Stream, now: Instant) -> Result<(), AcceptFailure> {
         let Some(thread) = self.session.choose_thread() else {
