@@ -260,14 +260,14 @@ def taken_routing_id(port):
 
 
 @attack("peers that come and go at a ROUTER with ROUTER_NOTIFY that does not read", path="side", good=None,
-        options=((ROUTER_NOTIFY, 3),), settings={"reads": 0}, memory=24 * MIB, descriptors=200, stays=24 * MIB,
+        options=((ROUTER_NOTIFY, 3),), settings={"reads": 0}, memory=32 * MIB, descriptors=200, stays=32 * MIB,
         because="10000 peers that have gone and are not read", seconds=3)
 def unread_notices(port):
     storm(port, lambda _: shaken(port, DEALER).close())
 
 
 @attack("the same where peers leave a message behind, at a PULL", path="side", type=PULL, good=None,
-        settings={"reads": 0}, memory=24 * MIB, descriptors=200, stays=24 * MIB,
+        settings={"reads": 0}, memory=32 * MIB, descriptors=200, stays=32 * MIB,
         because="10000 peers that have gone and are not read", seconds=3)
 def unread_visits(port):
     def visit(_):
@@ -278,14 +278,14 @@ def unread_visits(port):
 
 
 @attack("the same at a PUB that is not used meanwhile", path="side", type=PUB, good=None, settings={"reads": 0},
-        memory=24 * MIB, descriptors=200, stays=24 * MIB, seconds=3,
+        memory=32 * MIB, descriptors=200, stays=32 * MIB, seconds=3,
         because="10000 peers that have gone and are not taken in")
 def visits_of_the_idle(port):
     storm(port, lambda _: shaken(port, SUB).close())
 
 
 @attack("connections that come and go at a STREAM that does not read", path="side", type=STREAM, good=None,
-        settings={"reads": 0}, memory=24 * MIB, descriptors=200, stays=24 * MIB,
+        settings={"reads": 0}, memory=32 * MIB, descriptors=200, stays=32 * MIB,
         because="10000 peers that have gone and are not read", seconds=3)
 def unread_streams(port):
     storm(port, lambda _: connect(port).close())

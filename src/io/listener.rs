@@ -127,6 +127,22 @@ impl ListenerObject {
         Outcome::Wait
     }
 
+    fn waits_for_socket(&mut self, around: &Surroundings<'_>) -> bool {
+        let (thread, id) = (around.handle, self.id);
+        self.waits_for_socket = self.waits_for_socket
+            || self.session.leftovers.wait_if_enough(|| {
+                let thread = Arc::clone(thread);
+                Arc::new(SocketHasRead { thread, id })
+            });
+        self.waits_for_socket
+    }
+
+    /// The socket has let go of enough.
+    pub(crate) fn socket_has_read(&mut self, around: &Surroundings<'_>) -> Outcome {
+        self.waits_for_socket = false;
+        self.handle_ready(around)
+    }
+
     /// Gives a peer to the thread that is to serve it.
     fn begin(&self, stream: Stream, now: Instant) -> Result<(), AcceptFailure> {
         let Some(thread) = self.session.choose_thread() else {
@@ -149,22 +165,6 @@ impl ListenerObject {
         thread.add_load();
         thread.post(IoCommand::Start(connection));
         Ok(())
-    }
-
-    fn waits_for_socket(&mut self, around: &Surroundings<'_>) -> bool {
-        let (thread, id) = (around.handle, self.id);
-        self.waits_for_socket = self.waits_for_socket
-            || self.session.leftovers.wait_if_enough(|| {
-                let thread = Arc::clone(thread);
-                Arc::new(SocketHasRead { thread, id })
-            });
-        self.waits_for_socket
-    }
-
-    /// The socket has let go of enough.
-    pub(crate) fn socket_has_read(&mut self, around: &Surroundings<'_>) -> Outcome {
-        self.waits_for_socket = false;
-        self.handle_ready(around)
     }
 
     pub(crate) fn handle_timeout(&mut self, around: &Surroundings<'_>) -> Outcome {

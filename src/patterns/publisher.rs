@@ -50,6 +50,8 @@ struct Options {
 /// that the socket is entered: a peer that does not stop asking delays every call by the second of these only.
 pub(super) const BURST: usize = 28 * 1024 * 1024;
 pub(super) const STEADY: usize = Work::STEP;
+/// What does not give the peer a topic more costs as much as so many topics: it may go on without an end.
+const ENDLESS: usize = 16;
 /// A peer has to wait while so much of it (in bytes, about) is in the inbox and not received: half a million
 /// subscriptions, for an XPUB that never receives has to serve its subscribers, too.
 const UNREAD: usize = 64 * 1024 * 1024;
@@ -166,12 +168,11 @@ impl Publisher {
             intake.unread
         });
         self.gone.unread += unread;
-        let index = index(key);
         let mut leaving = Leaving {
             key,
             granted: Departure::default(),
             asked: Departure::default(),
-            weight: self.granted.weight_of(index) + self.asked.weight_of(index),
+            weight: self.held_by(key),
             wake: None,
         };
         if !self.let_go(&mut leaving, Work::STEP, &mut inbox) {
@@ -276,6 +277,7 @@ impl Publisher {
         mut inbox: Option<&mut Inbox>,
     ) {
         while self.may_take_in(pipes, key) {
+            let held = self.held_by(key);
             let work = match pipes.head(key) {
                 Some(Item::Special(Special::Subscription { subscribe, topic })) => {
                     if self.subscription(key, subscribe, &topic) {
@@ -292,10 +294,20 @@ impl Publisher {
                     return;
                 }
             };
+            let cost = match self.held_by(key) > held {
+                true => work,
+                false => work.saturating_mul(ENDLESS),
+            };
             if let Some(intake) = self.intake(key) {
-                intake.allowance = intake.allowance.saturating_sub(work);
+                intake.allowance = intake.allowance.saturating_sub(cost);
             }
         }
+    }
+
+    /// The weight of a peer's topics.
+    fn held_by(&self, key: PipeKey) -> usize {
+        let index = index(key);
+        self.granted.weight_of(index) + self.asked.weight_of(index)
     }
 
     fn intake(&mut self, key: PipeKey) -> Option<&mut Intake> {
