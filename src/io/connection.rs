@@ -42,6 +42,7 @@ use crate::pipe::PipeEnd;
 use crate::pipe::queue::Special;
 use crate::protocol::envelope::ReplyEnvelope;
 use crate::protocol::{self, Protocol};
+use crate::socket::Attachment;
 use crate::sync::Lock;
 use crate::transport::Stream;
 
@@ -69,13 +70,13 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 pub(crate) struct Connection {
     id: ObjectId,
-    pub(crate) session: Session,
+    pub(crate) session: Arc<Session>,
     pub(crate) role: Role,
     /// This side's end of the pipe to the socket, as long as there is one.
     pub(crate) pipe: Option<PipeEnd>,
     pub(crate) live: Option<Live>,
     /// The socket has left: nothing is delivered any more, and no event emitted.
-    pub(crate) detached: Option<Detached>,
+    pub(crate) detached: Option<Box<Detached>>,
     /// Restart markers of the socket that have to come before anything is sent again.
     pub(crate) restarts_awaited: u32,
     /// ZMQ_CONNECT_ROUTING_ID, for pipes made later (IMMEDIATE).
@@ -104,15 +105,18 @@ pub(crate) struct Live {
     pub(crate) output: Output,
     /// REQ only: replies with a wrong envelope are a protocol error.
     pub(crate) envelope: Option<ReplyEnvelope>,
-    pub(crate) texts: EndpointTexts,
     pub(crate) fd: i32,
     /// Messages may be sent.
     pub(crate) traffic: bool,
     /// The handshake is over. Peers of ZMTP 1.0 and 2.x get messages before they have said who they are.
     pub(crate) handshaken: bool,
+    /// The socket's end of a new pipe, for when what was read together with the handshake is in it: one wake-up for both.
+    pub(super) attachment: Option<Box<Attachment>>,
+    /// The event that tells of the handshake is due.
+    succeeded: bool,
     /// Raw: the socket has not been told yet that the stream is there.
     pub(crate) unannounced: bool,
-    pub(crate) closing: Option<Closing>,
+    pub(crate) closing: Option<Box<Closing>>,
 }
 
 /// Set by zmq_close and zmq_disconnect.
@@ -129,7 +133,7 @@ pub(crate) struct Detached {
 impl Connection {
     /// A connection that will be made by `connecter`; `pipe` is this side's end (IMMEDIATE 0).
     pub(crate) fn connecting(
-        session: Session,
+        session: Arc<Session>,
         connecter: Connecter,
         pipe: Option<PipeEnd>,
         origin: Origin,
@@ -143,7 +147,7 @@ impl Connection {
 
     /// A connection that a listener accepted.
     pub(crate) fn accepted(
-        session: Session,
+        session: Arc<Session>,
         listener: ObjectId,
         stream: Stream,
         now: Instant,
@@ -153,7 +157,7 @@ impl Connection {
         })
     }
 
-    fn new(session: Session, role: Role, prepare: impl FnOnce(&mut Self)) -> Arc<Lock<Self>> {
+    fn new(session: Arc<Session>, role: Role, prepare: impl FnOnce(&mut Self)) -> Arc<Lock<Self>> {
         Arc::new_cyclic(|me| {
             let mut connection = Self {
                 id: ObjectId::new(),
@@ -400,13 +404,11 @@ impl Connection {
             Attempt::Waiting => Outcome::Wait,
             Attempt::Up(stream) => {
                 if stream.register(around.epoll, self.id.token()).is_err() {
-                    let (local, remote) = stream.endpoint_texts();
-                    let texts = EndpointTexts { local, remote };
-                    self.emit(Event::Closed, fd_value(stream.as_raw_fd()), &texts);
+                    self.emit(Event::Closed, fd_value(stream.as_raw_fd()), &stream);
                     return self.retry(around);
                 }
                 let live = self.bring_up(stream, around.now);
-                self.emit(Event::Connected, fd_value(live.fd), &live.texts);
+                self.emit(Event::Connected, fd_value(live.fd), &live.stream);
                 self.live = Some(live);
                 self.start_traffic(around)
             }
@@ -455,22 +457,22 @@ impl Connection {
 
     fn bring_up(&self, stream: Stream, now: Instant) -> Live {
         let fd = stream.as_raw_fd();
-        let (local, remote) = stream.endpoint_texts();
         Live {
             protocol: self.session.protocol(now),
-            input: Input::new(self.session.read_limit(), self.session.largest_frame()),
-            output: Output::new(self.session.write_limit()),
+            input: Input::new(self.session.largest_frame()),
+            output: Output::new(),
             envelope: self
                 .session
                 .row
                 .checks_reply_envelope
                 .then(ReplyEnvelope::default),
-            texts: EndpointTexts { local, remote },
             fd,
             traffic: false,
             handshaken: false,
             unannounced: self.session.is_raw() && self.session.options.stream_notify,
             closing: None,
+            attachment: None,
+            succeeded: false,
             stream: Arc::new(stream),
             lent: Lent::default(),
             watches_output: true,
@@ -489,7 +491,6 @@ impl Connection {
         };
         live.traffic = true;
         live.handshaken = true;
-        let texts = live.texts.clone();
         let is_old = !handshake.version.has_handshake();
         // Messages of old peers carry no metadata, not even what the connection knows itself.
         let (address, fd) = if is_old {
@@ -510,25 +511,50 @@ impl Connection {
             return Ok(());
         }
         self.deliver_peer(peer, around)?;
-        if !is_old {
-            // Last: who sees the event finds the peer at the socket.
-            self.emit(Event::HandshakeSucceeded, 0, &texts);
+        if let Some(live) = &mut self.live {
+            live.succeeded = !is_old;
         }
         Ok(())
     }
 
-    /// Puts what is known of the peer into the pipe, and gives the pipe to the socket if it is new.
-    fn deliver_peer(&mut self, peer: PeerInfo, around: &Surroundings<'_>) -> Result<(), Loss> {
-        let new_end = self.open_pipe(around);
+    /// What was read is in the pipe: gives that to the socket if it is new, and tells of the handshake if it was part of
+    /// what was read.
+    pub(super) fn publish(&mut self) -> Result<(), Loss> {
         if let Some(pipe) = &mut self.pipe {
-            pipe.introduce(Arc::new(peer)).map_err(|_| NO_MEMORY)?;
+            pipe.flush();
+        }
+        let Some(live) = &mut self.live else {
+            return Ok(());
+        };
+        let attachment = live.attachment.take();
+        let succeeded = std::mem::take(&mut live.succeeded);
+        if let Some(attachment) = attachment {
+            let attached = self.session.attach(attachment);
+            attached.map_err(|_| Loss::Dismissed)?;
+        }
+        if let Some(live) = self.live.as_ref().filter(|_| succeeded) {
+            // Last: who sees the event finds the peer at the socket.
+            self.emit(Event::HandshakeSucceeded, 0, &live.stream);
+        }
+        Ok(())
+    }
+
+    /// Puts what is known of the peer into the pipe.
+    fn deliver_peer(&mut self, peer: PeerInfo, around: &Surroundings<'_>) -> Result<(), Loss> {
+        let mut new_end = self.open_pipe(around);
+        let peer = Arc::new(peer);
+        if let Some(pipe) = &mut self.pipe {
+            match &mut new_end {
+                Some(other) => pipe.introduce_to(other, peer),
+                None => pipe.introduce(peer).map_err(|_| NO_MEMORY)?,
+            }
             if self.session.notifies(ZMQ_NOTIFY_CONNECT) {
                 pipe.append_special(Special::Notify)
                     .map_err(|_| NO_MEMORY)?;
             }
-            pipe.flush();
         }
-        self.attach(new_end, around)
+        self.attach(new_end, around);
+        Ok(())
     }
 
     /// A peer of ZMTP 1.0 or 2.x takes messages as soon as its version is known, before it has said who it is.
@@ -541,7 +567,8 @@ impl Connection {
             return Ok(());
         }
         let new_end = self.open_pipe(around);
-        self.attach(new_end, around)
+        self.attach(new_end, around);
+        Ok(())
     }
 
     /// Makes the pipe if there is none, and returns the socket's end of it.
@@ -555,15 +582,18 @@ impl Connection {
         Some(theirs)
     }
 
-    /// Gives the socket its end of a new pipe.
-    fn attach(&self, end: Option<PipeEnd>, around: &Surroundings<'_>) -> Result<(), Loss> {
-        let Some(end) = end else { return Ok(()) };
-        let origin = self.origin.clone();
+    /// The socket is to get its end of a new pipe.
+    fn attach(&mut self, end: Option<PipeEnd>, around: &Surroundings<'_>) {
         let connection = self.handle(around);
-        let connects = matches!(self.role, Role::Connecting(_));
-        self.session
-            .attach(end, origin, connection, connects)
-            .map_err(|_| Loss::Dismissed)
+        if let (Some(live), Some(end)) = (&mut self.live, end) {
+            live.attachment = Some(Box::new(Attachment {
+                end,
+                origin: self.origin.clone(),
+                connection: Some(connection),
+                connects: matches!(self.role, Role::Connecting(_)),
+                hello: None,
+            }));
+        }
     }
 
     /// The socket wants none of this peer (a second one for PAIR, ROUTER handover). A socket that leaves
@@ -584,21 +614,26 @@ impl Connection {
             return Outcome::Wait;
         };
         let values = [outbound, pipe.outbound_queue_length()];
-        let texts = match &self.live {
-            Some(live) => live.texts.clone(),
-            None => EndpointTexts {
-                local: String::new(),
-                remote: String::from_utf8_lossy(&self.session.endpoint).into_owned(),
-            },
+        if let Some(live) = &self.live {
+            let accepted = self.accepted_by().is_some();
+            self.session
+                .emit_of_stream(Event::PipesStats, &values, &live.stream, accepted);
+            return Outcome::Wait;
+        }
+        let texts = EndpointTexts {
+            local: String::new(),
+            remote: String::from_utf8_lossy(&self.session.endpoint).into_owned(),
         };
         self.session.emit_values(Event::PipesStats, &values, &texts);
         Outcome::Wait
     }
 
-    /// Emits a monitor event, unless the socket has left.
-    pub(crate) fn emit(&self, event: Event, value: u64, texts: &EndpointTexts) {
+    /// Emits a monitor event of a stream, unless the socket has left.
+    pub(crate) fn emit(&self, event: Event, value: u64, stream: &Stream) {
         if self.detached.is_none() {
-            self.session.emit(event, value, texts);
+            let accepted = self.accepted_by().is_some();
+            self.session
+                .emit_of_stream(event, &[value], stream, accepted);
         }
     }
 }

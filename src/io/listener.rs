@@ -24,7 +24,7 @@ const ACCEPTS: usize = 4;
 #[derive(Debug)]
 pub(crate) struct ListenerObject {
     id: ObjectId,
-    session: Session,
+    session: Arc<Session>,
     listener: Arc<Listener>,
     filters: PeerFilters,
     /// For the streams that it accepts.
@@ -50,7 +50,7 @@ impl ListenerObject {
         Self {
             id,
             filters: session.peer_filters(),
-            session,
+            session: Arc::new(session),
             listener,
             stream_options,
             texts,
@@ -95,14 +95,9 @@ impl ListenerObject {
                     let Some(thread) = self.session.choose_thread() else {
                         continue;
                     };
-                    let (local, remote) = stream.endpoint_texts();
-                    let mut session = self.session.clone();
-                    // Behind a wildcard, the address that it came to.
-                    if !local.is_empty() && *session.endpoint != *local.as_bytes() {
-                        session.endpoint = local.as_bytes().into();
-                    }
-                    let texts = EndpointTexts { local, remote };
-                    session.emit(Event::Accepted, fd_value(stream.as_raw_fd()), &texts);
+                    let session = Arc::clone(&self.session);
+                    let fd = fd_value(stream.as_raw_fd());
+                    session.emit_of_stream(Event::Accepted, &[fd], &stream, true);
                     let connection = Connection::accepted(session, self.id, stream, around.now);
                     thread.add_load();
                     thread.post(IoCommand::Start(connection));

@@ -15,26 +15,20 @@ pub(crate) struct Output {
     pub(crate) blocked: bool,
     /// A write failed, which the home thread has not dealt with yet.
     pub(crate) failed: bool,
-    /// The most bytes of a write (ZMQ_OUT_BATCH_SIZE); `None` = the usual.
-    pub(crate) limit: Option<usize>,
     /// Goes out first.
     head: Vec<u8>,
     sent_of_head: usize,
     /// Goes out after `head`.
-    body: Option<(Storage, usize)>,
+    body: Option<Box<(Storage, usize)>>,
     /// `head` and `body` begin inside a frame of the pipe, whose message is cut if the stream is lost.
     inside_frame: bool,
     sent_messages: bool,
 }
 
-/// An output buffer above this size is given back when it has been sent.
-const KEEP: usize = 4096;
-
 impl Output {
-    pub(crate) fn new(limit: Option<usize>) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             writable: true,
-            limit,
             ..Self::default()
         }
     }
@@ -63,8 +57,21 @@ impl Output {
     }
 
     pub(crate) fn body(&self) -> Option<&[u8]> {
-        let (storage, sent) = self.body.as_ref()?;
+        let (storage, sent) = &**self.body.as_ref()?;
         storage.bytes().get(*sent..)
+    }
+
+    /// Appends what the protocol has to say; only at a frame boundary. False without memory: `bytes` keeps it.
+    pub(crate) fn take(&mut self, bytes: &mut Vec<u8>) -> bool {
+        if self.head.is_empty() {
+            self.head = std::mem::take(bytes);
+            return true;
+        }
+        let has_room = self.head.try_reserve(bytes.len()).is_ok();
+        if has_room {
+            self.head.append(bytes);
+        }
+        has_room
     }
 
     /// Where commands are appended; only at a frame boundary, that is while no body is pending.
@@ -82,12 +89,10 @@ impl Output {
         written -= from_head;
         if self.sent_of_head == self.head.len() {
             self.sent_of_head = 0;
-            self.head.clear();
-            if self.head.capacity() > KEEP {
-                self.head = Vec::new();
-            }
+            // Idle connections own no buffer.
+            self.head = Vec::new();
         }
-        if let Some((storage, sent)) = &mut self.body {
+        if let Some((storage, sent)) = self.body.as_deref_mut() {
             let from_body = written.min(storage.len() - *sent);
             *sent += from_body;
             written -= from_body;
@@ -105,7 +110,7 @@ impl Output {
     pub(crate) fn take_cut(&mut self, cut: Cut) {
         self.head = cut.head;
         self.sent_of_head = 0;
-        self.body = cut.body;
+        self.body = cut.body.map(Box::new);
         self.inside_frame = true;
     }
 }

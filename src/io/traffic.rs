@@ -74,6 +74,8 @@ impl Connection {
     /// Writes until the kernel takes no more, everything is sent, or the turn is over.
     pub(crate) fn pump_out(&mut self, around: &mut Surroundings<'_>) -> io::Result<Pumped> {
         let before = around.moved;
+        // ZMQ_OUT_BATCH_SIZE.
+        let limit = self.session.write_limit();
         while around.moved - before < around.turn.bytes {
             let Some(live) = &mut self.live else {
                 return Ok(Pumped::Blocked);
@@ -85,11 +87,9 @@ impl Connection {
             if let Some(head) = live.output.at_boundary()
                 && head.len() < ENCODED
                 && let Some(output) = live.protocol.poll_output()
+                && !live.output.take(output)
             {
-                if head.try_reserve(output.len()).is_err() {
-                    return Ok(Pumped::Blocked);
-                }
-                head.append(output);
+                return Ok(Pumped::Blocked);
             }
             let has_run =
                 live.traffic && prepare_run(live, &mut self.pipe, &mut self.restarts_awaited);
@@ -99,7 +99,7 @@ impl Connection {
             // Decided once a run: most peers take frames as they lie in the pipe.
             let own_framing = live.protocol.own_framing();
             let gather = &mut around.scratch.gather;
-            let budget = live.output.limit.unwrap_or(around.turn.bytes);
+            let budget = limit.unwrap_or(around.turn.bytes);
             let run = match (&mut self.pipe, own_framing) {
                 (Some(pipe), None) if has_run => pipe.gather(budget, gather),
                 (Some(pipe), Some(header_of)) if has_run => {
@@ -112,7 +112,7 @@ impl Connection {
                 }
                 _ => Run::empty(),
             };
-            let written = match write_once(live, run) {
+            let written = match write_once(live, run, limit) {
                 Ok(written) => written,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     live.output.writable = false;
@@ -206,9 +206,9 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
 }
 
 /// One system call for everything that is ready, up to the limit.
-fn write_once(live: &Live, run: Run<'_>) -> io::Result<usize> {
+fn write_once(live: &Live, run: Run<'_>, limit: Option<usize>) -> io::Result<usize> {
     let pending = [live.output.head(), live.output.body().unwrap_or_default()];
-    let limit = live.output.limit.unwrap_or(usize::MAX);
+    let limit = limit.unwrap_or(usize::MAX);
     let (slices, count) = slices_up_to(limit, pending.into_iter().chain(run.slices()));
     live.stream.send_vectored(&slices[..count])
 }

@@ -164,11 +164,11 @@ pub(crate) struct PipeEnd {
     /// The last frame read had MORE.
     mid_read: bool,
     /// What this side said last of a peer behind it.
-    pub(super) introduction: Option<LastIntroduction>,
+    pub(super) introduction: LastIntroduction,
     /// What the peer's last handshake said; in force for the messages that follow.
-    peer: Option<Arc<PeerInfo>>,
+    pub(super) peer: Option<Arc<PeerInfo>>,
     /// `peer` has metadata for messages to carry; over inproc it has none.
-    stamps: bool,
+    pub(super) stamps: bool,
     /// The inbound direction is finished or aborted and read to its end.
     exhausted: bool,
     /// This side ended the outbound direction.
@@ -194,7 +194,7 @@ impl PipeEnd {
             next_report: u64::MAX,
             step: 0,
             mid_read: false,
-            introduction: None,
+            introduction: LastIntroduction::WithPipe(0),
             peer: None,
             stamps: false,
             exhausted: false,
@@ -519,13 +519,9 @@ impl PipeEnd {
     pub(crate) fn count_unread(&self, left: &Arc<Left>) -> LeftPipe {
         let subscriptions = self.out().subscriptions.load(Ordering::Relaxed);
         let subscriptions = usize::try_from(subscriptions).unwrap_or(usize::MAX);
-        let introduction = self
-            .introduction
-            .as_ref()
-            .map_or(0, LastIntroduction::unread);
         left.count(
             self.outbound_queue_length(),
-            subscriptions.saturating_add(introduction),
+            subscriptions.saturating_add(self.introduction.unread()),
         )
     }
 

@@ -19,10 +19,14 @@ type Place = Mutex<Option<Arc<PeerInfo>>>;
 
 /// The writer's last introduction.
 #[derive(Debug)]
-pub(super) struct LastIntroduction {
-    place: Weak<Place>,
-    /// Whole messages that the writer had written before it.
-    written: u64,
+pub(super) enum LastIntroduction {
+    /// Together with the pipe, of so many bytes; none counts as empty.
+    WithPipe(usize),
+    InQueue {
+        place: Weak<Place>,
+        /// Whole messages that the writer had written before it.
+        written: u64,
+    },
 }
 
 impl Introduction {
@@ -39,15 +43,20 @@ impl Introduction {
 impl LastIntroduction {
     /// Bytes that the reader has not taken, about.
     pub(super) fn unread(&self) -> usize {
-        let place = self.place.upgrade();
-        place.map_or(0, |place| {
-            place.lock().as_ref().map_or(0, |peer| peer.size())
-        })
+        match self {
+            Self::WithPipe(size) => *size,
+            Self::InQueue { place, .. } => place.upgrade().map_or(0, |place| {
+                place.lock().as_ref().map_or(0, |peer| peer.size())
+            }),
+        }
     }
 
-    /// False if the reader was there.
-    fn replace(&self, peer: &Arc<PeerInfo>) -> bool {
-        let Some(place) = self.place.upgrade() else {
+    /// False if the reader was there, or messages are in between.
+    fn replace(&self, peer: &Arc<PeerInfo>, messages: u64) -> bool {
+        let Self::InQueue { place, written } = self else {
+            return false;
+        };
+        let Some(place) = place.upgrade().filter(|_| *written == messages) else {
             return false;
         };
         let mut unread = place.lock();
@@ -65,18 +74,27 @@ impl PipeEnd {
     /// Appends what the peer behind this end says of itself, in force for the messages that follow. Visible
     /// after [`PipeEnd::flush`].
     pub(crate) fn introduce(&mut self, peer: Arc<PeerInfo>) -> Result<()> {
-        if let Some(last) = &self.introduction
-            && last.written == self.written
-            && last.replace(&peer)
-        {
+        if self.introduction.replace(&peer, self.written) {
             return Ok(());
         }
         let introduction = Introduction::new(peer);
         let place = Arc::downgrade(&introduction.0);
         self.append_special(Special::Peer(introduction))?;
         let written = self.written;
-        self.introduction = Some(LastIntroduction { place, written });
+        self.introduction = LastIntroduction::InQueue { place, written };
         Ok(())
+    }
+
+    /// As [`PipeEnd::introduce`] on a pipe whose `other` end nobody has got yet: it takes no room of the queue.
+    pub(crate) fn introduce_to(&mut self, other: &mut Self, peer: Arc<PeerInfo>) {
+        self.introduction = LastIntroduction::WithPipe(peer.size());
+        other.take_introduction(peer);
+    }
+
+    /// What is in force from here on.
+    pub(super) fn take_introduction(&mut self, peer: Arc<PeerInfo>) {
+        self.stamps = peer.fd().is_some();
+        self.peer = Some(peer);
     }
 
     /// Over inproc the routing id is all that a socket says of itself, as the first thing on the pipe, whatever the
@@ -123,6 +141,20 @@ mod tests {
         assert_eq!(id(&to), b"there");
         assert_eq!(to.head(), Head::Empty);
         assert_eq!(id(&to), b"back");
+    }
+
+    #[test]
+    fn a_new_pipe_comes_with_its_peer() {
+        let (mut from, mut to) = pipe(Limits::NONE, Limits::NONE, Conflate::NEITHER);
+        let peer = Arc::new(PeerInfo::new(b"first".as_slice().into(), None, 7, &[]));
+        from.introduce_to(&mut to, peer);
+        assert_eq!(id(&to), b"first");
+        assert_eq!(from.introduction.unread(), 5);
+        // Not in place of it: messages may have been read under it.
+        introduce(&mut from, b"second");
+        assert_eq!(id(&to), b"first");
+        assert_eq!(to.head(), Head::Empty);
+        assert_eq!(id(&to), b"second");
     }
 
     #[test]

@@ -403,7 +403,8 @@ impl Core {
             }
         };
         let connecter = Connecter::new(address, &session);
-        let connection = Connection::connecting(session, connecter, theirs, origin.clone());
+        let connection =
+            Connection::connecting(Arc::new(session), connecter, theirs, origin.clone());
         let handle = ConnectionHandle::new(&thread, &connection);
         let id = handle.id();
         let pipe = mine.map(|end| {

@@ -54,11 +54,11 @@ impl Connection {
             Linger::Forever | Linger::WhileConnected => None,
             Linger::For(time) => around.now.checked_add(time),
         };
-        self.detached = Some(Detached {
+        self.detached = Some(Box::new(Detached {
             deadline,
             reconnects: linger != Linger::WhileConnected,
             unwanted: Unwanted::default(),
-        });
+        }));
         self.revoke(around);
         if let Some(pipe) = &mut self.pipe {
             pipe.rollback();
@@ -165,7 +165,7 @@ impl Connection {
         } else {
             Peer::Listens
         };
-        live.closing = Some(Closing::begin(&live.stream, peer, around.now));
+        live.closing = Some(Box::new(Closing::begin(&live.stream, peer, around.now)));
         self.drive_closing(around)
     }
 

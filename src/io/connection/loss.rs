@@ -86,22 +86,30 @@ impl Connection {
     fn emit_loss(&self, loss: Loss, handshaken: bool, live: &Live) {
         match loss {
             Loss::Stream(errno) if !handshaken => {
-                self.emit(Event::HandshakeFailedNoDetail, fd_value(errno), &live.texts);
+                self.emit(
+                    Event::HandshakeFailedNoDetail,
+                    fd_value(errno),
+                    &live.stream,
+                );
             }
             Loss::Timeout(TimedOut::Handshake) => {
                 let again = fd_value(libc::EAGAIN);
-                self.emit(Event::HandshakeFailedNoDetail, again, &live.texts);
+                self.emit(Event::HandshakeFailedNoDetail, again, &live.stream);
             }
             Loss::Protocol(error) => {
                 if let Some(code) = error.monitor_value() {
-                    self.emit(Event::HandshakeFailedProtocol, u64::from(code), &live.texts);
+                    self.emit(
+                        Event::HandshakeFailedProtocol,
+                        u64::from(code),
+                        &live.stream,
+                    );
                 } else if let Some(status) = error.auth_status() {
-                    self.emit(Event::HandshakeFailedAuth, u64::from(status), &live.texts);
+                    self.emit(Event::HandshakeFailedAuth, u64::from(status), &live.stream);
                 }
             }
             Loss::Stream(_) | Loss::Timeout(TimedOut::Heartbeat) | Loss::Dismissed => {}
         }
-        self.emit(Event::Disconnected, fd_value(live.fd), &live.texts);
+        self.emit(Event::Disconnected, fd_value(live.fd), &live.stream);
     }
 
     fn is_retried(&self, loss: Loss, handshaken: bool) -> bool {

@@ -76,7 +76,7 @@ impl Alone {
         let poll = mio::Poll::new().expect("poll");
         let handle = Arc::new(IoHandle::new(0, &poll).expect("a handle"));
         let mut alone = Self {
-            connection: Connection::accepted(session, ObjectId::new(), stream, now),
+            connection: Connection::accepted(Arc::new(session), ObjectId::new(), stream, now),
             outcome: Outcome::Wait,
             socket: None,
             peer,

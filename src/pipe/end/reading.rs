@@ -26,8 +26,7 @@ impl PipeEnd {
                     if let Some(Special::Peer(introduction)) = self.reader.take_special()
                         && let Some(peer) = introduction.take()
                     {
-                        self.stamps = peer.fd().is_some();
-                        self.peer = Some(peer);
+                        self.take_introduction(peer);
                     }
                 }
                 Some(queue::Item::Special(_)) => return Head::Special,
