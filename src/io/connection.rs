@@ -44,6 +44,7 @@ use crate::protocol::envelope::ReplyEnvelope;
 use crate::protocol::{self, Protocol};
 use crate::socket::Attachment;
 use crate::sync::Lock;
+use crate::sys::epoll::Directions;
 use crate::transport::Stream;
 
 /// Who made the connection.
@@ -402,12 +403,19 @@ impl Connection {
     fn follow(&mut self, attempt: Attempt, around: &mut Surroundings<'_>) -> Outcome {
         match attempt {
             Attempt::Waiting => Outcome::Wait,
-            Attempt::Up(stream) => {
-                if stream.register(around.epoll, self.id.token()).is_err() {
+            Attempt::Up { stream, watched } => {
+                let token = self.id.token();
+                let registered = match watched {
+                    // Whatever has come already is told anew.
+                    true => stream.watch(around.epoll, token, Directions::BOTH),
+                    false => stream.register(around.epoll, token),
+                };
+                if registered.is_err() {
                     self.emit(Event::Closed, fd_value(stream.as_raw_fd()), &stream);
                     return self.retry(around);
                 }
-                let live = self.bring_up(stream, around.now);
+                let mut live = self.bring_up(stream, around.now);
+                live.input.readable = !watched;
                 self.emit(Event::Connected, fd_value(live.fd), &live.stream);
                 self.live = Some(live);
                 self.start_traffic(around)

@@ -97,9 +97,9 @@ struct Direction {
     /// What the unread subscriptions weigh: they need no credit, but a peer that floods its connection with
     /// them has to wait.
     subscriptions: AtomicU64,
-    slot: Option<Slot>,
+    slot: Option<Box<Slot>>,
     /// The writer's last message when it leaves; see [`PipeEnd::expect_farewell`].
-    farewell: Mutex<Option<Prepared>>,
+    farewell: Mutex<Option<Box<Prepared>>>,
 }
 
 /// Unread subscriptions of this weight make a connection stop reading, half of it lets it go on.
@@ -131,7 +131,7 @@ impl Direction {
                 reader_limit.unwrap_or(NOT_COUNTED),
             ),
             subscriptions: AtomicU64::new(0),
-            slot: conflate.then(Slot::default),
+            slot: conflate.then(Box::default),
             farewell: Mutex::new(None),
         }
     }
@@ -491,7 +491,7 @@ impl PipeEnd {
 
     /// When the other side leaves, this is the last that is read from it (ZMQ_DISCONNECT_MSG over inproc).
     pub(crate) fn expect_farewell(&self, message: Option<Prepared>) {
-        *self.inbound().farewell.lock() = message;
+        *self.inbound().farewell.lock() = message.map(Box::new);
     }
 
     /// This side is through with the pipe in both directions, orderly: the peer reads to the end.
