@@ -141,7 +141,8 @@ impl Direction {
 #[derive(Debug)]
 pub(crate) struct PipeEnd {
     link: Arc<Link>,
-    side: usize,
+    /// 0 or 1.
+    side: u8,
     writer: Writer,
     reader: Reader,
     /// Whole messages written.
@@ -178,7 +179,7 @@ pub(crate) struct PipeEnd {
 }
 
 impl PipeEnd {
-    fn new(link: Arc<Link>, side: usize, writer: Writer, reader: Reader) -> Self {
+    fn new(link: Arc<Link>, side: u8, writer: Writer, reader: Reader) -> Self {
         let mut end = Self {
             link,
             side,
@@ -208,30 +209,30 @@ impl PipeEnd {
     /// From now on `wake` reaches the owner. The caller looks at the pipe once afterwards, since what
     /// happened before could not wake anybody.
     pub(crate) fn set_wake(&self, wake: Arc<dyn Wake>) {
-        if let Some(slot) = self.link.wakes.get(self.side) {
+        if let Some(slot) = self.link.wakes.get(usize::from(self.side)) {
             *slot.lock() = Some(wake);
         }
     }
 
     fn out(&self) -> &Direction {
         // `side` is 0 or 1 from construction.
-        &self.link.directions[self.side]
+        &self.link.directions[usize::from(self.side)]
     }
 
     fn inbound(&self) -> &Direction {
-        &self.link.directions[1 - self.side]
+        &self.link.directions[usize::from(1 - self.side)]
     }
 
     /// Has this side's own owner come back to what it left unread.
     pub(crate) fn remind(&self) {
-        let wake = self.link.wakes[self.side].lock().clone();
+        let wake = self.link.wakes[usize::from(self.side)].lock().clone();
         if let Some(wake) = wake {
             wake.wake(Notice::Readable);
         }
     }
 
     fn wake_other(&self, notice: Notice) {
-        let wake = self.link.wakes[1 - self.side].lock().clone();
+        let wake = self.link.wakes[usize::from(1 - self.side)].lock().clone();
         if let Some(wake) = wake {
             wake.wake(notice);
         }
