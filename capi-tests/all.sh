@@ -10,20 +10,27 @@ cd "$(dirname "$0")/.."
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 
-# step NAME SECONDS COMMAND...
+# step NAME SECONDS COMMAND...: the limit is for what hangs, and far above what a slow machine needs.
 step() {
     name=$1
     limit=$2
     shift 2
     echo "==== $name"
     started=$(date +%s)
-    if timeout -k 10 "$limit" "$@"; then
-        echo "---- $name: passed, $(($(date +%s) - started)) s"
-    else
+    said=$(mktemp "$results/said.XXXXXX")
+    {
+        timeout -k 10 "$limit" "$@" 2>&1
         status=$?
         [ $status -eq 124 ] && echo "stopped after $limit s"
+        echo $status >"$said.status"
+    } | tee "$said"
+    if [ "$(cat "$said.status")" -eq 0 ]; then
+        echo "---- $name: passed, $(($(date +%s) - started)) s"
+    else
         echo "---- $name: FAILED"
         echo "$name" >>"$results/failed"
+        # Said again at the very end: whoever shows the output may leave out its middle.
+        { echo "---- $name ended with:" && tail -n 15 "$said"; } >"$said.end"
     fi
 }
 
@@ -44,7 +51,7 @@ crate_tests() {
 
 # What cargo-fuzz would build; the unit tests run the same functions.
 fuzz_targets() {
-    step "fuzz targets compile" 300 env RUSTFLAGS="--cfg fuzzing $lints" cargo check --quiet --no-default-features \
+    step "fuzz targets compile" 900 env RUSTFLAGS="--cfg fuzzing $lints" cargo check --quiet --no-default-features \
         --manifest-path fuzz/Cargo.toml --target-dir "$target/fuzz"
 }
 
@@ -66,32 +73,32 @@ c_tests() {
     bindings_lane
     wait
     cat "$results/programs"
-    step "benchmark smoke run" 300 /usr/bin/python3 capi-tests/bench/run.py --quick --ours "$library"
+    step "benchmark smoke run" 600 /usr/bin/python3 capi-tests/bench/run.py --quick --ours "$library"
 }
 
 # What compares and attacks the library by programs of our own.
 program_lane() {
     step "C programs, stock and ours" 900 /usr/bin/python3 capi-tests/run.py --ours "$library"
-    step "random calls, stock and ours" 120 /usr/bin/python3 capi-tests/random/run.py --ours "$library"
+    step "random calls, stock and ours" 600 /usr/bin/python3 capi-tests/random/run.py --ours "$library"
     step "wire interoperation, stock and ours" 900 /usr/bin/python3 capi-tests/interop/run.py --ours "$library"
     step "lives and endings" 900 /usr/bin/python3 capi-tests/claims.py lifecycle --ours "$library" --static
-    step "ends and losses, stock and ours" 300 /usr/bin/python3 capi-tests/loss/run.py --ours "$library" --quick
-    step "network faults, stock and ours" 300 /usr/bin/python3 capi-tests/faults/run.py --ours "$library" --quick
-    step "hostile peers" 300 /usr/bin/python3 capi-tests/hostile/run.py --ours "$library" --quick
+    step "ends and losses, stock and ours" 900 /usr/bin/python3 capi-tests/loss/run.py --ours "$library" --quick
+    step "network faults, stock and ours" 900 /usr/bin/python3 capi-tests/faults/run.py --ours "$library" --quick
+    step "hostile peers" 900 /usr/bin/python3 capi-tests/hostile/run.py --ours "$library" --quick
 }
 
 # What builds something first, or installs it.
 bindings_lane() {
     fuzz_targets
     loom_tests
-    step "C programs under AddressSanitizer" 1200 /usr/bin/python3 capi-tests/sanitize.py address
+    step "C programs under AddressSanitizer" 1800 /usr/bin/python3 capi-tests/sanitize.py address
     step "storms under ThreadSanitizer" 900 /usr/bin/python3 capi-tests/sanitize.py thread
-    step "storms on shared sockets" 600 /usr/bin/python3 capi-tests/claims.py storms --ours "$library"
-    step "Python demo" 180 env ZEROXIDE_DIR="$library" sh bindings/demo.sh --quick
-    step "Python programs, stock and ours" 1200 sh bindings/python/run.sh "$library"
-    step "cppzmq's pollers" 120 sh bindings/cppzmq/run.sh "$library"
-    step "pyzmq from PyPI, stock and ours" 900 sh bindings/python/pypi.sh "$library"
-    step "Node programs, stock and ours" 600 sh bindings/node/run.sh "$library"
+    step "storms on shared sockets" 900 /usr/bin/python3 capi-tests/claims.py storms --ours "$library"
+    step "Python demo" 600 env ZEROXIDE_DIR="$library" sh bindings/demo.sh --quick
+    step "Python programs, stock and ours" 1800 sh bindings/python/run.sh "$library"
+    step "cppzmq's pollers" 600 sh bindings/cppzmq/run.sh "$library"
+    step "pyzmq from PyPI, stock and ours" 1800 sh bindings/python/pypi.sh "$library"
+    step "Node programs, stock and ours" 900 sh bindings/node/run.sh "$library"
 }
 
 lints="-D warnings"
@@ -109,7 +116,7 @@ else
     skip "format" "rustfmt is not installed"
 fi
 if cargo clippy --version >/dev/null 2>&1; then
-    step "clippy" 600 cargo clippy --quiet --all-targets -- $lints
+    step "clippy" 900 cargo clippy --quiet --all-targets -- $lints
 else
     skip "clippy" "it is not installed"
 fi
@@ -135,6 +142,7 @@ names() {
 echo
 [ ! -e "$results/skipped" ] || echo "skipped: $(names skipped)"
 if [ -e "$results/failed" ]; then
+    cat "$results"/*.end
     echo "FAILED: $(names failed)"
     exit 1
 fi

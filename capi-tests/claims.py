@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 
-from run import SHARED, Library, run_limited
+from run import SHARED, Library, name_failures, run_limited
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FOLDERS = ("lifecycle", "storms")
@@ -145,8 +145,8 @@ def make_jobs(arguments, library, build):
 
 
 def run_all(jobs, arguments, library, build):
-    """Runs every job as often as asked; (lines that are right, runs that are wrong)."""
-    right = bad = 0
+    """Runs every job as often as asked; how many lines are right, and the program of each run that is wrong."""
+    right, bad = 0, []
     with concurrent.futures.ThreadPoolExecutor(1 if arguments.valgrind else 2) as pool:
         for name, path, rule in jobs:
             results = list(pool.map(lambda _: run(path, rule, library, arguments.valgrind, build),
@@ -157,7 +157,7 @@ def run_all(jobs, arguments, library, build):
             for complaints in wrong[:3]:
                 print(*complaints, sep="\n", flush=True)
             right += lines
-            bad += len(wrong)
+            bad += [name] * len(wrong)
     return right, bad
 
 
@@ -183,12 +183,13 @@ def main():
         if arguments.busy:
             burners = [subprocess.Popen([sys.executable, "-c", "while True: pass"])
                        for _ in range(os.cpu_count() or 1)]
-        right = bad = passes = 0
+        right, bad, passes = 0, [], 0
         end = time.monotonic() + 60 * arguments.minutes
         while passes == 0 or time.monotonic() < end:
             more_right, more_bad = run_all(jobs, arguments, library, build)
             right, bad, passes = right + more_right, bad + more_bad, passes + 1
-        print(f"{arguments.folder}: {right} lines ok, {bad} runs wrong, {passes} times")
+        print(f"{arguments.folder}: {right} lines ok, {len(bad)} runs wrong, {passes} times")
+        name_failures(bad)
         return 1 if bad else 0
     finally:
         for burner in burners:

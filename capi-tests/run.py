@@ -337,8 +337,9 @@ def run_transcript(job):
 
 
 def run_transcripts(programs, libraries, differences, build):
-    """Runs all programs on both libraries; returns (tally, rows to suggest, lines of the second library)."""
-    total, suggested, printed = Tally(), [], {}
+    """Runs all programs on both libraries; returns (tally, rows to suggest, lines of the second library, what is not
+    as it should be)."""
+    total, suggested, printed, wrong = Tally(), [], {}, []
     jobs = [(path, library, build) for path in programs.values() for library in libraries]
     spent = [0.0, 0.0]
     with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
@@ -358,12 +359,19 @@ def run_transcripts(programs, libraries, differences, build):
                     tally.unexpected += 1
             print(f"{name}: {tally}", *counts, *complaints, sep="\n", flush=True)
             total.add(tally)
+            wrong += [f"{name}: {complaint.strip()}" for complaint in complaints]
             suggested += rows
             printed[name] = pair[1][0]
     print(f"transcripts: {total}")
     for library, seconds in zip(libraries, spent):
         print(f"transcripts: {seconds:.1f} s of programs on {library.name}")
-    return total, suggested, printed
+    return total, suggested, printed, wrong
+
+
+def name_failures(failures):
+    """Last of all, each in one line: whoever shows what a run says may leave out its middle."""
+    for failure in dict.fromkeys(failures):
+        print(f"FAILED: {failure}")
 
 
 def main():
@@ -393,8 +401,9 @@ def main():
         differences = Differences(os.path.join(HERE, "differences"))
         bad = len(differences.problems) + check_functions(every)
         print(*differences.problems, sep="\n", end="\n" if differences.problems else "")
+        wrong = []
         if programs:
-            total, suggested, printed = run_transcripts(programs, (stock, ours), differences, build)
+            total, suggested, printed, wrong = run_transcripts(programs, (stock, ours), differences, build)
             bad += total.unexpected
             if arguments.ours and programs == every:
                 bad += rules.check(printed)
@@ -402,6 +411,7 @@ def main():
                 with open(arguments.suggest, "w", encoding="utf-8") as file:
                     for row in suggested:
                         file.write("\t".join((*row, "design-choice", "?")) + "\n")
+        name_failures([*differences.problems, *wrong])
         print("no unexpected difference" if bad == 0 else f"{bad} UNEXPECTED")
         return 1 if bad else 0
     finally:

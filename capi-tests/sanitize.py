@@ -21,7 +21,7 @@ import tempfile
 import time
 
 from claims import FLAGS, STATIC_EXTRAS, programs_of
-from run import NAMESPACES, NEEDS, has_header, has_namespaces, run_limited, write_option_rows
+from run import NAMESPACES, NEEDS, has_header, has_namespaces, name_failures, run_limited, write_option_rows
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(HERE)
@@ -131,7 +131,7 @@ def main():
         print(f"SKIPPED: {arguments.kind} sanitizer: {reason}")
         return 0
     build = tempfile.mkdtemp(prefix="sanitize-")
-    runs = bad = 0
+    runs, bad = 0, []
     try:
         write_option_rows(build)
         programs = find_programs(arguments.kind, arguments.only)
@@ -144,9 +144,10 @@ def main():
                 for (name, _), wrong in zip(paths, pool.map(lambda job: run(*job, build), paths)):
                     runs += 1
                     if wrong:
-                        bad += 1
+                        bad.append(name)
                         print(f"{name}:", *("  " + line for line in wrong[:150]), sep="\n", flush=True)
-        print(f"{arguments.kind} sanitizer: {len(paths)} programs, {runs} runs, {bad} with findings")
+        print(f"{arguments.kind} sanitizer: {len(paths)} programs, {runs} runs, {len(bad)} with findings")
+        name_failures(bad)
         return 1 if bad else 0
     finally:
         shutil.rmtree(build, ignore_errors=True)

@@ -38,7 +38,7 @@
 //!    `parts/load_balancer` picks the pipe and stays on it to the last frame.
 //! 3. `pipe`: append a record (wire bytes, or a header and a reference); commit at the last frame; if the
 //!    reader slept, post `IoCommand::Drive`.
-//! 4. `io/traffic::pump_out`: gather committed records, one vectored write. Kernel full: wait for
+//! 4. `io/output::pump_out`: gather committed records, one vectored write. Kernel full: wait for
 //!    writability; the pipe fills; back-pressure. Peers that frame otherwise (ZMTP 1.0, plain bytes) get the
 //!    same runs with other headers (`pipe/queue/reader/framing`).
 //! 5. The peer's `io/input::pump_in`: read into the thread's slab, `protocol` finds frames, records into
@@ -47,8 +47,9 @@
 //! 7. `socket/api::receive` -> `patterns/pull` -> `parts/fair_queue` -> `pipe.read`; credit goes back at
 //!    the low-water step.
 //!
-//! A thread that waits spins for a moment before it sleeps (`socket/spin`). With ZEROXIDE_DIRECT=1 (`io/direct`) a send
-//! that stands alone does step 4 itself, and a thread that waits for few connections step 5.
+//! A thread that waits spins for a moment before it sleeps (`socket/spin`). A send that stands alone does step 4
+//! itself, and a thread that waits for few connections step 5 (`io/direct`). ZEROXIDE_SPIN=0 and ZEROXIDE_DIRECT=0 in the
+//! environment switch them off.
 //!
 //! Over inproc: 1, 2, 3 and 6, 7 on the same pipe. Connect before bind parks the far end in
 //! `context/inproc`.

@@ -32,7 +32,7 @@ def main():
     command = ["node", str(HERE / "scenarios.js")]
     with compare.busy_processors(arguments.times > 1):
         unexpected = compare.compare_programs({"scenarios.js": command}, *both, arguments.names, arguments.times)
-    print("no unexpected difference" if not unexpected else f"{unexpected} unexpected differences")
+    print("no unexpected difference" if not unexpected else f"{len(unexpected)} unexpected differences: {', '.join(unexpected)}")
     return 1 if unexpected else 0
 
 

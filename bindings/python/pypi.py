@@ -35,7 +35,7 @@ def main():
             copy(source / each, pathlib.Path(work, each))
         unexplained = suite.compare(f"tests of {source.name} ({backend})", pathlib.Path(work, "tests"), libraries, sys.argv[5:],
                                     suite.KnownTests("pypi"))
-    print("no unexplained difference" if not unexplained else f"{unexplained} unexplained differences")
+    print("no unexplained difference" if not unexplained else f"{len(unexplained)} unexplained differences: {', '.join(unexplained)}")
     return 1 if unexplained else 0
 
 

@@ -76,8 +76,8 @@ class KnownTests:
 
 
 def compare(title, tests, libraries, names, known):
-    """Runs the files `test_*.py` in `tests` whose name contains one of `names`; the number of unexplained
-    differences. `libraries` are stock and ours."""
+    """Runs the files `test_*.py` in `tests` whose name contains one of `names`; the unexplained differences, by name.
+    `libraries` are stock and ours."""
     files = [file for file in sorted(tests.glob("test_*.py")) if not names or any(name in file.stem for name in names)]
     with concurrent.futures.ThreadPoolExecutor(len(libraries)) as pool:
         runs = [pool.submit(run_files, library, files, known) for library in libraries]
@@ -88,7 +88,7 @@ def compare(title, tests, libraries, names, known):
 def report(title, stock, ours, known, whole):
     passed = [collections.Counter(), collections.Counter()]
     missing, security = [], [0, 0]
-    unexplained = 0
+    unexplained = []
     for name in sorted(stock.keys() | ours.keys()):
         left, right = (each.get(name, ("not there", "")) for each in (stock, ours))
         if known.find(name, "security"):
@@ -102,7 +102,7 @@ def report(title, stock, ours, known, whole):
             missing.append((name, left, right))
         elif left[0] not in SOUND:
             row = known.find(name, "fails")
-            unexplained += row is None
+            unexplained += [name] if row is None else []
             print(f"  {name}: stock {left[0]}, ours {right[0]}: {row.reason if row else 'UNEXPLAINED'}")
         elif left[0] != right[0]:
             print(f"  {name}: stock {left[0]}, ours {right[0]}")
@@ -115,14 +115,14 @@ def report(title, stock, ours, known, whole):
             row.used = True
             print(f"  differs: {name}: {right[0]}: {row.reason}")
         else:
-            unexplained += 1
+            unexplained.append(name)
             print(f"  UNEXPLAINED: {name}: passed on stock, {right[0]} on ours", *right[1].splitlines()[-60:],
                   sep="\n    ")
     if whole:
         for row in known.rows:
             there = any(fnmatch.fnmatchcase(name, row.pattern) for name in stock)
             if row.kind == "differs" and there and not row.used:
-                unexplained += 1
+                unexplained.append(row.pattern)
                 print(f"  LISTED, but does not differ: {row.pattern}")
     totals = [sum(each.values()) for each in passed]
     print(f"{title}: stock {totals[0]} passed, ours {totals[1]} passed, missing: "

@@ -26,7 +26,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 
-from run import Library  # noqa: E402
+from run import Library, name_failures  # noqa: E402
 from scenarios import FAULTS, PATTERNS, Wrong, known_of_stock, quick  # noqa: E402
 from stage import Stage, why_not  # noqa: E402
 
@@ -70,8 +70,8 @@ def all_cases(stock, ours, arguments):
 
 
 def run_all(cases, together, folder):
-    """Returns the number of failures that are ours."""
-    groups, failures = {}, 0
+    """Returns the failures that are ours."""
+    groups, failures = {}, []
     with concurrent.futures.ThreadPoolExecutor(together) as pool:
         for case, (wrong, seconds) in zip(cases, pool.map(lambda case: case.run(folder), cases)):
             group = groups.setdefault((case.client, case.server, case.fault), {"runs": 0, "wrong": 0, "times": []})
@@ -81,8 +81,9 @@ def run_all(cases, together, folder):
                 continue
             group["wrong"] += 1
             known = known_of_stock(case)
-            failures += not known and bool(case.client.directory or case.server.directory)
             print(f"  {case}: {wrong}{f' ({known})' if known else ''}", flush=True)
+            if not known and (case.client.directory or case.server.directory):
+                failures.append(f"{case}: {wrong}")
     for (client, server, fault), group in groups.items():
         back = f", back after {1000 * statistics.median(group['times']):.0f} ms (median)" if group["times"] else ""
         print(f"{client.name} connects to {server.name}: {fault.__name__}: {group['runs'] - group['wrong']} of "
@@ -111,7 +112,8 @@ def main():
         failures = run_all(cases, arguments.together, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"faults: {len(cases)} cases, {failures} failures, {time.monotonic() - began:.0f} s")
+    name_failures(failures)
+    print(f"faults: {len(cases)} cases, {len(failures)} failures, {time.monotonic() - began:.0f} s")
     return 1 if failures or not cases else 0
 
 

@@ -32,7 +32,8 @@ NUMBERS = {name: number for number, name in EVENTS.items()}
 # attempts. STREAM has no handshake, and libzmq says that it failed.
 FAILED = r"((DELAYED )?CLOSED )?RETRIED "
 CONNECTING = rf"({FAILED})*(DELAYED CONNECTED SUCCEEDED (DISCONNECTED RETRIED ({FAILED})*DELAYED CONNECTED SUCCEEDED )*)?"
-ACCEPTING = r"LISTENING (ACCEPTED SUCCEEDED |DISCONNECTED )*"
+# An accepting one may notice the loss of one connection while the next is introduced.
+ACCEPTING = r"LISTENING (ACCEPTED (DISCONNECTED )*SUCCEEDED |DISCONNECTED )*"
 
 
 class Wrong(Exception):
@@ -340,9 +341,9 @@ class Stage:
     def cut(self, *words):
         self.wire.do("cut", *words)
 
-    def join(self):
+    def join(self, *words):
         self.joined = time.monotonic()
-        self.wire.do("join")
+        self.wire.do("join", *words)
 
     def set_name(self, address):
         """What the name `server` stands for, for ends that are opened afterwards, and those that were."""

@@ -8,9 +8,9 @@ line:
 
     impair LOSS DELAY JITTER   lose that many packets of a hundred, and hold each up to DELAY + JITTER milliseconds
     slow RATE                  so many bytes a millisecond each way, and a short queue in front
-    cut [BYTES N]              nothing passes any more: from now on, or when so many bytes have come from host N
+    cut [BYTES N]              nothing passes any more: from now on, or when host N has sent more bytes over tcp than that
     deafen N                   nothing reaches host N any more
-    join                       everything passes again
+    join [BYTES N]             everything passes again, up to such a cut: what connections that begin after this send counts
     replace N ADDRESS...       host N vanishes, with all its connections, and another takes these addresses
     pass N                     answered when N more packets have gone from host 1 to 2
     rest MS                    answered when nothing has been sent for so many milliseconds
@@ -22,6 +22,7 @@ import heapq
 import os
 import random
 import select
+import socket
 import struct
 import subprocess
 import sys
@@ -31,6 +32,7 @@ CLONE_NEWNET = 0x40000000
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 ADDRESSES = {1: ("10.77.0.1",), 2: ("10.77.0.2", "10.77.0.3")}
 LARGEST = 4096
+SYN = 0x02
 # Seconds of traffic in front of a slow wire.
 QUEUE = 0.1
 # Milliseconds between looks at what is awaited.
@@ -41,6 +43,16 @@ C = ctypes.CDLL(None, use_errno=True)
 def succeed(result, what):
     if result != 0:
         raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
+
+
+def segment(packet):
+    """Of a packet of IPv4 and tcp: its ports, whether a connection begins with it, and how many bytes of the stream it has;
+    None for any other."""
+    size, = struct.unpack_from("!H", packet, 2)
+    head = (packet[0] & 15) * 4
+    if packet[0] >> 4 != 4 or packet[9] != socket.IPPROTO_TCP or size < head + 20:
+        return None
+    return packet[head:head + 4], packet[head + 13] & 0x12 == SYN, size - head - (packet[head + 12] >> 4) * 4
 
 
 class Host:
@@ -79,6 +91,8 @@ class Wire:
         self.deaf = set()
         # Bytes of each host before the cut; without an entry no cut is awaited.
         self.rest = {}
+        # The ports of connections whose bytes count, None for all.
+        self.counted = None
         self.under_way = []
         self.count = self.passed = 0
         self.last = time.monotonic()
@@ -90,15 +104,19 @@ class Wire:
             self.loss, self.delay, self.jitter = map(float, words)
         elif command == "slow":
             self.rate = float(words[0])
+        elif command == "cut" and not words:
+            self.cut(1, 2)
+            self.under_way = []
         elif command == "cut":
-            if words:
-                self.rest[int(words[1])] = int(words[0])
-            else:
-                self.cut(1, 2)
+            self.rest[int(words[1])] = int(words[0])
         elif command == "deafen":
             self.cut(int(words[0]))
+            self.under_way = []
         elif command == "join":
-            self.deaf, self.rest = set(), {}
+            self.deaf = set()
+            self.rest = {int(words[1]): int(words[0])} if words else {}
+            # The system sends again what closed connections have left.
+            self.counted = set() if words else None
         elif command == "replace":
             number = int(words[0])
             self.hosts[number].close()
@@ -113,14 +131,11 @@ class Wire:
 
     def cut(self, *numbers):
         self.deaf |= set(numbers)
-        self.under_way = []
 
     def carry(self, source, packet):
         self.last = time.monotonic()
         if source in self.rest:
-            self.rest[source] -= len(packet)
-            if self.rest[source] < 0:
-                self.cut(1, 2)
+            self.count_data(source, packet)
         if 3 - source in self.deaf or self.chance.random() * 100 < self.loss:
             return
         due = time.monotonic() + (self.delay + self.chance.random() * self.jitter) / 1000
@@ -132,6 +147,16 @@ class Wire:
         self.count += 1
         self.passed += source == 1
         heapq.heappush(self.under_way, (due, self.count, 3 - source, packet))
+
+    def count_data(self, source, packet):
+        ports, begins, size = segment(packet) or (None, False, 0)
+        if begins and self.counted is not None:
+            self.counted.add(ports)
+        if self.counted is None or ports in self.counted:
+            self.rest[source] -= size
+        if self.rest[source] < 0:
+            # What came before passes: several packets may be read at once.
+            self.cut(1, 2)
 
     def deliver(self):
         """What is due; returns the milliseconds until more is, None if nothing is under way."""

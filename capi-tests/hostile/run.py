@@ -30,7 +30,7 @@ sys.path.insert(0, os.path.dirname(HERE))
 
 import attacks  # noqa: E402, F401  (makes them known)
 from attacker import ATTACKS, MIB, PATIENCE  # noqa: E402
-from run import Library  # noqa: E402
+from run import Library, name_failures  # noqa: E402
 
 # Memory that may stay allocated: caches.
 LEFT = 4 * MIB
@@ -322,7 +322,7 @@ def main():
     rounds, samples = (3, 500) if arguments.table else (1, 30)
     build = tempfile.mkdtemp(prefix="hostile-")
     began = time.monotonic()
-    failures, rows = 0, []
+    failures, rows = [], []
     try:
         program = compile_victim(build)
         for library in libraries:
@@ -335,7 +335,7 @@ def main():
                     print(f"{library.name}: {attack.name}: {seen}", flush=True)
                     results[library.name] = seen
                 except Wrong as wrong:
-                    failures += library is ours
+                    failures += [f"{attack.name}: {wrong}"] if library is ours else []
                     print(f"{library.name}: {attack.name}: {'FAILED: ' if library is ours else ''}{wrong}", flush=True)
                     # What was seen up to there, if anything.
                     results[library.name] = wrong.seen if wrong.seen.attacked else str(wrong).split(";")[0]
@@ -344,7 +344,8 @@ def main():
                 write_table(arguments.table, rows)
     finally:
         shutil.rmtree(build, ignore_errors=True)
-    print(f"hostile peers: {len(chosen)} attacks, {failures} failures, {time.monotonic() - began:.0f} s")
+    name_failures(failures)
+    print(f"hostile peers: {len(chosen)} attacks, {len(failures)} failures, {time.monotonic() - began:.0f} s")
     return 1 if failures else 0
 
 

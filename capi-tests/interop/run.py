@@ -27,7 +27,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 
 from relay import REVISIONS, Relay  # noqa: E402
-from run import Library  # noqa: E402
+from run import Library, name_failures  # noqa: E402
 
 # Seconds for one pair; the longest needs about one on an idle machine.
 PAIR_LIMIT = 60
@@ -97,7 +97,7 @@ def run_old_pair(job):
 
 
 def run_pairs(peer, stock, ours, build, wanted, together, version=None):
-    """Every scenario in every pairing; returns the number of failures. `version`: which the peers seem to have."""
+    """Every scenario in every pairing; returns the failures, a line each. `version`: which the peers seem to have."""
     names = subprocess.run([peer, "list"], check=True, stdout=subprocess.PIPE, text=True,
                            env=stock.environment()).stdout.split()
     names = [name for name in names if not wanted or any(text in name for text in wanted)]
@@ -108,20 +108,20 @@ def run_pairs(peer, stock, ours, build, wanted, together, version=None):
         transports = ("ipc",)
     jobs = [(peer, name, transport, binder, connecter, build, version) for binder, connecter in pairs
             for transport in transports for name in names]
-    failures = {pair: 0 for pair in pairs}
+    failures = {pair: [] for pair in pairs}
     messages = {pair: 0 for pair in pairs}
     with concurrent.futures.ThreadPoolExecutor(together) as pool:
         for job, (wrong, received) in zip(jobs, pool.map(run_old_pair if version else run_pair, jobs)):
             pair = job[3], job[4]
             messages[pair] += received
             if wrong:
-                failures[pair] += 1
-                print(f"  {job[1]} over {job[2]}, binder {pair[0].name}, connecter {pair[1].name}: {wrong}", flush=True)
+                failures[pair].append(f"{job[1]} over {job[2]}, binder {pair[0].name}, connecter {pair[1].name}: {wrong}")
+                print(f"  {failures[pair][-1]}", flush=True)
     each = len(names) * len(transports)
     for pair, failed in failures.items():
-        print(f"binder {pair[0].name}, connecter {pair[1].name}{f', ZMTP {version}' if version else ''}: {each - failed} of {each} scenarios passed, "
+        print(f"binder {pair[0].name}, connecter {pair[1].name}{f', ZMTP {version}' if version else ''}: {each - len(failed)} of {each} scenarios passed, "
               f"{messages[pair]} messages checked")
-    return sum(failures.values())
+    return sum(failures.values(), [])
 
 
 def is_for(version, scenario):
@@ -140,25 +140,25 @@ def path_of(library):
 
 
 def run_python(name, *arguments):
-    """A program that has the libraries within its own process; whether it failed."""
+    """A program that has the libraries within its own process; a line if it failed."""
     command = ["/usr/bin/python3", os.path.join(HERE, name), *arguments]
     try:
-        return subprocess.run(command, timeout=RAW_LIMIT, check=False).returncode != 0
+        status = subprocess.run(command, timeout=RAW_LIMIT, check=False).returncode
+        return [f"{' '.join([name, *arguments])}: exit {status}"] if status else []
     except subprocess.TimeoutExpired:
-        print(f"{name}: not done after {RAW_LIMIT} s")
-        return True
+        return [f"{' '.join([name, *arguments])}: not done after {RAW_LIMIT} s"]
 
 
 def run_raw(stock, ours):
     """The same peers against both libraries: what only ours does is not asked of libzmq."""
     failures = run_python("raw.py", "--library", path_of(stock), "--stock")
-    return failures + (run_python("raw.py", "--library", path_of(ours)) if ours else 0)
+    return failures + (run_python("raw.py", "--library", path_of(ours)) if ours else [])
 
 
 def run_live(stock, ours):
     pairs = [(stock, ours), (ours, stock), (ours, ours)] if ours else [(stock, stock)]
-    return sum(run_python("live.py", "--binds", path_of(binder), "--connects", path_of(connecter))
-               for binder, connecter in pairs)
+    return sum((run_python("live.py", "--binds", path_of(binder), "--connects", path_of(connecter))
+                for binder, connecter in pairs), [])
 
 
 def main():
@@ -172,7 +172,7 @@ def main():
     ours = Library("ours", arguments.ours) if arguments.ours else None
     build = tempfile.mkdtemp(prefix="interop-")
     began = time.monotonic()
-    failures = 0
+    failures = []
     try:
         if not arguments.only or set(arguments.only) - {"live", "raw"}:
             peer = compile_peer(build)
@@ -188,7 +188,8 @@ def main():
                 failures += run(stock, ours)
     finally:
         shutil.rmtree(build, ignore_errors=True)
-    print(f"interop: {failures} failures, {time.monotonic() - began:.0f} s")
+    name_failures(failures)
+    print(f"interop: {len(failures)} failures, {time.monotonic() - began:.0f} s")
     return 1 if failures else 0
 
 

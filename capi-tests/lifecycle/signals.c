@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
@@ -245,6 +246,68 @@ static void storms(void)
     nothing_lost("inproc", INPROC);
 }
 
+/* Sends one message for each post. */
+struct answers {
+    void *socket;
+    sem_t wanted;
+    int count;
+};
+
+static void *answer(void *argument)
+{
+    struct answers *it = argument;
+    for (int i = 0; i < it->count; i++) {
+        while (sem_wait(&it->wanted) != 0)
+            ;
+        zmq_send(it->socket, "x", 1, 0);
+    }
+    return NULL;
+}
+
+/* A poll that was interrupted and is called again sees what has come, whenever it came: before the signal, at the same
+ * time or behind it. */
+static void polls(const char *name, enum transport transport)
+{
+    void *ctx = context();
+    void *a = plain_sock(ctx, ZMQ_PAIR), *b = plain_sock(ctx, ZMQ_PAIR);
+    attach(a, b, transport);
+    struct answers it = {.socket = b, .count = turns(500)};
+    pthread_t thread;
+    sigset_t set;
+    sem_init(&it.wanted, 0, 0);
+    application_threads = 0;
+    register_thread();
+    catch(SIGALRM, 0);
+    /* The signals are for the one that polls. */
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    pthread_create(&thread, NULL, answer, &it);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    storm(500);
+    int wrong = 0;
+    for (int i = 0; i < it.count; i++) {
+        zmq_pollitem_t item = {a, 0, ZMQ_POLLIN, 0};
+        int ready, was_asked = 0;
+        char byte;
+        while ((ready = zmq_poll(&item, 1, 60000)) == -1 && zmq_errno() == EINTR) {
+            if (!was_asked)
+                sem_post(&it.wanted);
+            was_asked = 1;
+        }
+        wrong += ready != 1 || item.revents != ZMQ_POLLIN || zmq_recv(a, &byte, 1, ZMQ_DONTWAIT) != 1;
+    }
+    storm(0);
+    pthread_join(thread, NULL);
+    expect(text("%s, wrong", name), rc(wrong), "0");
+}
+
+static void interrupted_polls(void)
+{
+    polls("tcp", TCP);
+    polls("inproc", INPROC);
+}
+
 /* ---- whose signals ---- */
 
 /* The blocked signals of a thread, from its status. */
@@ -403,7 +466,7 @@ static void children_end(void)
 
 static const struct rule rules[] = {
     RULE(without_restart), RULE(with_restart), RULE(on_another_stack), RULE(not_interrupted),
-    RULE_WITHIN(storms, 120000), RULE(library_threads), RULE(broken_pipes), RULE(nothing_changed),
+    RULE_WITHIN(storms, 120000), RULE_WITHIN(interrupted_polls, 60000), RULE(library_threads), RULE(broken_pipes), RULE(nothing_changed),
     RULE(children_end),
 };
 

@@ -28,7 +28,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 
-from run import Library  # noqa: E402
+from run import Library, name_failures  # noqa: E402
 
 # Seconds for one side; a second or two on an idle machine.
 LIMIT = 90
@@ -335,9 +335,9 @@ BOUNDED = (killed_receiver, leaving_receiver)
 
 
 def run_pairing(sender, receiver, cases, times, together, program, build):
-    """All cases with these libraries; returns the number of failures."""
+    """All cases with these libraries; returns what went wrong, a line for each run."""
     jobs = [(case, sender, receiver, program, build) for _ in range(times) for case in cases]
-    runs, lost, wrong = {}, {}, {}
+    runs, lost, wrong, failures = {}, {}, {}, []
     with concurrent.futures.ThreadPoolExecutor(together) as pool:
         for job, (missing, complaint) in zip(jobs, pool.map(run_case, jobs)):
             case = job[0]
@@ -346,13 +346,14 @@ def run_pairing(sender, receiver, cases, times, together, program, build):
             lost.setdefault(group, []).append(missing)
             if complaint or (missing and case.scenario not in BOUNDED):
                 wrong[group] = wrong.get(group, 0) + 1
+                failures.append(f"{case}, {sender.name} sends to {receiver.name}: {complaint or f'{missing} lost'}")
                 if sender.directory or not receiver.directory:
-                    print(f"  {case}: {complaint or f'{missing} lost'}", flush=True)
+                    print(f"  {failures[-1]}", flush=True)
     for group in runs:
         most = f", at most {max(lost[group])} in one run" if sum(lost[group]) else ""
         print(f"{sender.name} sends to {receiver.name}: {group[0]} over {group[1]}: {runs[group]} runs, "
               f"{sum(lost[group])} messages lost{most}, {wrong.get(group, 0)} runs wrong", flush=True)
-    return sum(wrong.values())
+    return failures
 
 
 def main():
@@ -377,17 +378,18 @@ def main():
         pairings = [(ours, ours), (ours, stock), (stock, ours)]
     build = tempfile.mkdtemp(prefix="loss-")
     began = time.monotonic()
-    failures = 0
+    failures = []
     try:
         program = compile_side(build)
         for library in (stock, ours) if ours else (stock,):
             library.check(program)
         for sender, receiver in pairings:
             wrong = run_pairing(sender, receiver, cases, arguments.times, arguments.together, program, build)
-            failures += wrong if sender is ours else 0
+            failures += wrong if sender is ours else []
     finally:
         shutil.rmtree(build, ignore_errors=True)
-    print(f"loss: {len(cases)} cases, {failures} failures, {time.monotonic() - began:.0f} s")
+    name_failures(failures)
+    print(f"loss: {len(cases)} cases, {len(failures)} failures, {time.monotonic() - began:.0f} s")
     return 1 if failures else 0
 
 

@@ -18,11 +18,10 @@ use std::time::{Duration, Instant};
 use crate::endpoint::ConnectAddress;
 use crate::error::Error;
 use crate::io::backoff::Backoff;
-use crate::io::connection::fd_value;
 use crate::io::resolver;
-use crate::io::thread::Surroundings;
+use crate::io::turn::Surroundings;
 use crate::io::{EndpointTexts, ObjectId, Session};
-use crate::monitor::Event;
+use crate::monitor::{Event, event_value};
 use crate::random;
 use crate::sync::atomic::Ordering;
 use crate::transport::{self, Connecting, Stream, StreamOptions};
@@ -183,7 +182,7 @@ impl Connecter {
             Err(error) => {
                 stream.deregister(around.epoll);
                 let refused = error.raw_os_error() == Some(libc::ECONNREFUSED);
-                session.emit(Event::Closed, fd_value(stream.as_raw_fd()), &self.texts);
+                session.emit(Event::Closed, event_value(stream.as_raw_fd()), &self.texts);
                 drop(stream);
                 if refused && self.candidates.is_empty() && stops_when_refused(session) {
                     self.state = State::Stopped;
@@ -239,14 +238,14 @@ impl Connecter {
     /// The connection ends; a descriptor that is still connecting is closed with it.
     pub(crate) fn abandon(&mut self, session: &Session) {
         if let State::Pending { stream, .. } = std::mem::replace(&mut self.state, State::Stopped) {
-            session.emit(Event::Closed, fd_value(stream.as_raw_fd()), &self.texts);
+            session.emit(Event::Closed, event_value(stream.as_raw_fd()), &self.texts);
         }
     }
 
     fn close_pending(&mut self, session: &Session, around: &Surroundings<'_>) {
         if let State::Pending { stream, .. } = std::mem::replace(&mut self.state, State::Idle) {
             stream.deregister(around.epoll);
-            session.emit(Event::Closed, fd_value(stream.as_raw_fd()), &self.texts);
+            session.emit(Event::Closed, event_value(stream.as_raw_fd()), &self.texts);
         }
     }
 
@@ -285,7 +284,7 @@ impl Connecter {
                         watched: false,
                     },
                     Err(_) => {
-                        session.emit(Event::Closed, fd_value(stream.as_raw_fd()), &self.texts);
+                        session.emit(Event::Closed, event_value(stream.as_raw_fd()), &self.texts);
                         self.try_next_address(session, around)
                     }
                 }
@@ -293,14 +292,14 @@ impl Connecter {
             Connecting::InProgress(stream) => {
                 session.emit(
                     Event::ConnectDelayed,
-                    fd_value(libc::EINPROGRESS),
+                    event_value(libc::EINPROGRESS),
                     &self.texts,
                 );
                 let Some(id) = self.id else {
                     return Attempt::Waiting;
                 };
                 if stream.register(around.epoll, id.token()).is_err() {
-                    session.emit(Event::Closed, fd_value(stream.as_raw_fd()), &self.texts);
+                    session.emit(Event::Closed, event_value(stream.as_raw_fd()), &self.texts);
                     return self.wait(session, around);
                 }
                 let timeout = u64::try_from(session.options.connect_timeout).unwrap_or(0);
@@ -310,7 +309,7 @@ impl Connecter {
             }
             Connecting::Failed { fd_opened, error } => {
                 if let Some(fd) = fd_opened {
-                    session.emit(Event::Closed, fd_value(fd), &self.texts);
+                    session.emit(Event::Closed, event_value(fd), &self.texts);
                 }
                 if self.stops_after_disconnect(error, session) {
                     self.state = State::Stopped;

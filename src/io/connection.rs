@@ -8,7 +8,8 @@
 //!                               |                            |                           v
 //!                               +--- accepted side, protocol error, no retry ----------> gone
 //! ```
-//! The home I/O thread alone changes phases, emits events and handles errors. Contract:
+//! Absent is a connection without [`Live`], the others are a [`Phase`] of it, of which two more stand aside: Sending, before
+//! Traffic, and Unbound. The home I/O thread alone changes phases, emits events and handles errors. Contract:
 //! transports.md sections 5 and 6; queues.md sections 6, 7, 10.
 
 #![forbid(unsafe_code)]
@@ -17,31 +18,27 @@ mod leaving;
 mod loss;
 mod notices;
 mod raw;
+mod starting;
 
 pub(crate) use loss::Loss;
-use notices::HelloTo;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use crate::ffi::constants::ZMQ_NOTIFY_CONNECT;
 use crate::io::closing::Closing;
 use crate::io::connecter::{Attempt, Connecter};
 use crate::io::direct::Lent;
 use crate::io::input::Input;
 use crate::io::output::Output;
-use crate::io::thread::Surroundings;
-use crate::io::traffic::Pumped;
+use crate::io::turn::{Outcome, Pumped, Surroundings};
 use crate::io::unwanted::Unwanted;
 use crate::io::{ConnectionHandle, EndpointTexts, ObjectId, Session};
-use crate::message::PeerInfo;
-use crate::monitor::Event;
+use crate::monitor::{Event, event_value};
 use crate::patterns::Origin;
 use crate::pipe::PipeEnd;
-use crate::pipe::queue::Special;
+use crate::protocol::Protocol;
 use crate::protocol::envelope::ReplyEnvelope;
-use crate::protocol::{self, Protocol};
 use crate::socket::Attachment;
 use crate::sync::Lock;
 use crate::sys::epoll::Directions;
@@ -54,17 +51,6 @@ pub(crate) enum Role {
     Connecting(Box<Connecter>),
     /// A listener's accept: it ends with its stream.
     Accepted { listener: ObjectId },
-}
-
-/// What an object wants of its thread after a turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// Nothing until readiness, a command or its deadline.
-    Wait,
-    /// Another turn soon: there is more to do, but others come first.
-    Again,
-    /// It has ended.
-    Gone,
 }
 
 /// See the module.
@@ -82,9 +68,6 @@ pub(crate) struct Connection {
     pub(crate) restarts_awaited: u32,
     /// ZMQ_CONNECT_ROUTING_ID, for pipes made later (IMMEDIATE).
     origin: Origin,
-    /// The listener was unbound: nothing moves any more, and the connection ends when the socket has
-    /// read what arrived.
-    unbound: bool,
     /// For the handles that others have of it.
     me: Weak<Lock<Self>>,
     /// What an application thread that read the stream came upon, for the home thread to deal with.
@@ -107,17 +90,45 @@ pub(crate) struct Live {
     /// REQ only: replies with a wrong envelope are a protocol error.
     pub(crate) envelope: Option<ReplyEnvelope>,
     pub(crate) fd: i32,
-    /// Messages may be sent.
-    pub(crate) traffic: bool,
-    /// The handshake is over. Peers of ZMTP 1.0 and 2.x get messages before they have said who they are.
-    pub(crate) handshaken: bool,
+    pub(crate) phase: Phase,
     /// The socket's end of a new pipe, for when what was read together with the handshake is in it: one wake-up for both.
-    pub(super) attachment: Option<Box<Attachment>>,
+    attachment: Option<Box<Attachment>>,
     /// The event that tells of the handshake is due.
     succeeded: bool,
     /// Raw: the socket has not been told yet that the stream is there.
     pub(crate) unannounced: bool,
-    pub(crate) closing: Option<Box<Closing>>,
+}
+
+/// How far a stream is. It only goes on.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// Nobody knows yet who is there.
+    Handshake,
+    /// A peer of ZMTP 1.0 or 2.x gets messages before it has said who it is.
+    Sending,
+    /// Messages go both ways.
+    Traffic,
+    /// The socket has left, and everything is sent: the end in order.
+    Closing(Box<Closing>),
+    /// The listener was unbound: nothing moves any more, and the connection ends when the socket has read what arrived.
+    Unbound,
+}
+
+impl Phase {
+    /// Messages may be sent.
+    pub(crate) fn may_send(&self) -> bool {
+        matches!(self, Self::Sending | Self::Traffic)
+    }
+
+    /// The peer has said who it is, and messages go both ways.
+    pub(crate) fn is_traffic(&self) -> bool {
+        matches!(self, Self::Traffic)
+    }
+
+    /// Bytes go both ways, whatever they mean.
+    fn moves(&self) -> bool {
+        !matches!(self, Self::Closing(_) | Self::Unbound)
+    }
 }
 
 /// Set by zmq_close and zmq_disconnect.
@@ -169,7 +180,6 @@ impl Connection {
                 detached: None,
                 restarts_awaited: 0,
                 origin: Origin::default(),
-                unbound: false,
                 me: Weak::clone(me),
                 pending: None,
             };
@@ -188,10 +198,6 @@ impl Connection {
             id: self.id,
             connection: Weak::clone(&self.me),
         }
-    }
-
-    pub(super) fn is_unbound(&self) -> bool {
-        self.unbound
     }
 
     /// The stream takes nothing any more, which the home thread deals with.
@@ -225,7 +231,7 @@ impl Connection {
                 if live.stream.register(around.epoll, self.id.token()).is_err() {
                     return self.lose(Loss::Stream(libc::EMFILE), around);
                 }
-                self.start_traffic(around)
+                self.begin_stream(around)
             }
         }
     }
@@ -259,19 +265,15 @@ impl Connection {
             // The socket may have changed its high-water marks.
             pipe.limits_changed();
         }
-        if self.live.is_none() {
-            return self.drive_absent();
+        match self.live.as_ref().map(|live| &live.phase) {
+            None => self.drive_absent(),
+            Some(Phase::Handshake | Phase::Sending | Phase::Traffic) => self.drive_stream(around),
+            Some(Phase::Closing(_)) => self.drive_closing(around),
+            Some(Phase::Unbound) => self.drive_unbound(around),
         }
-        if self.unbound {
-            return self.drive_unbound(around);
-        }
-        if self
-            .live
-            .as_ref()
-            .is_some_and(|live| live.closing.is_some())
-        {
-            return self.drive_closing(around);
-        }
+    }
+
+    fn drive_stream(&mut self, around: &mut Surroundings<'_>) -> Outcome {
         let pending = self.pending.take();
         let input = match pending.map_or_else(|| self.pump_in(around), Err) {
             Ok(pumped) => pumped,
@@ -303,12 +305,12 @@ impl Connection {
         if self.live.as_mut().is_some_and(failed) {
             self.stop_sending();
         }
-        if let (Some(left), Some(live)) = (&mut self.detached, &self.live) {
+        if let (Some(detached), Some(live)) = (&mut self.detached, &self.live) {
             if around.moved > moved_before {
-                left.unwanted.note_progress();
+                detached.unwanted.note_progress();
             }
             if live.output.blocked {
-                left.unwanted.note_standstill(around.now);
+                detached.unwanted.note_standstill(around.now);
             }
         }
         pumped
@@ -319,21 +321,31 @@ impl Connection {
         if self.linger_is_over(around.now) {
             return self.give_up();
         }
-        if self.unbound {
-            return Outcome::Wait;
+        match self.live.as_ref().map(|live| &live.phase) {
+            None => self.handle_connecter_timeout(around),
+            Some(Phase::Handshake | Phase::Sending | Phase::Traffic) => {
+                self.handle_stream_timeout(around)
+            }
+            Some(Phase::Closing(_)) => self.drive_closing(around),
+            Some(Phase::Unbound) => Outcome::Wait,
         }
+    }
+
+    fn handle_stream_timeout(&mut self, around: &mut Surroundings<'_>) -> Outcome {
         if let Err(loss) = self.listen_before_timeout(around) {
             return self.lose(loss, around);
         }
-        if let Some(live) = &mut self.live {
-            if live.closing.is_some() {
-                return self.drive_closing(around);
-            }
-            if let Err(timed_out) = live.protocol.handle_timeout(around.now) {
-                return self.lose(Loss::Timeout(timed_out), around);
-            }
-            return self.drive(around);
+        let handled = match &mut self.live {
+            Some(live) => live.protocol.handle_timeout(around.now),
+            None => Ok(()),
+        };
+        match handled {
+            Ok(()) => self.drive(around),
+            Err(timed_out) => self.lose(Loss::Timeout(timed_out), around),
         }
+    }
+
+    fn handle_connecter_timeout(&mut self, around: &mut Surroundings<'_>) -> Outcome {
         let Role::Connecting(connecter) = &mut self.role else {
             return Outcome::Wait;
         };
@@ -348,11 +360,11 @@ impl Connection {
             .as_ref()
             .and_then(|detached| detached.deadline);
         let own = match (&self.live, &self.role) {
-            // Nothing moves: nobody is too slow.
-            (Some(_), _) if self.unbound => None,
-            (Some(live), _) => match &live.closing {
-                Some(closing) => closing.deadline(),
-                None => self.next_timeout(live),
+            (Some(live), _) => match &live.phase {
+                Phase::Handshake | Phase::Sending | Phase::Traffic => self.next_timeout(live),
+                Phase::Closing(closing) => closing.deadline(),
+                // Nothing moves: nobody is too slow.
+                Phase::Unbound => None,
             },
             (None, Role::Connecting(connecter)) => connecter.deadline(),
             (None, Role::Accepted { .. }) => None,
@@ -368,7 +380,7 @@ impl Connection {
             .detached
             .as_ref()
             .filter(|_| live.input.readable)
-            .and_then(|left| left.unwanted.due(&live.stream));
+            .and_then(|detached| detached.unwanted.due(&live.stream));
         [live.protocol.next_timeout(), unwanted]
             .into_iter()
             .flatten()
@@ -411,14 +423,14 @@ impl Connection {
                     false => stream.register(around.epoll, token),
                 };
                 if registered.is_err() {
-                    self.emit(Event::Closed, fd_value(stream.as_raw_fd()), &stream);
+                    self.emit(Event::Closed, event_value(stream.as_raw_fd()), &stream);
                     return self.retry(around);
                 }
                 let mut live = self.bring_up(stream, around.now);
                 live.input.readable = !watched;
-                self.emit(Event::Connected, fd_value(live.fd), &live.stream);
+                self.emit(Event::Connected, event_value(live.fd), &live.stream);
                 self.live = Some(live);
-                self.start_traffic(around)
+                self.begin_stream(around)
             }
             Attempt::Stopped => {
                 if self.detached.is_some() {
@@ -461,149 +473,6 @@ impl Connection {
         Outcome::Wait
     }
 
-    // ---- a stream comes up ----
-
-    fn bring_up(&self, stream: Stream, now: Instant) -> Live {
-        let fd = stream.as_raw_fd();
-        Live {
-            protocol: self.session.protocol(now),
-            input: Input::new(self.session.largest_frame()),
-            output: Output::new(),
-            envelope: self
-                .session
-                .row
-                .checks_reply_envelope
-                .then(ReplyEnvelope::default),
-            fd,
-            traffic: false,
-            handshaken: false,
-            unannounced: self.session.is_raw() && self.session.options.stream_notify,
-            closing: None,
-            attachment: None,
-            succeeded: false,
-            stream: Arc::new(stream),
-            lent: Lent::default(),
-            watches_output: true,
-            needs_home: false,
-        }
-    }
-
-    /// The handshake is complete: tell the socket who is there.
-    pub(crate) fn begin_traffic(
-        &mut self,
-        handshake: protocol::Handshake,
-        around: &Surroundings<'_>,
-    ) -> Result<(), Loss> {
-        let Some(live) = &mut self.live else {
-            return Ok(());
-        };
-        live.traffic = true;
-        live.handshaken = true;
-        let is_old = !handshake.version.has_handshake();
-        // Messages of old peers carry no metadata, not even what the connection knows itself.
-        let (address, fd) = if is_old {
-            (None, NO_FD)
-        } else {
-            (live.stream.peer_address_text(), live.fd)
-        };
-        let peer = PeerInfo::learn(
-            handshake.routing_id.into_boxed_slice(),
-            address.as_deref(),
-            fd,
-            &handshake.properties,
-        )?;
-        if !is_old {
-            self.greet(HelloTo::Known(&handshake.properties))?;
-        }
-        if self.detached.is_some() {
-            return Ok(());
-        }
-        self.deliver_peer(peer, around)?;
-        if let Some(live) = &mut self.live {
-            live.succeeded = !is_old;
-        }
-        Ok(())
-    }
-
-    /// What was read is in the pipe: gives that to the socket if it is new, and tells of the handshake if it was part of
-    /// what was read.
-    pub(super) fn publish(&mut self) -> Result<(), Loss> {
-        if let Some(pipe) = &mut self.pipe {
-            pipe.flush();
-        }
-        let Some(live) = &mut self.live else {
-            return Ok(());
-        };
-        let attachment = live.attachment.take();
-        let succeeded = std::mem::take(&mut live.succeeded);
-        if let Some(attachment) = attachment {
-            let attached = self.session.attach(attachment);
-            attached.map_err(|_| Loss::Dismissed)?;
-        }
-        if let Some(live) = self.live.as_ref().filter(|_| succeeded) {
-            // Last: who sees the event finds the peer at the socket.
-            self.emit(Event::HandshakeSucceeded, 0, &live.stream);
-        }
-        Ok(())
-    }
-
-    /// Puts what is known of the peer into the pipe.
-    fn deliver_peer(&mut self, peer: PeerInfo, around: &Surroundings<'_>) -> Result<(), Loss> {
-        let mut new_end = self.open_pipe(around);
-        let peer = Arc::new(peer);
-        if let Some(pipe) = &mut self.pipe {
-            match &mut new_end {
-                Some(other) => pipe.introduce_to(other, peer),
-                None => pipe.introduce(peer).map_err(|_| NO_MEMORY)?,
-            }
-            if self.session.notifies(ZMQ_NOTIFY_CONNECT) {
-                pipe.append_special(Special::Notify)
-                    .map_err(|_| NO_MEMORY)?;
-            }
-        }
-        self.attach(new_end, around);
-        Ok(())
-    }
-
-    /// A peer of ZMTP 1.0 or 2.x takes messages as soon as its version is known, before it has said who it is.
-    pub(crate) fn begin_sending(&mut self, around: &Surroundings<'_>) -> Result<(), Loss> {
-        if let Some(live) = &mut self.live {
-            live.traffic = true;
-        }
-        self.greet(HelloTo::Stranger)?;
-        if self.detached.is_some() {
-            return Ok(());
-        }
-        let new_end = self.open_pipe(around);
-        self.attach(new_end, around);
-        Ok(())
-    }
-
-    /// Makes the pipe if there is none, and returns the socket's end of it.
-    fn open_pipe(&mut self, around: &Surroundings<'_>) -> Option<PipeEnd> {
-        if self.pipe.is_some() {
-            return None;
-        }
-        let (theirs, ours) = self.session.make_pipe();
-        ours.set_wake(Arc::new(self.handle(around)));
-        self.pipe = Some(ours);
-        Some(theirs)
-    }
-
-    /// The socket is to get its end of a new pipe.
-    fn attach(&mut self, end: Option<PipeEnd>, around: &Surroundings<'_>) {
-        let connection = self.handle(around);
-        if let (Some(live), Some(end)) = (&mut self.live, end) {
-            live.attachment = Some(Box::new(Attachment {
-                end,
-                origin: self.origin.clone(),
-                connection: Some(connection),
-                connects: matches!(self.role, Role::Connecting(_)),
-                hello: None,
-            }));
-        }
-    }
-
     /// The socket wants none of this peer (a second one for PAIR, ROUTER handover). A socket that leaves
     /// finishes its pipe instead, and a Detach follows.
     fn is_refused(&self) -> bool {
@@ -644,16 +513,6 @@ impl Connection {
                 .emit_of_stream(event, &[value], stream, accepted);
         }
     }
-}
-
-/// There is no memory for what the socket has to know of a peer: as if the stream were lost.
-const NO_MEMORY: Loss = Loss::Stream(libc::ENOMEM);
-/// Frames that tell no descriptor (ZMQ_SRCFD).
-const NO_FD: i32 = -1;
-
-/// A descriptor or errno as an event value.
-pub(crate) fn fd_value(fd: i32) -> u64 {
-    u64::from(fd.unsigned_abs())
 }
 
 #[cfg(test)]

@@ -26,8 +26,7 @@ use mio::Token;
 use crate::clock;
 use crate::error::Result;
 use crate::io::connection::Live;
-use crate::io::thread::Surroundings;
-use crate::io::traffic::{Pumped, Scratch, Turn};
+use crate::io::turn::{Pumped, Scratch, Surroundings, Turn};
 use crate::io::{Connection, IoCommand, IoHandle, ObjectId};
 use crate::mailbox::Waiter;
 use crate::pipe::{Notice, Wake};
@@ -53,7 +52,10 @@ const BURST: Duration = Duration::from_micros(20);
 thread_local! {
     /// The calling thread may write by itself: it has waited since it last did so.
     static HAS_WAITED: Cell<bool> = const { Cell::new(true) };
+    /// It has sent something since its last wait, and what it waits for next may be the answer.
+    static HAS_SENT: Cell<bool> = const { Cell::new(false) };
     static LAST_WRITE: Cell<Option<Instant>> = const { Cell::new(None) };
+    static IS_IO_THREAD: Cell<bool> = const { Cell::new(false) };
     /// What it takes to move bytes. Without a destructor: `thread_end` says why.
     static SCRATCH: ManuallyDrop<RefCell<Option<Box<Scratch>>>> =
         const { ManuallyDrop::new(RefCell::new(None)) };
@@ -70,16 +72,26 @@ thread_local! {
     static WRITES: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Whether application threads move bytes at all: with ZEROXIDE_DIRECT=1 only, as long as a subscription that came by the
-/// home thread may be in force a little later than what was read directly (docs/status.md).
+/// Whether application threads move bytes at all: not with ZEROXIDE_DIRECT=0.
 pub(crate) fn is_enabled() -> bool {
-    static SWITCH: Switch = Switch::new("ZEROXIDE_DIRECT", cfg!(test), false);
+    static SWITCH: Switch = Switch::new("ZEROXIDE_DIRECT", false);
     SWITCH.is_on()
+}
+
+/// Whoever receives here (in a free function) leaves it to the threads: it would wait for itself to catch up.
+pub(super) fn this_is_an_io_thread() {
+    IS_IO_THREAD.set(true);
 }
 
 /// The calling thread is waiting, or has looked for something and found nothing: its next send stands alone.
 pub(crate) fn note_wait() {
     HAS_WAITED.set(true);
+}
+
+/// Whether the wait that begins now may be for an answer: the calling thread has sent something to a connection since its
+/// last wait.
+pub(crate) fn waits_for_answer() -> bool {
+    HAS_SENT.take()
 }
 
 impl ConnectionHandle {
@@ -181,8 +193,11 @@ impl ConnectionHandle {
 
 impl Wake for ConnectionHandle {
     fn wake(&self, notice: Notice) {
-        if notice == Notice::Readable && self.write() {
-            return;
+        if notice == Notice::Readable {
+            HAS_SENT.set(true);
+            if self.write() {
+                return;
+            }
         }
         self.thread.post(IoCommand::Drive(self.id));
     }
@@ -226,7 +241,7 @@ impl Lease {
 
     /// Borrows a stream, if there is room, and it is at rest.
     pub(crate) fn take(&mut self, handle: &ConnectionHandle) {
-        if !is_enabled() {
+        if !is_enabled() || IS_IO_THREAD.get() {
             return;
         }
         let Some(place) = self.borrowed.iter_mut().find(|place| place.is_none()) else {
@@ -375,9 +390,9 @@ impl Connection {
     /// Moves what the pipe has into the kernel, if nothing else is going on. False: the home thread has to go on.
     fn write_directly(&mut self, around: &mut Surroundings<'_>) -> bool {
         let idle = self.live.as_ref().is_some_and(|live| {
-            live.traffic && live.closing.is_none() && live.output.writable && live.output.is_empty()
+            live.phase.may_send() && live.output.writable && live.output.is_empty()
         });
-        if !idle || self.detached.is_some() || self.is_unbound() {
+        if !idle || self.detached.is_some() {
             return false;
         }
         #[cfg(test)]
@@ -394,16 +409,12 @@ impl Connection {
 
     /// Lends the stream to the thread of `waiter`, if it is open, at rest, and nobody has it.
     fn lend(&mut self, waiter: &Arc<Waiter>, epoll: Epoll) -> Option<Arc<Stream>> {
-        if self.detached.is_some() || self.is_unbound() || self.pending.is_some() {
+        if self.detached.is_some() || self.pending.is_some() {
             return None;
         }
         let token = self.id().token();
         let live = self.live.as_mut()?;
-        let rests = live.handshaken
-            && live.traffic
-            && live.closing.is_none()
-            && !live.lent.is_lent()
-            && live.input.is_at_rest();
+        let rests = live.phase.is_traffic() && !live.lent.is_lent() && live.input.is_at_rest();
         if !rests {
             return None;
         }

@@ -11,12 +11,11 @@ use std::ops::Range;
 
 use crate::error::Error;
 use crate::io::connection::{Connection, Live, Loss, Role};
-use crate::io::thread::Surroundings;
-use crate::io::traffic::{Pumped, SLAB, Scratch};
+use crate::io::turn::{Pumped, SLAB, Scratch, Surroundings};
 use crate::memory;
 use crate::message::{Slab, Storage};
 use crate::pipe::queue::Special;
-use crate::pipe::{COPY_LIMIT, LeftPipe, PipeEnd};
+use crate::pipe::{COPY_LIMIT, Leftover, PipeEnd};
 use crate::protocol::{Event, ProtocolError};
 
 /// Allocated for a frame before its first byte has arrived: a length field alone costs no more.
@@ -32,8 +31,6 @@ const WITHIN_LIMIT: u64 = 32 * 1024 * 1024;
 const SLICE_LEAST: usize = SLAB / 16;
 /// So little was sent by itself: nobody looks for more behind it.
 const LONE: usize = 4096;
-/// A slab with less room than this is not read into.
-const LEAST_ROOM: usize = 16 * 1024;
 /// More than this waits for credit in its slab, less in a copy: a slow reader's connection then holds
 /// no slab.
 const COPIED_REST: usize = 4096;
@@ -46,7 +43,7 @@ pub(crate) struct Input {
     /// Nothing more will come than the kernel has.
     pub(crate) hung_up: bool,
     /// Counts what waits for the socket to read it, of a peer that has gone.
-    left: Option<Box<LeftPipe>>,
+    leftover: Option<Box<Leftover>>,
     /// Received and not yet taken by the protocol: the beginning of a frame, or a little that waits for
     /// credit.
     rest: Box<[u8]>,
@@ -173,7 +170,7 @@ impl Connection {
     /// Reads until the kernel has no more, the pipe has no room, or the turn is over.
     pub(crate) fn pump_in(&mut self, around: &mut Surroundings<'_>) -> Result<Pumped, Loss> {
         let result = self.read_turn(around);
-        self.count_what_is_left();
+        self.count_leftover();
         // Complete messages of a read become visible together, also those before an error.
         let published = self.publish();
         result.and_then(|pumped| published.map(|()| pumped))
@@ -181,14 +178,14 @@ impl Connection {
 
     /// A peer that filled its pipe and went keeps its connection until that is read: it counts as one that left that
     /// much behind.
-    fn count_what_is_left(&mut self) {
+    fn count_leftover(&mut self) {
         if let (Some(live), Some(pipe), Role::Accepted { .. }) =
             (&mut self.live, &self.pipe, &self.role)
             && live.input.hung_up
             && live.input.paused
-            && live.input.left.is_none()
+            && live.input.leftover.is_none()
         {
-            live.input.left = Some(Box::new(pipe.count_unread(&self.session.left)));
+            live.input.leftover = Some(Box::new(pipe.count_unread(&self.session.leftovers)));
         }
     }
 
@@ -232,8 +229,8 @@ impl Connection {
             match received {
                 Some(bytes) => {
                     around.moved += bytes;
-                    if let Some(left) = &mut self.detached {
-                        left.unwanted.note_read(bytes);
+                    if let Some(detached) = &mut self.detached {
+                        detached.unwanted.note_read(bytes);
                     }
                 }
                 None => return Ok(Pumped::Blocked),
@@ -323,7 +320,7 @@ impl Connection {
             live.input.unfinished = matches!(stopped, Stopped::TurnOver);
             let paused = matches!(stopped, Stopped::NoCredit);
             if !paused {
-                live.input.left = None;
+                live.input.leftover = None;
             }
             if live.input.paused != paused {
                 live.input.paused = paused;
@@ -342,54 +339,45 @@ impl Connection {
         let mut at = range.start;
         let mut steps = 0;
         loop {
-            // A full pipe stops traffic only (not who the peer is), and only traffic that has come: the end of the
-            // stream is seen behind the last message that fits.
-            let traffic = self.live.as_ref().is_some_and(|live| live.handshaken);
-            if traffic && at < range.end && !self.has_room() {
-                return Ok((at, Stopped::NoCredit));
-            }
             let Some(live) = &mut self.live else {
                 return Ok((at, Stopped::NeedsMore));
             };
-            // What is left is at least a byte, or there would be nothing to go on with.
-            if steps == around.turn.steps && at < range.end {
-                return Ok((at, Stopped::TurnOver));
+            if at < range.end {
+                // A full pipe stops traffic only (not who the peer is), and only traffic that has come: the end of the
+                // stream is seen behind the last message that fits.
+                if live.phase.is_traffic() && !has_room(&mut self.pipe) {
+                    return Ok((at, Stopped::NoCredit));
+                }
+                // What is left is at least a byte, or there would be nothing to go on with.
+                if steps == around.turn.steps {
+                    return Ok((at, Stopped::TurnOver));
+                }
             }
             steps += 1;
             let input = slab.bytes().get(at..range.end).unwrap_or_default();
             let decoded = live.protocol.decode(input).map_err(Loss::Protocol)?;
-            let end = at + decoded.consumed;
-            at = end;
+            at += decoded.consumed;
             match decoded.event {
                 None if decoded.consumed == 0 => return Ok((at, Stopped::NeedsMore)),
                 None => {}
                 Some(Event::Frame { more, body }) => {
-                    if let Some(envelope) = &mut live.envelope {
-                        envelope.check(more, body.len()).map_err(Loss::Protocol)?;
+                    live.expect_frame(more, body.len())?;
+                    match read_by_somebody(&mut self.pipe) {
+                        None => live.input.discarded = true,
+                        Some(pipe) if body.len() <= COPY_LIMIT => pipe.append_bytes(body, more)?,
+                        Some(pipe) => {
+                            // It ends where the decoder stands.
+                            let range = at - body.len()..at;
+                            let shares = self.session.options.zero_copy_receive;
+                            pipe.append_storage(long_body(slab, range, shares)?, more)?;
+                        }
                     }
-                    live.input.count_frame(more, body.len())?;
-                    let Some(pipe) = read_by_somebody(&mut self.pipe) else {
-                        live.input.discarded = true;
-                        continue;
-                    };
-                    let delivered = if body.len() <= COPY_LIMIT {
-                        pipe.append_bytes(body, more)
-                    } else if body.len() >= SLICE_LEAST && self.session.options.zero_copy_receive {
-                        // The body ends where the decoder stands.
-                        let slice = slab.slice(end - body.len()..end);
-                        pipe.append_storage(slice, more)
-                    } else {
-                        Storage::copy_of(body).and_then(|copy| pipe.append_storage(copy, more))
-                    };
-                    delivered.map_err(|_| out_of_memory())?;
+                }
+                Some(Event::Subscription { subscribe, topic }) => {
+                    self.deliver_subscription(subscribe, topic)?;
                 }
                 Some(Event::LargeFrame { more, length, head }) => {
-                    if let Some(envelope) = &mut live.envelope {
-                        envelope.check(more, length).map_err(Loss::Protocol)?;
-                    }
-                    live.input.count_frame(more, length)?;
-                    let large = Large::begin(Kind::Frame { more }, length, head)?;
-                    live.input.large = Some(large);
+                    self.begin_large(Kind::Frame { more }, length, head)?;
                     return Ok((at, Stopped::Large));
                 }
                 Some(Event::LargeSubscription {
@@ -397,18 +385,8 @@ impl Connection {
                     length,
                     head,
                 }) => {
-                    live.input.count_subscription(length)?;
-                    let large = Large::begin(Kind::Subscription { subscribe }, length, head)?;
-                    live.input.large = Some(large);
+                    self.begin_large(Kind::Subscription { subscribe }, length, head)?;
                     return Ok((at, Stopped::Large));
-                }
-                Some(Event::Subscription { subscribe, topic }) => {
-                    live.input.count_subscription(topic.len())?;
-                    if let Some(pipe) = read_by_somebody(&mut self.pipe) {
-                        let topic = memory::boxed(topic)?;
-                        pipe.append_special(Special::Subscription { subscribe, topic })
-                            .map_err(|_| out_of_memory())?;
-                    }
                 }
                 Some(Event::MaySend) => self.begin_sending(around)?,
                 Some(Event::Ready(handshake)) => self.begin_traffic(handshake, around)?,
@@ -417,12 +395,28 @@ impl Connection {
         }
     }
 
-    /// The next frame can be delivered, or nobody wants it.
-    fn has_room(&mut self) -> bool {
-        match &mut self.pipe {
-            Some(pipe) => pipe.is_write_closed() || (pipe.can_write() && !pipe.is_flooded()),
-            None => true,
+    fn deliver_subscription(&mut self, subscribe: bool, topic: &[u8]) -> Result<(), Loss> {
+        if let Some(live) = &mut self.live {
+            live.input.count_subscription(topic.len())?;
         }
+        if let Some(pipe) = read_by_somebody(&mut self.pipe) {
+            let topic = memory::boxed(topic)?;
+            pipe.append_special(Special::Subscription { subscribe, topic })?;
+        }
+        Ok(())
+    }
+
+    /// The header of a large frame or topic has come, and the beginning of its body.
+    fn begin_large(&mut self, what: Kind, length: usize, head: &[u8]) -> Result<(), Loss> {
+        let Some(live) = &mut self.live else {
+            return Ok(());
+        };
+        match what {
+            Kind::Frame { more } => live.expect_frame(more, length)?,
+            Kind::Subscription { .. } => live.input.count_subscription(length)?,
+        }
+        live.input.large = Some(Large::begin(what, length, head)?);
+        Ok(())
     }
 
     /// One read into the storage of a large frame or topic.
@@ -463,6 +457,34 @@ impl Connection {
             pipe.flush();
         }
         Ok(Some(received))
+    }
+}
+
+impl Live {
+    /// A frame of `length` bytes is there, or coming: it may not be wrong.
+    #[inline]
+    fn expect_frame(&mut self, more: bool, length: usize) -> Result<(), Loss> {
+        if let Some(envelope) = &mut self.envelope {
+            envelope.check(more, length).map_err(Loss::Protocol)?;
+        }
+        self.input.count_frame(more, length)
+    }
+}
+
+/// A body that is too long for the pipe itself: a slice of its slab, if that `shares`, or a copy.
+fn long_body(slab: &Slab, range: Range<usize>, shares: bool) -> Result<Storage, Loss> {
+    if shares && range.len() >= SLICE_LEAST {
+        return Ok(slab.slice(range));
+    }
+    let body = slab.bytes().get(range).unwrap_or_default();
+    Ok(Storage::copy_of(body)?)
+}
+
+/// The next frame can be delivered, or nobody wants it.
+fn has_room(pipe: &mut Option<PipeEnd>) -> bool {
+    match pipe {
+        Some(pipe) => pipe.is_write_closed() || (pipe.can_write() && !pipe.is_flooded()),
+        None => true,
     }
 }
 
@@ -537,37 +559,6 @@ impl Held {
         }
         let range = start..start + bytes.len();
         Ok(Self { slab, range })
-    }
-}
-
-impl Scratch {
-    /// The slab, with room behind `kept` bytes.
-    fn slab_with_room(&mut self, kept: usize) -> Result<&mut Slab, Loss> {
-        let least = LEAST_ROOM.max(kept.saturating_mul(2));
-        let wanted = SLAB.max(least);
-        self.slab.clear();
-        // One that was made for a huge command is not kept for ever.
-        let is_huge = self.slab.capacity() > wanted.saturating_mul(4);
-        if is_huge || self.slab.room().len() < least {
-            self.slab = Slab::allocate(wanted).map_err(|_| out_of_memory())?;
-        }
-        Ok(&mut self.slab)
-    }
-
-    /// Hands the slab over; another one takes its place.
-    fn give_slab(&mut self) -> Result<Slab, Loss> {
-        let other = match self.spare.take() {
-            Some(spare) => spare,
-            None => Slab::allocate(SLAB).map_err(|_| out_of_memory())?,
-        };
-        Ok(std::mem::replace(&mut self.slab, other))
-    }
-
-    /// Takes a slab back that may still have slices out.
-    fn take_slab(&mut self, mut slab: Slab) {
-        if self.spare.is_none() && slab.clear() && slab.capacity() == SLAB {
-            self.spare = Some(slab);
-        }
     }
 }
 

@@ -5,10 +5,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::io::connection::{Connection, Outcome, fd_value};
-use crate::io::thread::Surroundings;
+use crate::io::connection::Connection;
+use crate::io::turn::{Outcome, Surroundings};
 use crate::io::{EndpointTexts, IoCommand, ObjectId, Session};
-use crate::monitor::Event;
+use crate::monitor::{Event, event_value};
 use crate::transport::filter::PeerFilters;
 use crate::transport::{Listener, NextAccept, StreamOptions};
 
@@ -85,7 +85,7 @@ impl ListenerObject {
 
     fn accept_some(&mut self, around: &Surroundings<'_>) -> Outcome {
         for _ in 0..ACCEPTS {
-            if self.session.left.is_enough() {
+            if self.session.leftovers.is_enough() {
                 self.retry_at = Some(around.now + READ_RETRY);
                 return Outcome::Wait;
             }
@@ -96,7 +96,7 @@ impl ListenerObject {
                         continue;
                     };
                     let session = Arc::clone(&self.session);
-                    let fd = fd_value(stream.as_raw_fd());
+                    let fd = event_value(stream.as_raw_fd());
                     session.emit_of_stream(Event::Accepted, &[fd], &stream, true);
                     let connection = Connection::accepted(session, self.id, stream, around.now);
                     thread.add_load();
@@ -105,7 +105,7 @@ impl ListenerObject {
                 Err(failure) => {
                     let errno = crate::ffi::errno::number(failure.error);
                     self.session
-                        .emit(Event::AcceptFailed, fd_value(errno), &self.texts);
+                        .emit(Event::AcceptFailed, event_value(errno), &self.texts);
                     match failure.next {
                         NextAccept::Now => {}
                         NextAccept::Later => {
@@ -136,8 +136,8 @@ impl ListenerObject {
     /// Closes a listener, unless it is; what a monitor is told of that.
     pub(crate) fn close(listener: &Listener) -> (Event, u64) {
         match listener.close() {
-            Ok(()) => (Event::Closed, fd_value(listener.as_raw_fd())),
-            Err(errno) => (Event::CloseFailed, fd_value(errno)),
+            Ok(()) => (Event::Closed, event_value(listener.as_raw_fd())),
+            Err(errno) => (Event::CloseFailed, event_value(errno)),
         }
     }
 

@@ -18,15 +18,15 @@ mod resolver;
 mod session;
 mod thread;
 mod timers;
-mod traffic;
+mod turn;
 mod unwanted;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use connecter::Connecter;
-pub(crate) use connection::{Connection, fd_value};
-pub(crate) use direct::{ConnectionHandle, Lease, note_wait};
+pub(crate) use connection::Connection;
+pub(crate) use direct::{ConnectionHandle, Lease, note_wait, waits_for_answer};
 pub(crate) use listener::ListenerObject;
 pub(crate) use session::{EndpointTexts, Session};
 pub(crate) use thread::IoThread;
@@ -168,7 +168,9 @@ impl IoHandle {
     fn catch_up(&self) {
         let rounds = self.rounds.load(Ordering::Acquire);
         loop {
-            if self.is_asleep() && !self.epoll.has_events() {
+            // What was found and taken, the thread is dealing with, and it had woken before: so this order. The first look
+            // only saves a system call.
+            if self.is_asleep() && !self.epoll.has_events() && self.is_asleep() {
                 return;
             }
             // One round may have been under way; the one after it looked at everything.

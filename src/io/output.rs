@@ -1,10 +1,22 @@
-//! Bytes on their way out that are no longer in the pipe: commands, and what is left of a frame that
-//! the kernel took only in part.
+//! Writing: pipe -> stream.
+//!
+//! Runs of committed records go out as they lie in the queue, up to a [`Turn`](crate::io::turn::Turn) in one system call:
+//! no work per message. Peers that frame otherwise (ZMTP 1.0, plain bytes) get the same runs with other headers. Before
+//! them goes what is no longer in the pipe: commands, and what is left of a frame that the kernel took only in part.
 
 #![forbid(unsafe_code)]
 
+use std::io::{self, IoSlice};
+use std::time::Instant;
+
+use crate::io::connection::{Connection, Live};
+use crate::io::turn::{Pumped, Surroundings};
 use crate::message::Storage;
-use crate::pipe::queue::Cut;
+use crate::pipe::queue::{Cut, Gather, HeaderOf, Run, Special};
+use crate::pipe::{Head, PipeEnd};
+
+/// Bytes of commands and subscriptions that are encoded ahead of a write.
+const ENCODED: usize = 256 * 1024;
 
 /// The output side of a live connection besides its pipe.
 #[derive(Debug, Default)]
@@ -112,5 +124,208 @@ impl Output {
         self.sent_of_head = 0;
         self.body = cut.body.map(Box::new);
         self.inside_frame = true;
+    }
+}
+
+impl Connection {
+    /// Writes until the kernel takes no more, everything is sent, or the turn is over.
+    pub(crate) fn pump_out(&mut self, around: &mut Surroundings<'_>) -> io::Result<Pumped> {
+        let before = around.moved;
+        while around.moved - before < around.turn.bytes {
+            if self.write_once(around)? == Pumped::Blocked {
+                return Ok(Pumped::Blocked);
+            }
+        }
+        Ok(Pumped::More)
+    }
+
+    /// One system call for what is left of before, commands, and what the pipe has. Blocked: that is nothing, or the kernel
+    /// takes no more.
+    fn write_once(&mut self, around: &mut Surroundings<'_>) -> io::Result<Pumped> {
+        // ZMQ_OUT_BATCH_SIZE.
+        let limit = self.session.write_limit();
+        let Some(live) = &mut self.live else {
+            return Ok(Pumped::Blocked);
+        };
+        if !live.output.writable || !take_commands(live) {
+            return Ok(Pumped::Blocked);
+        }
+        let has_run =
+            live.phase.may_send() && prepare_run(live, &mut self.pipe, &mut self.restarts_awaited);
+        // Decided once a run: most peers take frames as they lie in the pipe.
+        let own_framing = live.protocol.own_framing();
+        let run = match &mut self.pipe {
+            Some(pipe) if has_run => {
+                let budget = limit.unwrap_or(around.turn.bytes);
+                let gather = &mut around.scratch.gather;
+                match own_framing {
+                    None => pipe.gather(budget, gather),
+                    // Empty without memory; the next turn may find some.
+                    Some(header_of) => pipe.gather_reframed(header_of, budget, gather),
+                }
+            }
+            _ => Run::empty(),
+        };
+        if run.is_empty() && live.output.is_empty() {
+            return Ok(Pumped::Blocked);
+        }
+        match send(live, run, limit) {
+            Ok(written) => {
+                around.moved += written;
+                self.note_written(written, own_framing, around.now);
+                Ok(Pumped::More)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                live.output.writable = false;
+                live.output.blocked = true;
+                self.watch_output(around);
+                Ok(Pumped::Blocked)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Pumped::More),
+            Err(error) => {
+                live.output.writable = false;
+                Err(error)
+            }
+        }
+    }
+
+    /// The kernel has taken so many bytes of what was offered.
+    fn note_written(&mut self, written: usize, own_framing: Option<HeaderOf>, now: Instant) {
+        let Some(live) = &mut self.live else { return };
+        if written > 0 && std::mem::take(&mut live.output.blocked) {
+            live.protocol.handle_sent(now);
+        }
+        let of_run = live.output.consume(written);
+        if of_run > 0
+            && let Some(pipe) = &mut self.pipe
+        {
+            live.output.note_messages();
+            let advanced = match own_framing {
+                None => pipe.advance(of_run),
+                Some(header_of) => pipe.advance_reframed(header_of, of_run),
+            };
+            if let Some(cut) = advanced.cut {
+                live.output.take_cut(cut);
+            }
+        }
+    }
+}
+
+/// Takes what the protocol has to say, if it may go out now. What a peer that does not read provokes waits in the protocol,
+/// which bounds it. False without memory for it.
+fn take_commands(live: &mut Live) -> bool {
+    if let Some(head) = live.output.at_boundary()
+        && head.len() < ENCODED
+        && let Some(output) = live.protocol.poll_output()
+    {
+        return live.output.take(output);
+    }
+    true
+}
+
+/// Brings the head of the pipe to a run of wire bytes: markers are encoded on the way. False if there
+/// is none.
+fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &mut u32) -> bool {
+    let Some(pipe) = pipe else { return false };
+    loop {
+        match pipe.head() {
+            Head::Empty => return false,
+            Head::Frame if *restarts_awaited > 0 => {
+                // Queued before the loss, for the connection that was: the socket begins anew.
+                pipe.skip();
+            }
+            Head::Frame if live.protocol.is_raw() && matches!(pipe.peek(), Some((_, []))) => {
+                // No bytes are no message there.
+                pipe.skip();
+            }
+            Head::Frame if !pipe.conflates() => return true,
+            Head::Frame => {
+                if !live.output.is_empty() {
+                    // The newest is the one that there is when the one before has gone out.
+                    return false;
+                }
+                let Some(message) = pipe.take_conflated() else {
+                    return false;
+                };
+                let Some(head) = live.output.at_boundary() else {
+                    return false;
+                };
+                let encoded = live.protocol.encode_message(false, message.bytes(), head);
+                if encoded.is_err() {
+                    return false;
+                }
+                live.output.note_messages();
+                return false;
+            }
+            Head::Special => {
+                let Some(head) = live.output.at_boundary() else {
+                    return false;
+                };
+                match pipe.take_special() {
+                    Some(Special::Restart) => {
+                        *restarts_awaited = restarts_awaited.saturating_sub(1)
+                    }
+                    Some(Special::Subscription { subscribe, topic }) if *restarts_awaited == 0 => {
+                        // Without memory for it the peer misses the topic; nothing else suffers.
+                        let _ = live.protocol.encode_subscription(subscribe, &topic, head);
+                        live.output.note_messages();
+                    }
+                    _ => {}
+                }
+                if live.output.head().len() >= ENCODED {
+                    return false;
+                }
+            }
+        }
+    }
+}
+
+/// Sends everything that is ready, up to the limit.
+fn send(live: &Live, run: Run<'_>, limit: Option<usize>) -> io::Result<usize> {
+    let pending = [live.output.head(), live.output.body().unwrap_or_default()];
+    let limit = limit.unwrap_or(usize::MAX);
+    let (slices, count) = slices_up_to(limit, pending.into_iter().chain(run.slices()));
+    live.stream.send_vectored(&slices[..count])
+}
+
+/// The first `limit` bytes; how many slices that are.
+fn slices_up_to<'a>(
+    limit: usize,
+    pieces: impl Iterator<Item = &'a [u8]>,
+) -> ([IoSlice<'a>; 2 + Gather::SLICES], usize) {
+    let mut slices = [IoSlice::new(&[]); 2 + Gather::SLICES];
+    let mut count = 0;
+    let mut room = limit;
+    for bytes in pieces {
+        let bytes = bytes.get(..room).unwrap_or(bytes);
+        if !bytes.is_empty() {
+            let Some(slice) = slices.get_mut(count) else {
+                break;
+            };
+            *slice = IoSlice::new(bytes);
+            count += 1;
+            room -= bytes.len();
+        }
+    }
+    (slices, count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::slices_up_to;
+
+    /// ZMQ_OUT_BATCH_SIZE bounds a write.
+    #[test]
+    fn a_write_ends_at_the_limit() {
+        let pieces: [&[u8]; 5] = [b"ab", b"", b"cde", b"f", b"g"];
+        for limit in 0..10 {
+            let (slices, count) = slices_up_to(limit, pieces.into_iter());
+            let bytes: Vec<u8> = slices[..count]
+                .iter()
+                .flat_map(|slice| slice.to_vec())
+                .collect();
+            assert_eq!(bytes, b"abcdefg"[..limit.min(7)]);
+            assert!(slices[..count].iter().all(|slice| !slice.is_empty()));
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::mechanism::Mechanism;
 use crate::monitor::{Event, Monitor};
 use crate::options::{AcceptFilter, Bytes, SocketOptions};
 use crate::patterns::TypeRow;
-use crate::pipe::{Left, Limits, PipeEnd, pipe};
+use crate::pipe::{Leftovers, Limits, PipeEnd, pipe};
 use crate::protocol::{Config, Protocol, Raw, Zmtp};
 use crate::socket::{Attachment, SocketCommand};
 use crate::sync::atomic::AtomicBool;
@@ -37,7 +37,7 @@ pub(crate) struct Session {
     /// which are refused are not repeated.
     pub(crate) stop_refused: Arc<AtomicBool>,
     /// What peers left behind that have gone, and the socket has not read.
-    pub(crate) left: Arc<Left>,
+    pub(crate) leftovers: Arc<Leftovers>,
 }
 
 /// Local and remote endpoint for monitor events of version 2.

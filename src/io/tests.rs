@@ -74,13 +74,9 @@ impl Monitored {
         TcpStream::connect(self.address()).expect("connect")
     }
 
-    /// ZMQ_LAST_ENDPOINT without scheme.
+    /// See [`address_of`].
     fn address(&self) -> String {
-        let mut text = [0; 256];
-        let length = api::get_option(self.socket, c::ZMQ_LAST_ENDPOINT, &mut text);
-        let text = &text[..length.expect("endpoint") - 1];
-        let text = String::from_utf8(text.to_vec()).expect("ASCII");
-        text.split_once("://").expect("a scheme").1.to_owned()
+        address_of(self.socket)
     }
 
     /// The next event and its value; `None` if there is none for some time.
@@ -131,6 +127,15 @@ impl Drop for Monitored {
         let _ = api::close(self.events);
         let _ = self.context.terminate();
     }
+}
+
+/// ZMQ_LAST_ENDPOINT without scheme.
+fn address_of(socket: &'static SocketCell) -> String {
+    let mut text = [0; 256];
+    let length = api::get_option(socket, c::ZMQ_LAST_ENDPOINT, &mut text);
+    let text = &text[..length.expect("endpoint") - 1];
+    let text = String::from_utf8(text.to_vec()).expect("ASCII");
+    text.split_once("://").expect("a scheme").1.to_owned()
 }
 
 fn receive(socket: &'static SocketCell) -> Option<Vec<u8>> {

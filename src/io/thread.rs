@@ -14,15 +14,15 @@ use mio::{Events, Poll, Token};
 use crate::clock;
 use crate::context::Lingering;
 use crate::error::Result;
-use crate::io::connection::{Connection, Outcome};
+use crate::io::connection::Connection;
+use crate::io::direct;
 use crate::io::listener::ListenerObject;
 use crate::io::timers::Timers;
-use crate::io::traffic::{Scratch, Turn};
+use crate::io::turn::{Outcome, Scratch, Surroundings, Turn};
 use crate::io::{IoCommand, IoHandle, ObjectId};
 use crate::message::release;
 use crate::sync::Lock;
 use crate::sync::atomic::{Ordering, fence};
-use crate::sys::epoll::Epoll;
 
 /// The token of the thread's own waker; object ids start at 1.
 pub(crate) const WAKE_TOKEN: Token = Token(0);
@@ -72,20 +72,6 @@ pub(crate) struct IoThread {
     stopping: bool,
 }
 
-/// What an object needs of its thread while it runs.
-#[derive(Debug)]
-pub(crate) struct Surroundings<'a> {
-    pub(crate) epoll: Epoll,
-    pub(crate) handle: &'a Arc<IoHandle>,
-    pub(crate) scratch: &'a mut Scratch,
-    pub(crate) turn: Turn,
-    /// The caller is the application thread that has borrowed the stream.
-    pub(crate) borrows: bool,
-    /// Bytes that this turn has moved, in both directions.
-    pub(crate) moved: usize,
-    pub(crate) now: Instant,
-}
-
 impl IoThread {
     /// Opens the poll descriptor and the waker. Errors: those of the system (EMFILE).
     pub(crate) fn new(index: usize, lingering: Arc<Lingering>) -> Result<(Self, Arc<IoHandle>)> {
@@ -107,14 +93,14 @@ impl IoThread {
 
     /// Runs until [`IoCommand::Stop`].
     pub(crate) fn run(mut self) {
+        direct::this_is_an_io_thread();
         let mut events = Events::with_capacity(EVENTS);
         while !self.stopping {
             self.handle_commands();
             self.handle_timers();
             self.run_ready();
             self.handle.note_round();
-            let timeout = self.time_to_sleep();
-            match self.poll.poll(&mut events, timeout) {
+            match self.sleep(&mut events) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // The poll descriptor itself fails: nothing can be served any more.
@@ -123,7 +109,6 @@ impl IoThread {
                     break;
                 }
             }
-            self.handle.asleep.store(false, Ordering::Relaxed);
             for event in &events {
                 if event.token() == WAKE_TOKEN {
                     continue;
@@ -167,6 +152,24 @@ impl IoThread {
         for id in self.objects.keys() {
             self.lingering.finished(*id);
         }
+    }
+
+    /// Waits for events, and takes them.
+    ///
+    /// It wakes before it takes them: whoever finds nothing there, and this thread asleep afterwards, knows that
+    /// everything was dealt with ([`IoHandle::catch_up`]). One wait that does both would leave a moment in which neither
+    /// the kernel has the events nor this thread.
+    fn sleep(&mut self, events: &mut Events) -> io::Result<()> {
+        let mut timeout = self.time_to_sleep();
+        if timeout != Some(Duration::ZERO) && direct::is_enabled() {
+            // If it fails, so does what follows.
+            let _ = self.handle.epoll.wait(timeout);
+            self.handle.asleep.store(false, Ordering::Release);
+            timeout = Some(Duration::ZERO);
+        }
+        let taken = self.poll.poll(events, timeout);
+        self.handle.asleep.store(false, Ordering::Relaxed);
+        taken
     }
 
     /// How long the next wait may last. `Some(0)` while there is work. Going to sleep is announced

@@ -46,6 +46,11 @@ pub(crate) enum Event {
     PipesStats = c::ZMQ_EVENT_PIPES_STATS as u64,
 }
 
+/// A descriptor or an errno as the value of an event.
+pub(crate) fn event_value(number: i32) -> u64 {
+    u64::from(number.unsigned_abs())
+}
+
 /// Events of version 1 have 16 bits.
 const VERSION_1_EVENTS: u64 = 0xffff;
 

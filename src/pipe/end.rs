@@ -13,7 +13,7 @@ use crate::message::{Message, PeerInfo};
 use crate::pipe::credit::{Credit, low_water_step};
 use crate::pipe::frame::{Outgoing, Stored};
 use crate::pipe::introduction::LastIntroduction;
-use crate::pipe::left::{Left, LeftPipe};
+use crate::pipe::leftovers::{Leftover, Leftovers};
 use crate::pipe::queue::{self, Reader, Special, Writer};
 use crate::pipe::{Notice, Prepared, Wake};
 use crate::sync::Mutex;
@@ -70,7 +70,7 @@ pub(crate) fn pipe(first: Limits, second: Limits, conflate: Conflate) -> (PipeEn
             Direction::new(second.send, first.receive, conflate.second_to_first),
         ],
         wakes: [Mutex::new(None), Mutex::new(None)],
-        left: Mutex::new(None),
+        leftover: Mutex::new(None),
     });
     (
         PipeEnd::new(Arc::clone(&link), 0, forth_writer, back_reader),
@@ -86,7 +86,7 @@ struct Link {
     /// `wakes[side]` reaches the owner of that side's end.
     wakes: [Mutex<Option<Arc<dyn Wake>>>; 2],
     /// Counts until both ends are gone.
-    left: Mutex<Option<LeftPipe>>,
+    leftover: Mutex<Option<Leftover>>,
 }
 
 #[derive(Debug)]
@@ -511,16 +511,16 @@ impl PipeEnd {
     }
 
     /// As [`PipeEnd::leave`], and what the other side has not read is counted until it lets go of the pipe.
-    pub(crate) fn leave_behind(&mut self, left: &Arc<Left>) {
-        *self.link.left.lock() = Some(self.count_unread(left));
+    pub(crate) fn leave_behind(&mut self, leftovers: &Arc<Leftovers>) {
+        *self.link.leftover.lock() = Some(self.count_unread(leftovers));
         self.leave();
     }
 
     /// Counts what the other side has not read, until the result is dropped.
-    pub(crate) fn count_unread(&self, left: &Arc<Left>) -> LeftPipe {
+    pub(crate) fn count_unread(&self, leftovers: &Arc<Leftovers>) -> Leftover {
         let subscriptions = self.out().subscriptions.load(Ordering::Relaxed);
         let subscriptions = usize::try_from(subscriptions).unwrap_or(usize::MAX);
-        left.count(
+        leftovers.count(
             self.outbound_queue_length(),
             subscriptions.saturating_add(self.introduction.unread()),
         )

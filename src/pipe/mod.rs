@@ -12,14 +12,14 @@ mod credit;
 mod end;
 mod frame;
 mod introduction;
-mod left;
+mod leftovers;
 mod pipes;
 mod prepared;
 pub(crate) mod queue;
 
 pub(crate) use end::{Conflate, Head, Limits, PipeEnd, pipe};
 pub(crate) use frame::{COPY_LIMIT, Incoming, Outgoing};
-pub(crate) use left::{Left, LeftPipe};
+pub(crate) use leftovers::{Leftover, Leftovers};
 pub(crate) use pipes::{Dismissal, Item, PipeKey, Pipes, Upcoming};
 pub(crate) use prepared::Prepared;
 

@@ -12,15 +12,17 @@
 use std::ffi::c_void;
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::ffi::constants as c;
+use crate::io::{self, Lease};
 use crate::mailbox::{Mailbox, Waiter};
+use crate::memory;
 use crate::socket::SocketCommand;
 use crate::socket::api::{SocketCell, left};
-use crate::socket::poll::{Watched, events_from_system, events_to_system};
+use crate::socket::poll::{Watched, events_from_system, events_to_system, spin};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sys::poll::{self, Descriptor};
@@ -271,6 +273,7 @@ impl<U: Copy> Poller<U> {
         // The first look does not wait.
         let mut pause = Some(Duration::ZERO);
         let mut entries = self.entries()?;
+        let mut lease = Lease::new(&self.waiter);
         loop {
             if timeout.is_none() {
                 if entries.iter().all(Entry::is_disabled) {
@@ -280,12 +283,16 @@ impl<U: Copy> Poller<U> {
                     return Err(Error::Again);
                 }
             }
-            let mut descriptors = self.pause(&entries, pause)?;
+            if pause != Some(Duration::ZERO) {
+                io::note_wait();
+                self.borrow_streams(&entries, &mut lease, deadline);
+            }
+            let mut descriptors = self.pause(&entries, pause, &mut lease)?;
             // What was taken out meanwhile is reported no more: its owner may have freed the user data.
             let latest = self.entries()?;
             if !Arc::ptr_eq(&entries, &latest) {
                 entries = latest;
-                descriptors = self.pause(&entries, Some(Duration::ZERO))?;
+                descriptors = self.pause(&entries, Some(Duration::ZERO), &mut lease)?;
             }
             let found = look(&entries, &descriptors, room, report);
             let latest = self.entries()?;
@@ -314,9 +321,35 @@ impl<U: Copy> Poller<U> {
         Ok(Arc::clone(&state.entries))
     }
 
-    /// Sleeps; what became of the descriptors, in the order of their entries. A wake-up is taken before
-    /// the caller looks at the sockets, so that what happens afterwards wakes again.
-    fn pause(&self, entries: &[Entry<U>], pause: Option<Duration>) -> Result<Vec<Descriptor>> {
+    /// Before a sleep: has this thread read the streams of a few sockets by itself, and spins if that may pay.
+    fn borrow_streams(&self, entries: &[Entry<U>], lease: &mut Lease, deadline: Option<Instant>) {
+        if entries.len() > Lease::MOST || self.exported.load(Ordering::Relaxed) {
+            return;
+        }
+        let answers = io::waits_for_answer();
+        let mut may_spin = true;
+        for entry in entries.iter().filter(|entry| !entry.is_disabled()) {
+            may_spin &= match &entry.subject {
+                // One that is closed is found by the next look.
+                Subject::Socket { watched, .. } => {
+                    watched.lend(entry.events, lease, answers) == Ok(true)
+                }
+                Subject::Descriptor(_) => false,
+            };
+        }
+        if may_spin {
+            spin(entries.iter().filter_map(Entry::mailbox), lease, deadline);
+        }
+    }
+
+    /// Sleeps; what became of the descriptors, in the order of their entries. A wake-up is taken, and what was borrowed
+    /// given back, before the caller looks at the sockets, so that what happens afterwards wakes again.
+    fn pause(
+        &self,
+        entries: &[Entry<U>],
+        pause: Option<Duration>,
+        lease: &mut Lease,
+    ) -> Result<Vec<Descriptor>> {
         let watched = entries.iter().filter(|entry| !entry.is_disabled());
         let watched = watched.filter_map(|entry| match entry.subject {
             Subject::Descriptor(fd) => Some(Descriptor::new(fd, events_to_system(entry.events))),
@@ -324,17 +357,22 @@ impl<U: Copy> Poller<U> {
         });
         let mut descriptors = Vec::new();
         for descriptor in watched {
-            descriptors.try_reserve(2).map_err(|_| Error::NoMemory)?;
-            descriptors.push(descriptor);
+            memory::push(&mut descriptors, descriptor)?;
         }
         if descriptors.is_empty() {
             if pause != Some(Duration::ZERO) {
-                self.waiter.wait(pause)?;
+                lease.wait(pause)?;
             }
         } else {
-            descriptors.push(Descriptor::new(self.waiter.descriptor(), poll::IN));
+            let watched = descriptors.len();
+            let waiter = Descriptor::new(self.waiter.descriptor(), poll::IN);
+            for descriptor in lease.descriptors().chain([waiter]) {
+                memory::push(&mut descriptors, descriptor)?;
+            }
             poll::poll(&mut descriptors, pause, None)?;
+            lease.note(descriptors.iter().skip(watched));
         }
+        lease.end();
         self.waiter.clear_if_woken();
         Ok(descriptors)
     }
@@ -413,6 +451,13 @@ impl<U> Entry<U> {
     fn is_gone_from(&self, cell: &SocketCell) -> bool {
         matches!(&self.subject, Subject::Socket { watched, .. }
             if std::ptr::eq(watched.cell(), cell) && !watched.is_there())
+    }
+
+    fn mailbox(&self) -> Option<&Arc<Mailbox<SocketCommand>>> {
+        match &self.subject {
+            Subject::Socket { mailbox, .. } => Some(mailbox),
+            Subject::Descriptor(_) => None,
+        }
     }
 
     fn is_disabled(&self) -> bool {

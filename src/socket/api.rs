@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::slice;
+use std::iter;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -262,6 +262,7 @@ fn block<R>(
         other => return other,
     }
     io::note_wait();
+    let answers = io::waits_for_answer();
     let waiter = Waiter::current()?;
     let deadline = timeout.and_then(|timeout| clock::now().checked_add(timeout));
     let generation = cell.generation();
@@ -271,9 +272,9 @@ fn block<R>(
         if reads {
             inside.lend(&mut lease);
         }
-        if inside.comes_without_io_thread(&lease) && inside.spin.begin() {
+        if inside.is_worth_a_spin(&lease, answers) && inside.spin.begin() {
             drop(inside);
-            let spun = spin::look_again(slice::from_ref(&mailbox), &lease, deadline);
+            let spun = spin::look_again(iter::once(&mailbox), &lease, deadline);
             if spun.found {
                 lease.end();
             }

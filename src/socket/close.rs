@@ -52,7 +52,7 @@ impl Core {
             // Also those without a pipe; a second detach of the same one does nothing more.
             self.context.detach(&thread, connection, linger);
         }
-        for (thread, connection) in self.endpoints.left() {
+        for (thread, connection) in self.endpoints.lingering() {
             thread.post(IoCommand::CapLinger(connection, linger));
         }
         self.endpoints.close_listeners(&self.monitor);

@@ -14,7 +14,7 @@ use crate::io::{
     Connecter, Connection, ConnectionHandle, EndpointTexts, IoCommand, IoHandle, Linger,
     ListenerObject, ObjectId, Session,
 };
-use crate::monitor::{Event, Monitor};
+use crate::monitor::{Event, Monitor, event_value};
 use crate::options::PatternOption;
 use crate::patterns::Origin;
 use crate::pipe::{Limits, PipeKey, pipe};
@@ -28,7 +28,7 @@ use crate::transport::resolve::BindName;
 pub(crate) struct Endpoints {
     entries: Vec<Entry>,
     /// Connections that the socket has left and that may still linger.
-    left: Vec<(Arc<IoHandle>, ObjectId)>,
+    lingering: Vec<(Arc<IoHandle>, ObjectId)>,
     /// ZMQ_LAST_ENDPOINT.
     pub(crate) last: Vec<u8>,
     /// ZMQ_CONNECT_ROUTING_ID for the next connect.
@@ -136,19 +136,19 @@ impl Endpoints {
     }
 
     /// Connections that the socket has left and that may still linger.
-    pub(super) fn left(&self) -> Vec<(Arc<IoHandle>, ObjectId)> {
-        self.left.clone()
+    pub(super) fn lingering(&self) -> Vec<(Arc<IoHandle>, ObjectId)> {
+        self.lingering.clone()
     }
 
     /// A connection may linger on its own: zmq_close will limit that.
-    pub(super) fn remember_left(
+    pub(super) fn remember_lingering(
         &mut self,
         thread: Arc<IoHandle>,
         connection: ObjectId,
         lingering: &Lingering,
     ) {
-        self.left.push((thread, connection));
-        self.left.retain(|(_, id)| lingering.contains(*id));
+        self.lingering.push((thread, connection));
+        self.lingering.retain(|(_, id)| lingering.contains(*id));
     }
 
     /// A zmq_connect that was not taken back made this connection.
@@ -241,7 +241,7 @@ impl Core {
             .find_map(|scheme| text.strip_prefix(scheme))
             .filter(|address| !address.is_empty());
         if let Some(address) = address {
-            let errno = crate::io::fd_value(crate::ffi::errno::number(error));
+            let errno = event_value(crate::ffi::errno::number(error));
             let texts = EndpointTexts::default();
             self.monitor
                 .emit(Event::BindFailed, &[errno], address, &texts);
@@ -289,7 +289,7 @@ impl Core {
         };
         let listener = Arc::new(bound.listener);
         let fd = listener.as_raw_fd();
-        session.emit(Event::Listening, crate::io::fd_value(fd), &texts);
+        session.emit(Event::Listening, event_value(fd), &texts);
         let id = ObjectId::new();
         let object = ListenerObject::new(id, session, Arc::clone(&listener), stream_options);
         thread.add_load();
@@ -307,17 +307,13 @@ impl Core {
     fn emit_bind_failure(&self, failure: &crate::transport::BindFailure, session: &mut Session) {
         if let Some(fd) = failure.fd_opened {
             session.endpoint = failure.closed_text.as_slice().into();
-            session.emit(
-                Event::Closed,
-                crate::io::fd_value(fd),
-                &EndpointTexts::default(),
-            );
+            session.emit(Event::Closed, event_value(fd), &EndpointTexts::default());
         }
         session.endpoint = failure.text.as_slice().into();
         let errno = crate::ffi::errno::number(failure.error);
         session.emit(
             Event::BindFailed,
-            crate::io::fd_value(errno),
+            event_value(errno),
             &EndpointTexts::default(),
         );
     }
@@ -474,7 +470,7 @@ impl Core {
                 }
                 self.context.detach(&thread, id, linger);
                 self.endpoints
-                    .remember_left(thread, id, &self.context.lingering);
+                    .remember_lingering(thread, id, &self.context.lingering);
             }
             Kind::InprocName { name } => {
                 // It is there as long as the entry is.
@@ -515,7 +511,7 @@ impl Core {
             lingering: Arc::clone(&self.context.lingering),
             endpoint: endpoint.into(),
             stop_refused: Arc::clone(&self.stop_refused),
-            left: Arc::clone(&self.left),
+            leftovers: Arc::clone(&self.leftovers),
         }
     }
 

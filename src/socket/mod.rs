@@ -26,7 +26,7 @@ use crate::options::{Bytes, SocketOptions};
 use crate::patterns::{Origin, Pattern, TypeRow};
 use crate::pipe::queue::Special;
 use crate::pipe::{
-    Dismissal, Incoming, Left, Notice, Outgoing, PipeEnd, PipeKey, Pipes, Prepared, Wake,
+    Dismissal, Incoming, Leftovers, Notice, Outgoing, PipeEnd, PipeKey, Pipes, Prepared, Wake,
 };
 use crate::socket::endpoints::Endpoints;
 use crate::socket::spin::Spin;
@@ -98,7 +98,7 @@ pub(crate) struct Core {
     /// See [`crate::io::Session`].
     stop_refused: Arc<AtomicBool>,
     /// See [`crate::io::Session`].
-    left: Arc<Left>,
+    leftovers: Arc<Leftovers>,
     spin: Spin,
     /// ZMQ_RCVMORE.
     receive_more: bool,
@@ -124,7 +124,7 @@ impl Core {
             options,
             endpoints: Endpoints::default(),
             stop_refused: Arc::new(AtomicBool::new(false)),
-            left: Arc::default(),
+            leftovers: Arc::default(),
             spin: Spin::NEW,
             receive_more: false,
             stopped: false,
@@ -287,7 +287,7 @@ impl Core {
                         self.drop_pipe(key);
                         let (thread, id) = connection.home();
                         self.context.detach(thread, id, Linger::WhileConnected);
-                        self.endpoints.remember_left(
+                        self.endpoints.remember_lingering(
                             Arc::clone(thread),
                             id,
                             &self.context.lingering,
@@ -321,9 +321,10 @@ impl Core {
         sent.map(|()| size)
     }
 
-    /// Whether what a thread waits for comes from other sockets of the process, or by streams that it reads itself.
-    fn comes_without_io_thread(&self, lease: &Lease) -> bool {
-        self.connections.is_empty() || !lease.is_empty()
+    /// Whether what a thread waits for comes from other sockets of the process, or is an answer that comes by streams
+    /// that it reads itself.
+    fn is_worth_a_spin(&self, lease: &Lease, answers: bool) -> bool {
+        self.connections.is_empty() || (answers && !lease.is_empty())
     }
 
     /// Lends the streams that messages come by to a thread that is about to wait for them.

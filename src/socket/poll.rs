@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::error::{Error, Result};
@@ -76,6 +76,16 @@ impl Watched {
         Ok(self.enter()?.row.thread_safe)
     }
 
+    /// Borrows its streams if it is polled for input. True if a spin may find what `events` ask for; `answers`: see
+    /// [`io::waits_for_answer`].
+    pub(crate) fn lend(&self, events: i32, lease: &mut Lease, answers: bool) -> Result<bool> {
+        let inside = self.enter()?;
+        if events & c::ZMQ_POLLIN != 0 {
+            inside.lend(lease);
+        }
+        Ok(inside.is_worth_a_spin(lease, answers))
+    }
+
     fn enter(&self) -> Result<Inside> {
         let inside = api::enter(self.cell)?;
         // Under the lock no other socket moves in.
@@ -104,21 +114,14 @@ pub(crate) fn poll(
         return Ok(ready);
     }
     io::note_wait();
+    let answers = io::waits_for_answer();
     let deadline = timeout.and_then(|timeout| clock::now().checked_add(timeout));
     let waiter = Waiter::current()?;
     let mailboxes = mailboxes(items)?;
     let mut lease = Lease::new(&waiter);
     loop {
-        if lend(items, &mut lease)? {
-            let mut spin = SPIN.get();
-            if spin.begin() {
-                let spun = spin::look_again(&mailboxes, &lease, deadline);
-                if spun.found {
-                    lease.end();
-                }
-                spin.ended(spun);
-            }
-            SPIN.set(spin);
+        if lend(items, &mut lease, answers)? {
+            spin(mailboxes.iter(), &mut lease, deadline);
         }
         let registered = Registered::new(&mailboxes, &waiter);
         match look(items) {
@@ -144,8 +147,25 @@ thread_local! {
     static SPIN: Cell<Spin> = const { Cell::new(Spin::NEW) };
 }
 
+/// Spins for what comes to one of several sockets, unless earlier spins of the thread say that it does not pay.
+pub(crate) fn spin<'a>(
+    mailboxes: impl Iterator<Item = &'a Arc<Mailbox<SocketCommand>>> + Clone,
+    lease: &mut Lease,
+    deadline: Option<Instant>,
+) {
+    let mut spin = SPIN.get();
+    if spin.begin() {
+        let spun = spin::look_again(mailboxes, lease, deadline);
+        if spun.found {
+            lease.end();
+        }
+        spin.ended(spun);
+    }
+    SPIN.set(spin);
+}
+
 /// Borrows the streams that the sockets among the items are polled for. True if a spin may find what is waited for.
-fn lend(items: &[PollItem], lease: &mut Lease) -> Result<bool> {
+fn lend(items: &[PollItem], lease: &mut Lease, answers: bool) -> Result<bool> {
     let mut may_spin = true;
     for item in items {
         let Target::Socket(socket) = item.target else {
@@ -153,11 +173,7 @@ fn lend(items: &[PollItem], lease: &mut Lease) -> Result<bool> {
             may_spin = false;
             continue;
         };
-        let inside = socket.enter()?;
-        if item.events & c::ZMQ_POLLIN != 0 {
-            inside.lend(lease);
-        }
-        may_spin &= inside.comes_without_io_thread(lease);
+        may_spin &= socket.lend(item.events, lease, answers)?;
     }
     Ok(may_spin)
 }

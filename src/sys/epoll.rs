@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use mio::Token;
 
+use crate::error::Result;
 use crate::sys::poll::{self, Descriptor};
 
 /// Names the epoll descriptor of a [`mio::Poll`]. Whoever uses it knows that this is still there.
@@ -51,8 +52,14 @@ impl Epoll {
 
     /// Something was found that nobody has taken yet.
     pub(crate) fn has_events(self) -> bool {
+        self.wait(Some(Duration::ZERO)).is_ok_and(|found| found)
+    }
+
+    /// Waits until something is found, and leaves it there: true; false when `timeout` is over. `Interrupted` if a signal
+    /// handler ran.
+    pub(crate) fn wait(self, timeout: Option<Duration>) -> Result<bool> {
         let mut descriptor = [Descriptor::new(self.0, poll::IN)];
-        poll::poll(&mut descriptor, Some(Duration::ZERO), None).is_ok_and(|ready| ready > 0)
+        Ok(poll::poll(&mut descriptor, timeout, None)? > 0)
     }
 
     fn control(

@@ -4,13 +4,11 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// A part that the value 0 of a variable switches off, and 1 on. The variable is read once, without a lock that a fork
+/// A part that the value 0 of a variable switches off. The variable is read once, without a lock that a fork
 /// could leave held.
 #[derive(Debug)]
 pub(crate) struct Switch {
     variable: &'static str,
-    /// Without the variable.
-    default: bool,
     /// It works only where several processors do.
     needs_processors: bool,
     state: AtomicU8,
@@ -21,10 +19,9 @@ const ON: u8 = 1;
 const OFF: u8 = 2;
 
 impl Switch {
-    pub(crate) const fn new(variable: &'static str, default: bool, needs_processors: bool) -> Self {
+    pub(crate) const fn new(variable: &'static str, needs_processors: bool) -> Self {
         Self {
             variable,
-            default,
             needs_processors,
             state: AtomicU8::new(UNKNOWN),
         }
@@ -40,11 +37,9 @@ impl Switch {
 
     #[cold]
     fn find_out(&self) -> bool {
-        let on = match std::env::var_os(self.variable) {
-            Some(value) => value != "0",
-            None => self.default,
-        } && (!self.needs_processors
-            || std::thread::available_parallelism().is_ok_and(|count| count.get() > 1));
+        let on = std::env::var_os(self.variable).is_none_or(|value| value != "0")
+            && (!self.needs_processors
+                || std::thread::available_parallelism().is_ok_and(|count| count.get() > 1));
         self.state
             .store(if on { ON } else { OFF }, Ordering::Relaxed);
         on

@@ -6,11 +6,11 @@
 
 use std::time::Instant;
 
-use super::{Connection, Detached, Live, Outcome, Role};
+use super::{Connection, Detached, Live, Phase, Role};
 use crate::io::Linger;
 use crate::io::closing::{Closing, Peer};
 use crate::io::connection::Loss;
-use crate::io::thread::Surroundings;
+use crate::io::turn::{Outcome, Surroundings};
 use crate::io::unwanted::Unwanted;
 use crate::pipe::PipeEnd;
 
@@ -26,8 +26,10 @@ impl Connection {
         };
         pipe.finish();
         pipe.stop_reading();
-        self.unbound = true;
         self.revoke(around);
+        if let Some(live) = &mut self.live {
+            live.phase = Phase::Unbound;
+        }
         self.drive_unbound(around)
     }
 
@@ -95,12 +97,12 @@ impl Connection {
     /// The socket has left, or is about to say so, and nothing is read for it. But a peer that is gone, too, has an end
     /// that is to be found, and one that is not known yet may be somebody to send to.
     pub(crate) fn reads_no_more(&self, now: Instant) -> bool {
-        let has_peer = |live: &&Live| live.handshaken && !live.input.hung_up;
+        let has_peer = |live: &&Live| live.phase.is_traffic() && !live.input.hung_up;
         let Some(live) = self.live.as_ref().filter(has_peer) else {
             return false;
         };
         match &self.detached {
-            Some(left) => !left.unwanted.is_due(&live.stream, now),
+            Some(detached) => !detached.unwanted.is_due(&live.stream, now),
             None => self.pipe.as_ref().is_some_and(PipeEnd::is_write_closed),
         }
     }
@@ -112,15 +114,15 @@ impl Connection {
     ) -> Result<(), Loss> {
         let is_due = |live: &Live| {
             let next = live.protocol.next_timeout();
-            live.closing.is_none() && next.is_some_and(|next| next <= around.now)
+            live.phase.moves() && next.is_some_and(|next| next <= around.now)
         };
         if self.live.as_ref().is_some_and(is_due)
-            && let Some(left) = &mut self.detached
+            && let Some(detached) = &mut self.detached
         {
-            let unwanted = std::mem::replace(&mut left.unwanted, Unwanted::once(around.now));
+            let unwanted = std::mem::replace(&mut detached.unwanted, Unwanted::once(around.now));
             self.pump_in(around)?;
-            if let Some(left) = &mut self.detached {
-                left.unwanted = unwanted;
+            if let Some(detached) = &mut self.detached {
+                detached.unwanted = unwanted;
             }
         }
         Ok(())
@@ -165,7 +167,7 @@ impl Connection {
         } else {
             Peer::Listens
         };
-        live.closing = Some(Box::new(Closing::begin(&live.stream, peer, around.now)));
+        live.phase = Phase::Closing(Box::new(Closing::begin(&live.stream, peer, around.now)));
         self.drive_closing(around)
     }
 
@@ -173,7 +175,7 @@ impl Connection {
         let Some(live) = &mut self.live else {
             return self.give_up();
         };
-        let Some(closing) = &mut live.closing else {
+        let Phase::Closing(closing) = &mut live.phase else {
             return Outcome::Wait;
         };
         let step = closing.step(&live.stream, live.input.hung_up, around.now);

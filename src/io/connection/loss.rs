@@ -4,10 +4,10 @@
 
 #![forbid(unsafe_code)]
 
-use super::{Connection, Live, Outcome, Role, fd_value};
-use crate::io::thread::Surroundings;
+use super::{Connection, Live, Phase, Role};
+use crate::io::turn::{Outcome, Surroundings};
 use crate::io::unwanted::Unwanted;
-use crate::monitor::Event;
+use crate::monitor::{Event, event_value};
 use crate::protocol::{ProtocolError, TimedOut};
 
 /// Why a stream was given up.
@@ -27,8 +27,8 @@ impl Connection {
     /// A peer that broke the protocol in its handshake gets what we had to say: it can see then what is
     /// wrong (a mechanism mismatch shows on both ends), instead of an end without a reason.
     pub(super) fn show_what_is_wrong(&mut self, loss: Loss, around: &mut Surroundings<'_>) {
-        if matches!(loss, Loss::Protocol(_)) && self.live.as_ref().is_some_and(|live| !live.traffic)
-        {
+        let in_handshake = |live: &Live| matches!(live.phase, Phase::Handshake);
+        if matches!(loss, Loss::Protocol(_)) && self.live.as_ref().is_some_and(in_handshake) {
             // As far as the kernel takes it at once.
             let _ = self.pump_out(around);
         }
@@ -38,9 +38,9 @@ impl Connection {
         let Some(live) = self.live.take() else {
             return Outcome::Wait;
         };
-        let handshaken = live.handshaken;
-        if let Some(left) = &mut self.detached {
-            left.unwanted = Unwanted::default();
+        let handshaken = live.phase.is_traffic();
+        if let Some(detached) = &mut self.detached {
+            detached.unwanted = Unwanted::default();
         }
         live.stream.deregister(around.epoll);
         let connects = matches!(self.role, Role::Connecting(_));
@@ -88,12 +88,12 @@ impl Connection {
             Loss::Stream(errno) if !handshaken => {
                 self.emit(
                     Event::HandshakeFailedNoDetail,
-                    fd_value(errno),
+                    event_value(errno),
                     &live.stream,
                 );
             }
             Loss::Timeout(TimedOut::Handshake) => {
-                let again = fd_value(libc::EAGAIN);
+                let again = event_value(libc::EAGAIN);
                 self.emit(Event::HandshakeFailedNoDetail, again, &live.stream);
             }
             Loss::Protocol(error) => {
@@ -109,7 +109,7 @@ impl Connection {
             }
             Loss::Stream(_) | Loss::Timeout(TimedOut::Heartbeat) | Loss::Dismissed => {}
         }
-        self.emit(Event::Disconnected, fd_value(live.fd), &live.stream);
+        self.emit(Event::Disconnected, event_value(live.fd), &live.stream);
     }
 
     fn is_retried(&self, loss: Loss, handshaken: bool) -> bool {
@@ -117,7 +117,13 @@ impl Connection {
             crate::ffi::constants::ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED;
         match loss {
             Loss::Protocol(_) => false,
-            _ if self.detached.as_ref().is_some_and(|left| !left.reconnects) => false,
+            _ if self
+                .detached
+                .as_ref()
+                .is_some_and(|detached| !detached.reconnects) =>
+            {
+                false
+            }
             Loss::Stream(_) | Loss::Timeout(_) => {
                 handshaken || self.session.options.reconnect_stop & STOP_HANDSHAKE_FAILED == 0
             }
@@ -141,7 +147,7 @@ impl Connection {
         if live.output.is_cut() || pipe.is_mid_read() {
             pipe.skip_rest_of_message();
         }
-        if live.traffic && self.session.row.resubscribes && self.detached.is_none() {
+        if live.phase.may_send() && self.session.row.resubscribes && self.detached.is_none() {
             self.restarts_awaited += 1;
             pipe.announce_restart();
         }
@@ -151,7 +157,7 @@ impl Connection {
     pub(super) fn end_pipe(&mut self) {
         if let Some(mut pipe) = self.pipe.take() {
             match self.role {
-                Role::Accepted { .. } => pipe.leave_behind(&self.session.left),
+                Role::Accepted { .. } => pipe.leave_behind(&self.session.leftovers),
                 Role::Connecting(_) => pipe.leave(),
             }
         }

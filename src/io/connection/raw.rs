@@ -5,28 +5,20 @@
 
 #![forbid(unsafe_code)]
 
-use super::{Connection, Live, Loss, Outcome};
-use crate::io::thread::Surroundings;
+use super::{Connection, Live, Loss, Phase};
+use crate::io::turn::Surroundings;
 use crate::message::PeerInfo;
 
 impl Connection {
-    /// First turn of a stream: traffic, or the handshake that precedes it.
-    pub(super) fn start_traffic(&mut self, around: &mut Surroundings<'_>) -> Outcome {
-        if let Err(loss) = self.begin_raw_traffic(around) {
-            return self.lose(loss, around);
-        }
-        self.drive(around)
-    }
-
-    fn begin_raw_traffic(&mut self, around: &Surroundings<'_>) -> Result<(), Loss> {
+    /// There is no handshake to wait for.
+    pub(super) fn begin_raw_traffic(&mut self, around: &Surroundings<'_>) -> Result<(), Loss> {
         let Some(live) = &mut self.live else {
             return Ok(());
         };
         if !live.protocol.is_raw() {
             return Ok(());
         }
-        live.traffic = true;
-        live.handshaken = true;
+        live.phase = Phase::Traffic;
         let address = live.stream.peer_address_text();
         let peer = PeerInfo::learn(Box::default(), address.as_deref(), live.fd, &[])?;
         if self.detached.is_some() {

@@ -6,19 +6,18 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Connection, Outcome};
+use super::Connection;
 use crate::clock;
 use crate::context::Lingering;
 use crate::ffi::constants as c;
 use crate::io::tests::opening;
-use crate::io::thread::Surroundings;
-use crate::io::traffic::{Scratch, Turn};
+use crate::io::turn::{Outcome, Scratch, Surroundings, Turn};
 use crate::io::{IoHandle, Linger, ObjectId, Session};
 use crate::mailbox::Mailbox;
 use crate::monitor::Monitor;
 use crate::options::SocketOptions;
 use crate::patterns::TypeRow;
-use crate::pipe::{Left, PipeEnd};
+use crate::pipe::{Leftovers, PipeEnd};
 use crate::socket::SocketCommand;
 use crate::sync::Lock;
 use crate::sync::atomic::AtomicBool;
@@ -67,7 +66,7 @@ impl Alone {
             lingering: Arc::new(Lingering::default()),
             endpoint: b"ipc://alone".as_slice().into(),
             stop_refused: Arc::new(AtomicBool::new(false)),
-            left: Arc::new(Left::default()),
+            leftovers: Arc::new(Leftovers::default()),
         };
         let (near, peer) = UnixStream::pair().expect("a pair");
         peer.set_nonblocking(true).expect("non-blocking");

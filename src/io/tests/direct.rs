@@ -6,13 +6,14 @@ use std::net::TcpStream;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::{Monitored, listener, opening, receive};
+use super::{Monitored, address_of, listener, opening, receive};
 use crate::clock;
 use crate::error::Error;
 use crate::ffi::constants as c;
 use crate::io::direct;
 use crate::message::Message;
 use crate::pipe::Incoming;
+use crate::poller::Poller;
 use crate::socket::api::{self, SocketCell};
 use crate::socket::poll::{self, PollItem, Target, Watched};
 
@@ -245,19 +246,48 @@ fn receive_once(socket: &'static SocketCell, start: Instant) -> Option<()> {
 
 #[test]
 fn zmq_poll_sees_what_it_borrowed() {
+    polling_sees_what_it_borrowed(|socket| {
+        let mut items = [PollItem {
+            target: Target::Socket(Watched::new(socket)),
+            events: c::ZMQ_POLLIN,
+            revents: 0,
+        }];
+        let ready = poll::poll(&mut items, None, None);
+        (ready, items[0].revents)
+    });
+}
+
+#[test]
+fn a_poller_sees_what_it_borrowed() {
+    let watch = |socket| {
+        let poller = Poller::new().expect("a poller");
+        poller.add_socket(socket, (), c::ZMQ_POLLIN).expect("add");
+        poller
+    };
+    let wait = |poller: &Poller<()>| {
+        let mut events = 0;
+        let ready = poller.wait(1, None, &mut |_, found| events = found.events);
+        (ready, events)
+    };
+    polling_sees_what_it_borrowed(move |socket| wait(&watch(socket)));
+    // With a descriptor beside it.
+    let (reader, _writer) = std::io::pipe().expect("pipe");
+    let fd = std::os::fd::AsRawFd::as_raw_fd(&reader);
+    polling_sees_what_it_borrowed(move |socket| {
+        let poller = watch(socket);
+        poller.add_descriptor(fd, (), c::ZMQ_POLLIN).expect("add");
+        wait(&poller)
+    });
+}
+
+fn polling_sees_what_it_borrowed(
+    wait: impl Fn(&'static SocketCell) -> (Result<usize, Error>, i32) + Copy + Send + 'static,
+) {
     let (monitored, mut peer) = pull_and_peer();
     let socket = monitored.socket;
     let mut loans = 0;
     for round in 0..20 {
-        let thread = thread::spawn(move || {
-            let mut items = [PollItem {
-                target: Target::Socket(Watched::new(socket)),
-                events: c::ZMQ_POLLIN,
-                revents: 0,
-            }];
-            let ready = poll::poll(&mut items, None, None);
-            (ready, items[0].revents)
-        });
+        let thread = thread::spawn(move || wait(socket));
         if direct::is_enabled() {
             loans += usize::from(wait_until_lent(socket));
         }
@@ -271,6 +301,50 @@ fn zmq_poll_sees_what_it_borrowed() {
         assert_eq!(receive(socket), Some(b"x".to_vec()));
     }
     assert!(loans > 0 || !direct::is_enabled(), "never borrowed");
+}
+
+/// Who has read a message by itself finds in force what had come before it to other connections of the thread.
+#[test]
+fn a_subscription_that_came_before_a_message_is_in_force_after_it() {
+    let publisher = Monitored::open(c::ZMQ_PUB);
+    let mut subscriber = publisher.bind_and_connect();
+    subscriber.write_all(&opening(b"SUB")).expect("write");
+    subscriber
+        .read_exact(&mut [0; 64 + 27])
+        .expect("an opening");
+    subscriber
+        .set_read_timeout(Some(PATIENCE))
+        .expect("timeout");
+    let pull = api::open(&publisher.context, c::ZMQ_PULL).expect("socket");
+    let _closed_at_the_end = ClosedAtTheEnd(pull);
+    api::bind(pull, b"tcp://127.0.0.1:*").expect("bind");
+    let mut peer = TcpStream::connect(address_of(pull)).expect("connect");
+    peer.write_all(&opening(b"PUSH")).expect("write");
+    peer.write_all(b"\0\x01x").expect("write");
+    assert_eq!(receive(pull), Some(b"x".to_vec()));
+    for number in 0..2000_u32 {
+        let topic = number.to_be_bytes();
+        let thread = waiting(pull);
+        subscriber
+            .write_all(&[b"\0\x05\x01".as_slice(), &topic].concat())
+            .expect("subscribe");
+        peer.write_all(b"\0\x01x").expect("write");
+        assert_eq!(thread.join().expect("thread"), Ok(b"x".to_vec()));
+        let sent = api::send_bytes(publisher.socket, &topic, false, false);
+        assert_eq!(sent, Ok(4));
+        let mut frame = [0; 6];
+        subscriber.read_exact(&mut frame).expect("the message");
+        assert_eq!(frame[2..], topic);
+    }
+}
+
+/// A socket of somebody else's context, which would wait for it when the test has failed.
+struct ClosedAtTheEnd(&'static SocketCell);
+
+impl Drop for ClosedAtTheEnd {
+    fn drop(&mut self) {
+        let _ = api::close(self.0);
+    }
 }
 
 /// A send that stands alone is written by the caller; a burst is not, and arrives as well.

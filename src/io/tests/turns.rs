@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 
 use super::{Monitored, opening, receive};
 use crate::ffi::constants as c;
-use crate::io::traffic::Turn;
+use crate::io::turn::Turn;
 use crate::socket::api;
 
 /// What a monitor tells of a peer that came and went.

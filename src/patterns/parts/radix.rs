@@ -1,90 +1,197 @@
-//! A path-compressed radix tree over byte strings in flat arrays.
+//! A path-compressed radix tree over byte strings, all of it in one array of bytes.
 //!
-//! Four arrays hold everything: nodes, label bytes, and for each node's children their first bytes
-//! and their links, sorted. Freed nodes and blocks are used again; labels are compacted. A topic
-//! costs one or two nodes of 16 bytes and the value, 5 bytes a link, and the bytes that it does not
-//! share. Indexes that the code follows come from the tree itself: a node's label and block lie
-//! inside their arrays and its links name live nodes.
+//! The array begins with the link to the root; blocks follow, which are nodes or free. A link is a
+//! position by two, 0 for none. A node says all that a step of a search asks for, side by side:
+//!
+//! ```text
+//! label's length | shape | children - 1 | value  | label    | first bytes | links
+//!       1        |   1   |    0 or 1    | 0 to 4 | 0 to 255 |  children   | 4 x children
+//! ```
+//!
+//! The first byte of a node's string lies at its parent, sorted; the label is what follows it. A longer label is a
+//! chain of nodes. A topic costs some 10 bytes and those that it does not share. A node that changes its size is
+//! written anew elsewhere; free blocks are used again, by smaller nodes, too, and an array that is mostly free is
+//! copied. Positions that the code follows come from the array itself: links name live nodes, and every node lies
+//! inside the array.
 
 #![forbid(unsafe_code)]
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use crate::error::{Error, Result};
 use crate::memory;
 
-/// What a key maps to. A vacant value is as good as none: its key is not in the tree.
-pub(crate) trait Entry: Default {
-    fn is_vacant(&self) -> bool;
-}
+mod blocks;
 
-/// A map from byte strings.
-#[derive(Debug)]
-pub(crate) struct Radix<V> {
-    nodes: Vec<Node<V>>,
-    free_nodes: Vec<u32>,
-    labels: Vec<u8>,
-    /// Bytes of `labels` that no node uses.
-    dead_labels: usize,
-    children: Children,
+use blocks::{Blocks, LINK, ROOT, link_to};
+
+/// A map from byte strings to numbers. 0 is none: its key is not in the tree.
+#[derive(Debug, Default)]
+pub(crate) struct Radix {
+    blocks: Blocks,
     /// Keys in the tree.
     len: usize,
 }
 
-#[derive(Debug, Default)]
-struct Node<V> {
-    /// The bytes between the parent and this node, in `labels`; empty for the root only.
-    label_start: u32,
-    label_len: u32,
-    children: Block,
-    value: V,
+/// A label is that long at most.
+const LABEL: usize = u8::MAX as usize;
+/// In the shape: there are children. The rest is the length of the value.
+const BRANCHES: u8 = 8;
+
+/// Where the parts of a node lie.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    at: usize,
+    value: usize,
+    label: usize,
+    firsts: usize,
+    links: usize,
+    end: usize,
 }
 
-const ROOT: u32 = 0;
+impl Node {
+    fn value(&self) -> Range<usize> {
+        self.value..self.label
+    }
 
-impl<V: Entry> Default for Radix<V> {
-    fn default() -> Self {
-        Self {
-            nodes: Vec::new(),
-            free_nodes: Vec::new(),
-            labels: Vec::new(),
-            dead_labels: 0,
-            children: Children::default(),
-            len: 0,
+    fn label(&self) -> Range<usize> {
+        self.label..self.firsts
+    }
+
+    fn firsts(&self) -> Range<usize> {
+        self.firsts..self.links
+    }
+
+    fn links(&self) -> Range<usize> {
+        self.links..self.end
+    }
+
+    fn children(&self) -> usize {
+        self.links - self.firsts
+    }
+
+    /// Where the link to a child lies.
+    fn link(&self, place: usize) -> usize {
+        self.links + place * LINK
+    }
+}
+
+/// How far a key leads.
+enum End<'a> {
+    /// To the node whose link lies there.
+    At(usize, Node),
+    /// To a node that has no child for the first byte of the rest.
+    Below(usize, Node, &'a [u8]),
+    /// Into the label of a node, behind so many of its bytes.
+    Within(usize, Node, usize, &'a [u8]),
+}
+
+/// What a part of a new node is made of.
+enum Piece<'a> {
+    Copy(Range<usize>),
+    New(&'a [u8]),
+}
+
+impl Piece<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Copy(range) => range.len(),
+            Self::New(bytes) => bytes.len(),
         }
     }
 }
 
-impl<V: Entry> Radix<V> {
-    /// Changes the value of `key`, which is vacant if the key is not there. `NoMemory` before any change.
-    pub(crate) fn insert_with<R>(
-        &mut self,
-        key: &[u8],
-        change: impl FnOnce(&mut V) -> R,
-    ) -> Result<R> {
-        let node = self.find_or_add(key)?;
-        let value = &mut self.nodes[node as usize].value;
-        let was_vacant = value.is_vacant();
-        let result = change(value);
-        if was_vacant && !value.is_vacant() {
-            self.len += 1;
+use Piece::{Copy, New};
+
+impl Radix {
+    /// Gives `key` a value, not 0, if it has none; else returns the one that it has. `NoMemory`: nothing has
+    /// changed.
+    pub(crate) fn insert(&mut self, key: &[u8], value: u32) -> Result<Option<u32>> {
+        if self.blocks.link(ROOT) == 0 {
+            let root = self.put(0, &[], &[], &[])?;
+            self.blocks.set_link(ROOT, root);
         }
-        Ok(result)
+        match self.follow(key) {
+            End::At(link, node) => match self.value(&node) {
+                0 => self.set_value(link, &node, value)?,
+                present => return Ok(Some(present)),
+            },
+            End::Below(link, node, rest) => self.add_child(link, &node, rest, value)?,
+            End::Within(link, node, common, rest) => {
+                self.split(link, &node, common, rest, value)?;
+            }
+        }
+        self.len += 1;
+        Ok(None)
     }
 
-    /// Changes the value of `key` if it is there; a value left vacant takes the key out.
-    pub(crate) fn change<R>(&mut self, key: &[u8], change: impl FnOnce(&mut V) -> R) -> Option<R> {
-        let (parent, node) = self.find(key)?;
-        let value = &mut self.nodes[node as usize].value;
-        if value.is_vacant() {
-            return None;
+    /// The value of a key, 0 if it is not there.
+    pub(crate) fn get(&self, key: &[u8]) -> u32 {
+        if self.blocks.link(ROOT) == 0 {
+            return 0;
         }
-        let result = change(value);
-        if value.is_vacant() {
-            self.len -= 1;
-            self.prune(parent, node);
+        match self.follow(key) {
+            End::At(_, node) => self.value(&node),
+            _ => 0,
         }
-        Some(result)
+    }
+
+    /// Gives a key that is there another value, not 0. `NoMemory`: it has the old one; not if the new one is
+    /// the smaller.
+    pub(crate) fn set(&mut self, key: &[u8], value: u32) -> Result<()> {
+        if self.get(key) != 0
+            && let End::At(link, node) = self.follow(key)
+        {
+            self.set_value(link, &node, value)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a key out.
+    pub(crate) fn remove(&mut self, key: &[u8]) {
+        // The last link on the way that leads out of a node which stays.
+        let mut branch = None;
+        let (mut link, mut rest) = (ROOT, key);
+        let node = loop {
+            let target = self.blocks.link(link);
+            if target == 0 {
+                return;
+            }
+            let node = self.node(target);
+            let label = self.bytes(node.label());
+            let Some(after) = rest.strip_prefix(label) else {
+                return;
+            };
+            let Some((&first, after)) = after.split_first() else {
+                break node;
+            };
+            let Some(place) = self.child(&node, first) else {
+                return;
+            };
+            if link == ROOT || node.children() > 1 || self.value(&node) != 0 {
+                branch = Some((link, place));
+            }
+            (link, rest) = (node.link(place), after);
+        };
+        if self.value(&node) == 0 {
+            return;
+        }
+        self.len -= 1;
+        if self.len == 0 {
+            *self = Self::default();
+            return;
+        }
+        // From here on it is gone. Without memory for new nodes the old ones stay, which is not compact but right.
+        self.blocks.bytes[node.value()].fill(0);
+        let _ = match (node.children(), branch) {
+            (0, Some((link, place))) => self.detach(link, place),
+            (1, _) if link != ROOT => self.join(link, &node, 0),
+            _ => Ok(()),
+        };
+        if self.blocks.is_sparse() {
+            // As above.
+            let _ = self.compact();
+        }
     }
 
     /// The values of all keys that are prefixes of `text`, shortest first.
@@ -92,25 +199,29 @@ impl<V: Entry> Radix<V> {
     pub(crate) fn prefixes<B>(
         &self,
         text: &[u8],
-        mut visit: impl FnMut(&V) -> ControlFlow<B>,
+        mut visit: impl FnMut(u32) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        let Some(mut node) = self.nodes.first() else {
-            return ControlFlow::Continue(());
-        };
-        let mut rest = text;
+        let (mut link, mut rest) = (ROOT, text);
         loop {
-            if !node.value.is_vacant() {
-                visit(&node.value)?;
+            let target = self.blocks.link(link);
+            if target == 0 {
+                break;
             }
-            let Some(&first) = rest.first() else { break };
-            let Some(child) = self.children.find(node.children, first) else {
+            let node = self.node(target);
+            let Some(after) = rest.strip_prefix(self.bytes(node.label())) else {
                 break;
             };
-            node = &self.nodes[child as usize];
-            let Some(after) = rest.strip_prefix(self.label(node)) else {
+            let value = self.value(&node);
+            if value != 0 {
+                visit(value)?;
+            }
+            let Some((&first, after)) = after.split_first() else {
                 break;
             };
-            rest = after;
+            let Some(place) = self.child(&node, first) else {
+                break;
+            };
+            (link, rest) = (node.link(place), after);
         }
         ControlFlow::Continue(())
     }
@@ -119,27 +230,35 @@ impl<V: Entry> Radix<V> {
     /// put a key together: those before it were visited.
     pub(crate) fn for_each(
         &self,
-        mut visit: impl FnMut(&[u8], &V) -> ControlFlow<()>,
+        mut visit: impl FnMut(&[u8], u32) -> ControlFlow<()>,
     ) -> Result<()> {
-        if self.nodes.is_empty() {
+        let root = self.blocks.link(ROOT);
+        if root == 0 {
             return Ok(());
         }
-        // Nodes to come, each with the length of the key that it extends.
+        // Nodes to come, each with the length of the key that it extends, and by what besides its label.
         let mut pending = Vec::new();
-        memory::push(&mut pending, (ROOT, 0))?;
+        memory::push(&mut pending, (root, 0, None))?;
         let mut key = Vec::new();
-        while let Some((node, depth)) = pending.pop() {
-            let node = &self.nodes[node as usize];
+        while let Some((node, depth, first)) = pending.pop() {
+            let node = self.node(node);
             key.truncate(depth);
-            memory::append(&mut key, self.label(node))?;
-            if !node.value.is_vacant() && visit(&key, &node.value).is_break() {
+            if let Some(first) = first {
+                memory::push(&mut key, first)?;
+            }
+            memory::append(&mut key, self.bytes(node.label()))?;
+            let value = self.value(&node);
+            if value != 0 && visit(&key, value).is_break() {
                 return Ok(());
             }
-            let links = self.children.links(node.children);
             pending
-                .try_reserve(links.len())
+                .try_reserve(node.children())
                 .map_err(|_| Error::NoMemory)?;
-            pending.extend(links.iter().rev().map(|&child| (child, key.len())));
+            let firsts = self.bytes(node.firsts()).iter().enumerate().rev();
+            pending.extend(firsts.map(|(place, &first)| {
+                let child = self.blocks.link(node.link(place));
+                (child, key.len(), Some(first))
+            }));
         }
         Ok(())
     }
@@ -149,386 +268,324 @@ impl<V: Entry> Radix<V> {
         self.len
     }
 
-    fn label(&self, node: &Node<V>) -> &[u8] {
-        let start = node.label_start as usize;
-        &self.labels[start..start + node.label_len as usize]
-    }
+    // ---- reading ----
 
-    /// The node of exactly this key and its parent (the root is its own).
-    fn find(&self, key: &[u8]) -> Option<(u32, u32)> {
-        let (mut parent, mut node, mut rest) = (ROOT, ROOT, key);
-        if self.nodes.is_empty() {
-            return None;
-        }
-        while let Some(&first) = rest.first() {
-            let child = self
-                .children
-                .find(self.nodes[node as usize].children, first)?;
-            rest = rest.strip_prefix(self.label(&self.nodes[child as usize]))?;
-            (parent, node) = (node, child);
-        }
-        Some((parent, node))
-    }
-
-    fn find_or_add(&mut self, key: &[u8]) -> Result<u32> {
-        self.reserve(key.len())?;
-        if self.nodes.is_empty() {
-            self.nodes.push(Node::default());
-        }
-        let (mut node, mut rest) = (ROOT, key);
-        while let Some(&first) = rest.first() {
-            let Some(child) = self
-                .children
-                .find(self.nodes[node as usize].children, first)
-            else {
-                let leaf = self.add_node(rest);
-                self.link(node, first, leaf);
-                return Ok(leaf);
-            };
-            let label = self.label(&self.nodes[child as usize]);
-            let common = common_prefix(label, rest);
-            node = if common < label.len() {
-                self.split(node, first, child, common)
-            } else {
-                child
-            };
-            rest = &rest[common..];
-        }
-        Ok(node)
-    }
-
-    /// Makes room for one more key, so that nothing fails afterwards: at most two nodes, the label,
-    /// and a larger block for the parent and a new one for the split.
-    fn reserve(&mut self, label: usize) -> Result<()> {
-        let fits = self
-            .labels
-            .len()
-            .checked_add(label)
-            .is_some_and(|len| u32::try_from(len).is_ok());
-        // A quarter of the number range is out of reach for memory, and keeps the links valid.
-        if !fits || self.nodes.len() > (u32::MAX / 4) as usize {
-            return Err(Error::NoMemory);
-        }
-        self.nodes.try_reserve(3).map_err(|_| Error::NoMemory)?;
-        self.labels
-            .try_reserve(label)
-            .map_err(|_| Error::NoMemory)?;
-        self.children.reserve()
-    }
-
-    fn add_node(&mut self, label: &[u8]) -> u32 {
-        let node = Node {
-            // The sums were checked by `reserve`.
-            label_start: self.labels.len() as u32,
-            label_len: label.len() as u32,
-            children: Block::default(),
-            value: V::default(),
-        };
-        self.labels.extend_from_slice(label);
-        self.place_node(node)
-    }
-
-    fn place_node(&mut self, node: Node<V>) -> u32 {
-        if let Some(index) = self.free_nodes.pop() {
-            self.nodes[index as usize] = node;
-            return index;
-        }
-        self.nodes.push(node);
-        (self.nodes.len() - 1) as u32
-    }
-
-    fn link(&mut self, parent: u32, first: u8, child: u32) {
-        let block = &mut self.nodes[parent as usize].children;
-        *block = self.children.insert(*block, first, child);
-    }
-
-    /// Puts a node into the label of `child`, after `common` of its bytes.
-    fn split(&mut self, parent: u32, first: u8, child: u32, common: usize) -> u32 {
-        // Shorter than the label, whose length is a u32.
-        let common = common as u32;
-        let lower = &mut self.nodes[child as usize];
-        let label_start = lower.label_start;
-        lower.label_start += common;
-        lower.label_len -= common;
-        let lower_first = self.labels[lower.label_start as usize];
-        let upper = self.place_node(Node {
-            label_start,
-            label_len: common,
-            children: Block::default(),
-            value: V::default(),
-        });
-        self.children
-            .replace(self.nodes[parent as usize].children, first, upper);
-        self.link(upper, lower_first, child);
-        upper
-    }
-
-    /// Removes a node that lost its value, if it is not needed as a branch.
-    fn prune(&mut self, parent: u32, node: u32) {
-        if self.len == 0 {
-            *self = Self::default();
-            return;
-        }
-        if node == ROOT {
-            return;
-        }
-        if self.nodes[node as usize].children.len > 0 {
-            self.merge_with_only_child(node);
-        } else {
-            let first = self.label(&self.nodes[node as usize])[0];
-            let block = self.nodes[parent as usize].children;
-            self.nodes[parent as usize].children = self.children.remove(block, first);
-            self.release(node);
-            if parent != ROOT && self.nodes[parent as usize].value.is_vacant() {
-                self.merge_with_only_child(parent);
-            }
-        }
-        self.compact_labels();
-        self.shrink();
-    }
-
-    /// Moves a few keys that are left of many into a new tree: nodes do not move within one. Without memory for
-    /// that it stays as it is.
-    fn shrink(&mut self) {
-        const WORTH_IT: usize = 1024;
-        if self.nodes.len() < WORTH_IT || self.nodes.len() / 16 < self.len {
-            return;
-        }
-        let mut keys = Vec::<Box<[u8]>>::new();
-        let visited = self.for_each(|key, _| {
-            match memory::boxed(key).and_then(|key| memory::push(&mut keys, key)) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
-            }
-        });
-        if visited.is_err() || keys.len() < self.len {
-            return;
-        }
-        let mut small = Self::default();
-        if keys
-            .iter()
-            .any(|key| small.insert_with(key, |_| ()).is_err())
-        {
-            return;
-        }
-        for key in keys {
-            if let Some((_, node)) = self.find(&key) {
-                let value = std::mem::take(&mut self.nodes[node as usize].value);
-                let _ = small.insert_with(&key, |place| *place = value);
-            }
-        }
-        *self = small;
-    }
-
-    /// Joins a branch that is none any more with its child. Without memory the two stay apart, which
-    /// is not compact but right.
-    fn merge_with_only_child(&mut self, node: u32) {
-        let block = self.nodes[node as usize].children;
-        let &[child] = self.children.links(block) else {
-            return;
-        };
-        let (upper, lower) = (&self.nodes[node as usize], &self.nodes[child as usize]);
-        let label_len = upper.label_len + lower.label_len;
-        let mut label_start = upper.label_start;
-        if label_start + upper.label_len != lower.label_start {
-            let fits = u32::try_from(self.labels.len() + label_len as usize).is_ok();
-            if !fits || self.labels.try_reserve(label_len as usize).is_err() {
-                return;
-            }
-            label_start = self.labels.len() as u32;
-            for node in [node, child] {
-                let part = &self.nodes[node as usize];
-                let start = part.label_start as usize;
-                self.labels
-                    .extend_from_within(start..start + part.label_len as usize);
-            }
-            self.dead_labels += label_len as usize;
-        }
-        self.children.release(block);
-        let mut merged = std::mem::take(&mut self.nodes[child as usize]);
-        self.free_nodes.push(child);
-        merged.label_start = label_start;
-        merged.label_len = label_len;
-        self.nodes[node as usize] = merged;
-    }
-
-    /// Frees a node without children.
-    fn release(&mut self, node: u32) {
-        let released = std::mem::take(&mut self.nodes[node as usize]);
-        self.dead_labels += released.label_len as usize;
-        // Without memory its place stays empty as long as this tree is there.
-        let _ = memory::push(&mut self.free_nodes, node);
-    }
-
-    /// Writes the labels anew when a quarter of them is dead.
-    fn compact_labels(&mut self) {
-        const WORTH_IT: usize = 1024;
-        if self.dead_labels < WORTH_IT || self.dead_labels < self.labels.len() / 4 {
-            return;
-        }
-        let mut compact = Vec::new();
-        if compact
-            .try_reserve_exact(self.labels.len() - self.dead_labels)
-            .is_err()
-        {
-            return;
-        }
-        // Free nodes have an empty label.
-        for node in &mut self.nodes {
-            let start = node.label_start as usize;
-            let label = &self.labels[start..start + node.label_len as usize];
-            node.label_start = compact.len() as u32;
-            compact.extend_from_slice(label);
-        }
-        self.labels = compact;
-        self.dead_labels = 0;
-    }
-}
-
-fn common_prefix(one: &[u8], other: &[u8]) -> usize {
-    one.iter().zip(other).take_while(|(a, b)| a == b).count()
-}
-
-/// The children of one node: `len` entries at `start` in both arrays, in a block of `1 << class`.
-#[derive(Clone, Copy, Debug, Default)]
-struct Block {
-    start: u32,
-    len: u16,
-    class: u8,
-}
-
-/// Blocks of 1 to 256 children.
-const CLASSES: usize = 9;
-
-/// First bytes and links of all children.
-#[derive(Debug, Default)]
-struct Children {
-    firsts: Vec<u8>,
-    links: Vec<u32>,
-    free: [Vec<u32>; CLASSES],
-    /// The largest class handed out so far.
-    largest: u8,
-}
-
-impl Children {
     #[inline]
-    fn find(&self, block: Block, first: u8) -> Option<u32> {
+    fn node(&self, at: usize) -> Node {
+        let shape = self.blocks.bytes[at + 1];
+        let branches = shape & BRANCHES != 0;
+        let children = if branches {
+            usize::from(self.blocks.bytes[at + 2]) + 1
+        } else {
+            0
+        };
+        let value = at + 2 + usize::from(branches);
+        let label = value + usize::from(shape % BRANCHES);
+        let firsts = label + usize::from(self.blocks.bytes[at]);
+        let links = firsts + children;
+        Node {
+            at,
+            value,
+            label,
+            firsts,
+            links,
+            end: links + children * LINK,
+        }
+    }
+
+    #[inline]
+    fn bytes(&self, range: Range<usize>) -> &[u8] {
+        &self.blocks.bytes[range]
+    }
+
+    #[inline]
+    fn value(&self, node: &Node) -> u32 {
+        let bytes = self.bytes(node.value()).iter().rev();
+        bytes.fold(0, |value, &byte| value << 8 | u32::from(byte))
+    }
+
+    /// The place of the child that begins with this byte.
+    #[inline]
+    fn child(&self, node: &Node, first: u8) -> Option<usize> {
         /// Below this a plain loop is faster.
         const FEW: usize = 8;
-        let start = block.start as usize;
-        let firsts = &self.firsts[start..start + usize::from(block.len)];
-        let place = if firsts.len() < FEW {
-            firsts.iter().position(|&byte| byte == first)?
+        let firsts = self.bytes(node.firsts());
+        if firsts.len() < FEW {
+            firsts.iter().position(|&byte| byte == first)
         } else {
-            memchr::memchr(first, firsts)?
+            memchr::memchr(first, firsts)
+        }
+    }
+
+    /// Follows a key from the root, which is there.
+    fn follow<'a>(&self, key: &'a [u8]) -> End<'a> {
+        let (mut link, mut rest) = (ROOT, key);
+        loop {
+            let node = self.node(self.blocks.link(link));
+            let label = self.bytes(node.label());
+            let common = common_prefix(label, rest);
+            let after = &rest[common..];
+            if common < label.len() {
+                return End::Within(link, node, common, after);
+            }
+            let Some((&first, behind)) = after.split_first() else {
+                return End::At(link, node);
+            };
+            let Some(place) = self.child(&node, first) else {
+                return End::Below(link, node, after);
+            };
+            (link, rest) = (node.link(place), behind);
+        }
+    }
+
+    // ---- changing ----
+
+    /// Writes a new node and returns its place. First bytes and links are as many. `NoMemory`: nothing has changed.
+    fn put(
+        &mut self,
+        value: u32,
+        label: &[Piece<'_>],
+        firsts: &[Piece<'_>],
+        links: &[Piece<'_>],
+    ) -> Result<usize> {
+        let length = |pieces: &[Piece<'_>]| pieces.iter().map(Piece::len).sum::<usize>();
+        let (label_len, children) = (length(label), length(firsts));
+        let value = value.to_le_bytes();
+        let value_len = LINK - value.iter().rev().take_while(|&&byte| byte == 0).count();
+        let branches = usize::from(children > 0);
+        let size = 2 + branches + value_len + label_len + children * (1 + LINK);
+        let at = self.blocks.allocate(size)?;
+        let bytes = &mut self.blocks.bytes;
+        // Both fit: labels are not longer, and a node has one child for a byte at most.
+        bytes[at] = label_len as u8;
+        bytes[at + 1] = value_len as u8;
+        if children > 0 {
+            bytes[at + 1] |= BRANCHES;
+            bytes[at + 2] = (children - 1) as u8;
+        }
+        let mut to = at + 2 + branches;
+        bytes[to..to + value_len].copy_from_slice(&value[..value_len]);
+        to += value_len;
+        for piece in label.iter().chain(firsts).chain(links) {
+            let end = to + piece.len();
+            match piece {
+                Copy(range) => bytes.copy_within(range.clone(), to),
+                New(new) => bytes[to..end].copy_from_slice(new),
+            }
+            to = end;
+        }
+        Ok(at)
+    }
+
+    /// Puts a node into the place of another.
+    fn replace(&mut self, link: usize, old: &Node, new: usize) {
+        self.blocks.set_link(link, new);
+        self.release(old);
+    }
+
+    fn release(&mut self, node: &Node) {
+        self.blocks.release(node.at, node.end - node.at);
+    }
+
+    fn set_value(&mut self, link: usize, node: &Node, value: u32) -> Result<()> {
+        let room = node.value().len();
+        let bytes = value.to_le_bytes();
+        if bytes[room..].iter().all(|&byte| byte == 0) {
+            self.blocks.bytes[node.value()].copy_from_slice(&bytes[..room]);
+            return Ok(());
+        }
+        let new = self.put(
+            value,
+            &[Copy(node.label())],
+            &[Copy(node.firsts())],
+            &[Copy(node.links())],
+        )?;
+        self.replace(link, node, new);
+        Ok(())
+    }
+
+    /// Adds a child that holds what of a key is left.
+    fn add_child(&mut self, link: usize, node: &Node, rest: &[u8], value: u32) -> Result<()> {
+        let Some((&first, rest)) = rest.split_first() else {
+            return Ok(());
         };
-        Some(self.links[start + place])
+        let leaf = self.put_leaf(rest, value)?;
+        let firsts = self.bytes(node.firsts());
+        let place = firsts.partition_point(|&byte| byte < first);
+        let at = node.firsts + place;
+        let new = self.put(
+            self.value(node),
+            &[Copy(node.label())],
+            &[
+                Copy(node.firsts..at),
+                New(&[first]),
+                Copy(at..node.firsts().end),
+            ],
+            &[
+                Copy(node.links..node.link(place)),
+                New(&link_to(leaf)),
+                Copy(node.link(place)..node.end),
+            ],
+        );
+        match new {
+            Ok(new) => self.replace(link, node, new),
+            Err(error) => {
+                self.release_chain(leaf);
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
-    fn links(&self, block: Block) -> &[u32] {
-        let start = block.start as usize;
-        &self.links[start..start + usize::from(block.len)]
+    /// Puts a node into the label of another, behind `common` of its bytes; there what is left of the key, and the
+    /// rest of the label, go on.
+    fn split(
+        &mut self,
+        link: usize,
+        node: &Node,
+        common: usize,
+        rest: &[u8],
+        value: u32,
+    ) -> Result<()> {
+        let at = node.label + common;
+        let lower_first = self.blocks.bytes[at];
+        let lower = self.put(
+            self.value(node),
+            &[Copy(at + 1..node.firsts)],
+            &[Copy(node.firsts())],
+            &[Copy(node.links())],
+        )?;
+        let label = [Copy(node.label..at)];
+        let upper = match rest.split_first() {
+            None => self.put(
+                value,
+                &label,
+                &[New(&[lower_first])],
+                &[New(&link_to(lower))],
+            ),
+            Some((&first, rest)) => self.put_leaf(rest, value).and_then(|leaf| {
+                let mut children = [(lower_first, lower), (first, leaf)];
+                children.sort_unstable();
+                let firsts = children.map(|(first, _)| first);
+                let links = children.map(|(_, child)| link_to(child));
+                self.put(0, &label, &[New(&firsts)], &[New(links.as_flattened())])
+                    .inspect_err(|_| self.release_chain(leaf))
+            }),
+        };
+        match upper {
+            Ok(upper) => self.replace(link, node, upper),
+            Err(error) => {
+                self.release(&self.node(lower));
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
-    /// Room for what one key can need: a block of the next larger class, and the two smallest.
-    fn reserve(&mut self) -> Result<()> {
-        let most = (2 << self.largest) + 3;
-        if self.links.len() > (u32::MAX / 2) as usize {
+    /// Writes a node with this label, and those above it that it needs because of its length.
+    fn put_leaf(&mut self, label: &[u8], value: u32) -> Result<usize> {
+        // Each of those above takes its label and the first byte of the next.
+        let above = label.len() / (LABEL + 1);
+        let (upper, last) = label.split_at(above * (LABEL + 1));
+        let mut leaf = self.put(value, &[New(last)], &[], &[])?;
+        for part in upper.rchunks(LABEL + 1) {
+            let (label, first) = part.split_at(LABEL);
+            leaf = self
+                .put(0, &[New(label)], &[New(first)], &[New(&link_to(leaf))])
+                .inspect_err(|_| self.release_chain(leaf))?;
+        }
+        Ok(leaf)
+    }
+
+    /// Frees a node, and those below it, each of them the only child.
+    fn release_chain(&mut self, mut at: usize) {
+        loop {
+            let node = self.node(at);
+            self.release(&node);
+            if node.children() != 1 {
+                return;
+            }
+            at = self.node_link(&node);
+        }
+    }
+
+    /// The first child.
+    fn node_link(&self, node: &Node) -> usize {
+        self.blocks.link(node.link(0))
+    }
+
+    /// Takes a child, with a chain of only children below it, from a node, which is joined with the one that is left
+    /// if it is needed no more.
+    fn detach(&mut self, link: usize, place: usize) -> Result<()> {
+        let node = self.node(self.blocks.link(link));
+        let chain = self.blocks.link(node.link(place));
+        let is_needed = link == ROOT || self.value(&node) != 0;
+        if is_needed || node.children() != 2 || self.join(link, &node, 1 - place).is_err() {
+            let at = node.firsts + place;
+            let new = self.put(
+                self.value(&node),
+                &[Copy(node.label())],
+                &[Copy(node.firsts..at), Copy(at + 1..node.links)],
+                &[
+                    Copy(node.links..node.link(place)),
+                    Copy(node.link(place + 1)..node.end),
+                ],
+            )?;
+            self.replace(link, &node, new);
+        }
+        self.release_chain(chain);
+        Ok(())
+    }
+
+    /// Makes one node of a node and one of its children; others are lost. `NoMemory`, also if their labels do not go
+    /// into one: nothing has changed.
+    fn join(&mut self, link: usize, node: &Node, place: usize) -> Result<()> {
+        let child = self.node(self.blocks.link(node.link(place)));
+        let first = node.firsts + place;
+        if node.label().len() + 1 + child.label().len() > LABEL {
             return Err(Error::NoMemory);
         }
-        self.firsts.try_reserve(most).map_err(|_| Error::NoMemory)?;
-        self.links.try_reserve(most).map_err(|_| Error::NoMemory)
+        let new = self.put(
+            self.value(&child),
+            &[
+                Copy(node.label()),
+                Copy(first..first + 1),
+                Copy(child.label()),
+            ],
+            &[Copy(child.firsts())],
+            &[Copy(child.links())],
+        )?;
+        self.replace(link, node, new);
+        self.release(&child);
+        Ok(())
     }
+}
 
-    fn allocate(&mut self, class: u8) -> u32 {
-        self.largest = self.largest.max(class);
-        if let Some(start) = self.free[usize::from(class)].pop() {
-            return start;
+impl Radix {
+    /// Copies the nodes to an array of their own, in the order of the keys. `NoMemory`: nothing has changed.
+    fn compact(&mut self) -> Result<()> {
+        let mut blocks = self.blocks.fresh()?;
+        // Links to come: to which old node, and where the new one lies.
+        let mut pending = Vec::new();
+        memory::push(&mut pending, (self.blocks.link(ROOT), ROOT))?;
+        while let Some((old, link)) = pending.pop() {
+            let node = self.node(old);
+            let at = blocks.append(&self.blocks, old, node.end - old)?;
+            blocks.set_link(link, at);
+            pending
+                .try_reserve(node.children())
+                .map_err(|_| Error::NoMemory)?;
+            let places = (0..node.children()).rev().map(|place| node.link(place));
+            pending.extend(places.map(|link| (self.blocks.link(link), link - old + at)));
         }
-        let start = self.links.len();
-        let end = start + (1 << class);
-        self.firsts.resize(end, 0);
-        self.links.resize(end, 0);
-        // `reserve` keeps the arrays below half the range.
-        start as u32
+        self.blocks = blocks;
+        Ok(())
     }
+}
 
-    fn release(&mut self, block: Block) {
-        if block.len > 0 {
-            // As with nodes.
-            let _ = memory::push(&mut self.free[usize::from(block.class)], block.start);
-        }
-    }
-
-    /// The block with one more child. The byte is not in it, so it has at most 255.
-    fn insert(&mut self, mut block: Block, first: u8, link: u32) -> Block {
-        if block.len == 0 {
-            block = Block {
-                start: self.allocate(0),
-                len: 0,
-                class: 0,
-            };
-        } else if block.len == 1 << block.class {
-            block = self.move_to(block, block.class + 1);
-        }
-        let start = block.start as usize;
-        let len = usize::from(block.len);
-        let firsts = &self.firsts[start..start + len];
-        let place = start + firsts.partition_point(|&byte| byte < first);
-        self.firsts.copy_within(place..start + len, place + 1);
-        self.links.copy_within(place..start + len, place + 1);
-        self.firsts[place] = first;
-        self.links[place] = link;
-        block.len += 1;
-        block
-    }
-
-    fn replace(&mut self, block: Block, first: u8, link: u32) {
-        let start = block.start as usize;
-        let firsts = &self.firsts[start..start + usize::from(block.len)];
-        if let Some(place) = firsts.iter().position(|&byte| byte == first) {
-            self.links[start + place] = link;
-        }
-    }
-
-    /// The block with one child less.
-    fn remove(&mut self, mut block: Block, first: u8) -> Block {
-        let start = block.start as usize;
-        let end = start + usize::from(block.len);
-        let firsts = &self.firsts[start..end];
-        let Some(place) = firsts.iter().position(|&byte| byte == first) else {
-            return block;
-        };
-        let place = start + place;
-        if block.len == 1 {
-            self.release(block);
-            return Block::default();
-        }
-        self.firsts.copy_within(place + 1..end, place);
-        self.links.copy_within(place + 1..end, place);
-        block.len -= 1;
-        // A quarter full: halve it, if there is a block of that size already.
-        if block.class > 1
-            && block.len == 1 << (block.class - 2)
-            && !self.free[usize::from(block.class - 1)].is_empty()
-        {
-            block = self.move_to(block, block.class - 1);
-        }
-        block
-    }
-
-    fn move_to(&mut self, block: Block, class: u8) -> Block {
-        let start = self.allocate(class);
-        let from = block.start as usize..block.start as usize + usize::from(block.len);
-        self.firsts.copy_within(from.clone(), start as usize);
-        self.links.copy_within(from, start as usize);
-        self.release(block);
-        Block {
-            start,
-            len: block.len,
-            class,
-        }
-    }
+#[inline]
+fn common_prefix(one: &[u8], other: &[u8]) -> usize {
+    one.iter().zip(other).take_while(|(a, b)| a == b).count()
 }
 
 #[cfg(test)]

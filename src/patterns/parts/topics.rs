@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use crate::error::{Error, Result};
 use crate::memory;
-use crate::patterns::parts::radix::{Entry, Radix};
+use crate::patterns::parts::radix::Radix;
 
 /// What became of a topic that was taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,9 @@ pub(crate) enum Dropped {
 /// A pipe's topics form a set: asking twice is as good as once.
 #[derive(Debug, Default)]
 pub(crate) struct PublisherTopics {
-    tree: Radix<Holders>,
+    /// Their numbers are [`Holders`].
+    tree: Radix,
+    sets: Sets,
     /// What each pipe holds, by its index.
     held: Vec<Held>,
 }
@@ -76,10 +78,14 @@ impl PublisherTopics {
         if held.weight.saturating_add(weight_of(topic)) > HELD_LIMIT {
             return Err(Error::NoMemory);
         }
-        let (first, new) = self.tree.insert_with(topic, |holders| {
-            let first = holders.is_vacant();
-            holders.insert(pipe).map(|new| (first, new))
-        })??;
+        let one = Holders::One(pipe).number().ok_or(Error::NoMemory)?;
+        let (first, new) = match self.tree.insert(topic, one)? {
+            None => (true, true),
+            Some(present) => (
+                false,
+                self.sets.insert(&mut self.tree, topic, present, pipe)?,
+            ),
+        };
         if new {
             held.count += 1;
             held.weight += weight_of(topic);
@@ -98,16 +104,8 @@ impl PublisherTopics {
 
     /// Takes a topic from a pipe. `Unknown` if this pipe did not hold it.
     pub(crate) fn remove(&mut self, topic: &[u8], pipe: u32) -> Dropped {
-        let dropped = self.tree.change(topic, |holders| {
-            if !holders.remove(pipe) {
-                Dropped::Unknown
-            } else if holders.is_vacant() {
-                Dropped::Last
-            } else {
-                Dropped::Others
-            }
-        });
-        let dropped = dropped.unwrap_or(Dropped::Unknown);
+        let present = self.tree.get(topic);
+        let dropped = self.sets.remove(&mut self.tree, topic, present, pipe);
         if dropped != Dropped::Unknown
             && let Some(held) = self.held.get_mut(pipe as usize)
         {
@@ -154,7 +152,7 @@ impl PublisherTopics {
         }
         // What was visited before memory ran out is as good as what was copied before.
         let _ = self.tree.for_each(|topic, holders| {
-            if holders.contains(pipe) {
+            if self.sets.contains(holders, pipe) {
                 let pushed =
                     memory::boxed(topic).and_then(|topic| memory::push(&mut topics, topic));
                 if pushed.is_err() || topics.len() == count {
@@ -170,8 +168,10 @@ impl PublisherTopics {
     #[inline]
     pub(crate) fn matching(&self, text: &[u8], mut choose: impl FnMut(u32)) {
         let _ = self.tree.prefixes(text, |holders| {
-            for &pipe in holders.pipes() {
-                choose(pipe);
+            match Holders::of(holders) {
+                Holders::None => {}
+                Holders::One(pipe) => choose(pipe),
+                Holders::Many(set) => self.sets.get(set).iter().for_each(|&pipe| choose(pipe)),
             }
             ControlFlow::<()>::Continue(())
         });
@@ -183,78 +183,134 @@ impl PublisherTopics {
     }
 }
 
-/// The pipes that hold a topic: mostly one.
-#[derive(Debug, Default)]
+/// The pipes that hold a topic, as a number in the tree: mostly one.
+#[derive(Clone, Copy, Debug)]
 enum Holders {
-    #[default]
+    /// 0.
     None,
+    /// Its index and 1.
     One(u32),
-    /// Sorted; never empty.
-    #[expect(clippy::box_collection, reason = "a smaller node is worth the step")]
-    Many(Box<Vec<u32>>),
+    /// The index of a set, and [`MANY`].
+    Many(u32),
 }
 
-impl Entry for Holders {
-    fn is_vacant(&self) -> bool {
-        matches!(self, Self::None)
+const MANY: u32 = 1 << 31;
+
+impl Holders {
+    #[inline]
+    fn of(number: u32) -> Self {
+        match number {
+            0 => Self::None,
+            set if set & MANY != 0 => Self::Many(set & !MANY),
+            pipe => Self::One(pipe - 1),
+        }
+    }
+
+    /// `None` if the index is out of range.
+    fn number(self) -> Option<u32> {
+        match self {
+            Self::None => Some(0),
+            Self::One(pipe) => pipe.checked_add(1).filter(|number| number & MANY == 0),
+            Self::Many(set) => (set & MANY == 0).then_some(set | MANY),
+        }
     }
 }
 
-impl Holders {
-    /// False if it was there. `NoMemory`: nothing has changed.
-    fn insert(&mut self, pipe: u32) -> Result<bool> {
-        match self {
-            Self::None => *self = Self::One(pipe),
-            Self::One(other) if *other == pipe => return Ok(false),
-            Self::One(other) => {
-                let mut both = Vec::new();
-                memory::push(&mut both, *other)?;
-                memory::push(&mut both, pipe)?;
-                both.sort_unstable();
-                *self = Self::Many(Box::new(both));
+/// The sets of pipes of topics that several hold: sorted, two at least.
+#[derive(Debug, Default)]
+struct Sets {
+    sets: Vec<Vec<u32>>,
+    free: Vec<u32>,
+}
+
+impl Sets {
+    #[inline]
+    fn get(&self, set: u32) -> &[u32] {
+        self.sets.get(set as usize).map_or(&[], |set| &set[..])
+    }
+
+    fn contains(&self, holders: u32, pipe: u32) -> bool {
+        match Holders::of(holders) {
+            Holders::None => false,
+            Holders::One(one) => one == pipe,
+            Holders::Many(set) => self.get(set).binary_search(&pipe).is_ok(),
+        }
+    }
+
+    /// Adds a pipe to the holders of a topic that is there. False if it was there. `NoMemory`: nothing has changed.
+    fn insert(&mut self, tree: &mut Radix, topic: &[u8], holders: u32, pipe: u32) -> Result<bool> {
+        match Holders::of(holders) {
+            Holders::None => return Ok(false),
+            Holders::One(other) if other == pipe => return Ok(false),
+            Holders::One(other) => {
+                let set = self.add(other.min(pipe), other.max(pipe))?;
+                let number = Holders::Many(set).number().ok_or(Error::NoMemory);
+                let placed = number.and_then(|number| tree.set(topic, number));
+                placed.inspect_err(|_| self.give_back(set))?;
             }
-            Self::Many(pipes) => match pipes.binary_search(&pipe) {
-                Ok(_) => return Ok(false),
-                Err(place) => {
-                    pipes.try_reserve(1).map_err(|_| Error::NoMemory)?;
-                    pipes.insert(place, pipe);
-                }
-            },
+            Holders::Many(set) => {
+                let Some(pipes) = self.sets.get_mut(set as usize) else {
+                    return Ok(false);
+                };
+                let Err(place) = pipes.binary_search(&pipe) else {
+                    return Ok(false);
+                };
+                pipes.try_reserve(1).map_err(|_| Error::NoMemory)?;
+                pipes.insert(place, pipe);
+            }
         }
         Ok(true)
     }
 
-    /// False if it was not there.
-    fn remove(&mut self, pipe: u32) -> bool {
-        match self {
-            Self::One(other) if *other == pipe => *self = Self::None,
-            Self::None | Self::One(_) => return false,
-            Self::Many(pipes) => {
+    fn remove(&mut self, tree: &mut Radix, topic: &[u8], holders: u32, pipe: u32) -> Dropped {
+        match Holders::of(holders) {
+            Holders::One(one) if one == pipe => {
+                tree.remove(topic);
+                return Dropped::Last;
+            }
+            Holders::None | Holders::One(_) => return Dropped::Unknown,
+            Holders::Many(set) => {
+                let Some(pipes) = self.sets.get_mut(set as usize) else {
+                    return Dropped::Unknown;
+                };
                 let Ok(place) = pipes.binary_search(&pipe) else {
-                    return false;
+                    return Dropped::Unknown;
                 };
                 pipes.remove(place);
-                if let &[last] = &pipes[..] {
-                    *self = Self::One(last);
+                if let &[last] = &pipes[..]
+                    && let Some(one) = Holders::One(last).number()
+                    // Never fails: it is not larger.
+                    && tree.set(topic, one).is_ok()
+                {
+                    self.give_back(set);
                 }
             }
         }
-        true
+        Dropped::Others
     }
 
-    fn contains(&self, pipe: u32) -> bool {
-        match self {
-            Self::Many(pipes) => pipes.binary_search(&pipe).is_ok(),
-            _ => self.pipes() == [pipe],
+    fn add(&mut self, one: u32, other: u32) -> Result<u32> {
+        let mut pipes = Vec::new();
+        memory::push(&mut pipes, one)?;
+        memory::push(&mut pipes, other)?;
+        if let Some(set) = self.free.pop() {
+            self.sets[set as usize] = pipes;
+            return Ok(set);
         }
+        let set = u32::try_from(self.sets.len()).map_err(|_| Error::NoMemory)?;
+        // A set that is given back needs no memory.
+        self.free
+            .try_reserve(self.sets.len() + 1)
+            .map_err(|_| Error::NoMemory)?;
+        memory::push(&mut self.sets, pipes)?;
+        Ok(set)
     }
 
-    #[inline]
-    fn pipes(&self) -> &[u32] {
-        match self {
-            Self::None => &[],
-            Self::One(pipe) => std::slice::from_ref(pipe),
-            Self::Many(pipes) => pipes,
+    fn give_back(&mut self, set: u32) {
+        self.sets[set as usize] = Vec::new();
+        self.free.push(set);
+        if self.free.len() == self.sets.len() {
+            *self = Self::default();
         }
     }
 }
@@ -262,37 +318,33 @@ impl Holders {
 /// At a subscriber: each topic with how often it was asked for.
 #[derive(Debug, Default)]
 pub(crate) struct SubscriberTopics {
-    tree: Radix<Count>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Count(u32);
-
-impl Entry for Count {
-    fn is_vacant(&self) -> bool {
-        self.0 == 0
-    }
+    /// Its numbers are the counts.
+    tree: Radix,
 }
 
 impl SubscriberTopics {
     /// Asks for a topic once more.
     pub(crate) fn add(&mut self, topic: &[u8]) -> Result<()> {
-        self.tree.insert_with(topic, |count| {
-            count.0 = count.0.saturating_add(1);
-        })
+        match self.tree.insert(topic, 1)? {
+            None => Ok(()),
+            Some(count) => self.tree.set(topic, count.saturating_add(1)),
+        }
     }
 
     /// Takes back one request.
     pub(crate) fn remove(&mut self, topic: &[u8]) -> Dropped {
-        let dropped = self.tree.change(topic, |count| {
-            count.0 -= 1;
-            if count.is_vacant() {
+        match self.tree.get(topic) {
+            0 => Dropped::Unknown,
+            1 => {
+                self.tree.remove(topic);
                 Dropped::Last
-            } else {
+            }
+            count => {
+                // Never fails: it is smaller.
+                let _ = self.tree.set(topic, count - 1);
                 Dropped::Others
             }
-        });
-        dropped.unwrap_or(Dropped::Unknown)
+        }
     }
 
     /// True if a topic is a prefix of `text`.

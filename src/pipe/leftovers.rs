@@ -9,7 +9,7 @@ use crate::sync::atomic::{AtomicUsize, Ordering};
 /// The weight of all that peers of one socket left behind. High-water marks bound the pipe of one peer; this is what
 /// bounds the pipes of those who come, leave something behind and go, again and again.
 #[derive(Debug, Default)]
-pub(crate) struct Left {
+pub(crate) struct Leftovers {
     weight: AtomicUsize,
 }
 
@@ -22,19 +22,19 @@ const MOST: usize = 1000;
 /// Ten thousand peers who left nothing, or a hundred full queues of the usual size.
 const ENOUGH: usize = if cfg!(test) { 1000 } else { 100_000 };
 
-impl Left {
+impl Leftovers {
     /// So much was left that nobody new should come before the socket has taken some.
     pub(crate) fn is_enough(&self) -> bool {
         self.weight.load(Ordering::Relaxed) >= ENOUGH
     }
 
     /// Counts a pipe with so many unread messages, and so many bytes of what is no message, until the result is dropped.
-    pub(super) fn count(self: &Arc<Self>, messages: u64, bytes: usize) -> LeftPipe {
+    pub(super) fn count(self: &Arc<Self>, messages: u64, bytes: usize) -> Leftover {
         let messages = usize::try_from(messages).unwrap_or(MOST).min(MOST);
         let weight = PIPE + messages + bytes / MESSAGE_BYTES;
         self.weight.fetch_add(weight, Ordering::Relaxed);
-        LeftPipe {
-            left: Arc::clone(self),
+        Leftover {
+            leftovers: Arc::clone(self),
             weight,
         }
     }
@@ -42,20 +42,22 @@ impl Left {
 
 /// One pipe that counts.
 #[derive(Debug)]
-pub(crate) struct LeftPipe {
-    left: Arc<Left>,
+pub(crate) struct Leftover {
+    leftovers: Arc<Leftovers>,
     weight: usize,
 }
 
-impl Drop for LeftPipe {
+impl Drop for Leftover {
     fn drop(&mut self) {
-        self.left.weight.fetch_sub(self.weight, Ordering::Relaxed);
+        self.leftovers
+            .weight
+            .fetch_sub(self.weight, Ordering::Relaxed);
     }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::{ENOUGH, Left, MESSAGE_BYTES, PIPE};
+    use super::{ENOUGH, Leftovers, MESSAGE_BYTES, PIPE};
     use crate::message::PeerInfo;
     use crate::pipe::queue::Special;
     use crate::pipe::{Conflate, Limits, PipeEnd, pipe};
@@ -65,12 +67,12 @@ mod tests {
     #[test]
     fn bytes_weigh_as_much_as_messages() {
         let weight_of = |leave: &dyn Fn(&mut PipeEnd)| {
-            let left = Arc::new(Left::default());
+            let leftovers = Arc::new(Leftovers::default());
             let (_socket, mut connection) = pipe(Limits::NONE, Limits::NONE, Conflate::NEITHER);
             leave(&mut connection);
             connection.flush();
-            connection.leave_behind(&left);
-            left.weight.load(std::sync::atomic::Ordering::Relaxed)
+            connection.leave_behind(&leftovers);
+            leftovers.weight.load(std::sync::atomic::Ordering::Relaxed)
         };
         let size = 20 * MESSAGE_BYTES;
         assert_eq!(weight_of(&|_| ()), PIPE);
@@ -92,23 +94,26 @@ mod tests {
     /// It counts from the peer's end until the socket has let go of its side.
     #[test]
     fn pipes_count_as_long_as_the_socket_has_them() {
-        let left = Arc::new(Left::default());
+        let leftovers = Arc::new(Leftovers::default());
         let mut sockets = Vec::new();
         for number in 0..ENOUGH / (PIPE + 1) {
-            assert!(!left.is_enough(), "after {number} peers");
+            assert!(!leftovers.is_enough(), "after {number} peers");
             let (socket, mut connection) = pipe(Limits::NONE, Limits::NONE, Conflate::NEITHER);
             connection.append_bytes(b"unread", false).unwrap();
             connection.flush();
-            connection.leave_behind(&left);
+            connection.leave_behind(&leftovers);
             drop(connection);
             sockets.push(socket);
         }
         let (socket, mut connection) = pipe(Limits::NONE, Limits::NONE, Conflate::NEITHER);
-        connection.leave_behind(&left);
-        assert!(left.is_enough());
+        connection.leave_behind(&leftovers);
+        assert!(leftovers.is_enough());
         drop((socket, connection));
-        assert!(!left.is_enough());
+        assert!(!leftovers.is_enough());
         drop(sockets);
-        assert_eq!(left.weight.load(std::sync::atomic::Ordering::Relaxed), 0);
+        assert_eq!(
+            leftovers.weight.load(std::sync::atomic::Ordering::Relaxed),
+            0
+        );
     }
 }

@@ -1,0 +1,123 @@
+//! A turn of an object on its I/O thread: what it may use, how far it may go, and what it wants afterwards.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::error::Result;
+use crate::io::IoHandle;
+use crate::message::Slab;
+use crate::pipe::queue::Gather;
+use crate::sys::epoll::Epoll;
+
+/// What an object needs of its thread while it runs.
+#[derive(Debug)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) epoll: Epoll,
+    pub(crate) handle: &'a Arc<IoHandle>,
+    pub(crate) scratch: &'a mut Scratch,
+    pub(crate) turn: Turn,
+    /// The caller is the application thread that has borrowed the stream.
+    pub(crate) borrows: bool,
+    /// Bytes that this turn has moved, in both directions.
+    pub(crate) moved: usize,
+    pub(crate) now: Instant,
+}
+
+/// What an object wants of its thread after a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Nothing until readiness, a command or its deadline.
+    Wait,
+    /// Another turn soon: there is more to do, but others come first.
+    Again,
+    /// It has ended.
+    Gone,
+}
+
+/// How far a direction got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pumped {
+    /// The kernel, or the pipe, has no more.
+    Blocked,
+    /// The turn is over, but there is more.
+    More,
+}
+
+/// How far a connection may go, in each direction, before others have their turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turn {
+    /// Bytes moved, also by one write: below 64 KiB each would wake a sleeping reader. The last system call may move
+    /// more.
+    pub(super) bytes: usize,
+    /// Steps of decoding: bytes alone say little of what they cost.
+    pub(super) steps: usize,
+}
+
+impl Turn {
+    /// While others wait.
+    pub(crate) const SHARED: Self = Self {
+        bytes: 64 * 1024,
+        steps: 256,
+    };
+    /// While nobody else has much to do.
+    pub(crate) const ALONE: Self = Self {
+        bytes: 256 * 1024,
+        steps: 1024,
+    };
+}
+
+/// What a connection needs only while it is driven; one per thread.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    pub(super) slab: Slab,
+    /// One that a connection gave back.
+    pub(super) spare: Option<Slab>,
+    pub(super) gather: Gather,
+}
+
+impl Scratch {
+    /// Allocates its slab with the first use.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            slab: Slab::allocate(0)?,
+            spare: None,
+            gather: Gather::new(),
+        })
+    }
+
+    /// The slab, with room behind `kept` bytes.
+    pub(super) fn slab_with_room(&mut self, kept: usize) -> Result<&mut Slab> {
+        let least = LEAST_ROOM.max(kept.saturating_mul(2));
+        let wanted = SLAB.max(least);
+        self.slab.clear();
+        // One that was made for a huge command is not kept for ever.
+        let is_huge = self.slab.capacity() > wanted.saturating_mul(4);
+        if is_huge || self.slab.room().len() < least {
+            self.slab = Slab::allocate(wanted)?;
+        }
+        Ok(&mut self.slab)
+    }
+
+    /// Hands the slab over; another one takes its place.
+    pub(super) fn give_slab(&mut self) -> Result<Slab> {
+        let other = match self.spare.take() {
+            Some(spare) => spare,
+            None => Slab::allocate(SLAB)?,
+        };
+        Ok(std::mem::replace(&mut self.slab, other))
+    }
+
+    /// Takes a slab back that may still have slices out.
+    pub(super) fn take_slab(&mut self, mut slab: Slab) {
+        if self.spare.is_none() && slab.clear() && slab.capacity() == SLAB {
+            self.spare = Some(slab);
+        }
+    }
+}
+
+/// Bytes read at once; the slab's size.
+pub(super) const SLAB: usize = 128 * 1024;
+/// A slab with less room than this is not read into.
+const LEAST_ROOM: usize = 16 * 1024;
