@@ -29,7 +29,7 @@ FOLDERS = ("lifecycle", "storms")
 
 # Debian's, which python3-zmq belongs to.
 PYTHON = "/usr/bin/python3"
-PROGRAM_LIMIT = 240
+PROGRAM_LIMIT = 600
 # Memcheck runs one thread at a time, and slowly.
 VALGRIND_LIMIT = 1500
 VALGRIND = ["valgrind", "--error-exitcode=99", "--leak-check=no", "--trace-children=no", "-q",

@@ -53,7 +53,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // Up to `io`: the texts of an endpoint.
-    ("monitor", &["error", "ffi", "io", "pipe", "sync"]),
+    ("monitor", &["error", "ffi", "io", "memory", "pipe", "sync"]),
     (
         "patterns",
         &["error", "memory", "message", "options", "pipe", "random"],
@@ -84,7 +84,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "transport",
         ],
     ),
-    ("pipe", &["error", "message", "sync"]),
+    ("pipe", &["error", "memory", "message", "sync"]),
     (
         "transport",
         &["endpoint", "error", "inet", "random", "sync", "sys"],

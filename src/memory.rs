@@ -4,6 +4,10 @@
 
 #![forbid(unsafe_code)]
 
+mod short;
+
+pub(crate) use short::ShortBytes;
+
 use crate::error::{Error, Result};
 
 /// An owned copy. Errors: `NoMemory`.

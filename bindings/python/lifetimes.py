@@ -3,6 +3,7 @@
 import gc
 import multiprocessing
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -254,6 +255,17 @@ def signals_while_waiting():
     context.destroy()
 
 
+def wait_until_asleep(pid):
+    """Until the process is inside of poll(2) or ppoll(2)."""
+    polls = {"7", "271"} if platform.machine() == "x86_64" else {"73"}
+    until = time.monotonic() + TIMEOUT / 1000
+    while time.monotonic() < until:
+        with open(f"/proc/{pid}/syscall") as now:
+            if now.read().split()[0] in polls:
+                return
+        time.sleep(0.01)
+
+
 @scenario
 def interrupted_by_the_keyboard():
     program = (
@@ -266,7 +278,7 @@ def interrupted_by_the_keyboard():
     )
     child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     print(child.stdout.readline())
-    time.sleep(0.1)  # no event tells when it is inside recv; earlier is as good for the outcome
+    wait_until_asleep(child.pid)  # a signal that comes before that interrupts nothing
     child.send_signal(signal.SIGINT)
     print(child.communicate(timeout=TIMEOUT / 1000)[0], child.returncode)
 

@@ -25,8 +25,8 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-TEST_LIMIT = 90  # s, of a single test
-START_LIMIT = 60  # s, until a process has imported everything and begins with its first test, and to its end
+TEST_LIMIT = 180  # s, of a single test
+START_LIMIT = 300  # s, until a process has imported everything and begins with its first test, and to its end
 UNSTEADY_TRIES = 10
 STOCK_TRIES = 3  # of any test on stock: a busy machine is no reason to fail
 SOUND = ("passed", "skipped", "xfailed", "not there")

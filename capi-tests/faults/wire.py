@@ -13,6 +13,7 @@ line:
     join [BYTES N]             everything passes again, up to such a cut: what connections that begin after this send counts
     replace N ADDRESS...       host N vanishes, with all its connections, and another takes these addresses
     pass N                     answered when N more packets have gone from host 1 to 2
+    lose N                     answered when N more packets, of either host, have come to nothing
     rest MS                    answered when nothing has been sent for so many milliseconds
 """
 
@@ -94,7 +95,7 @@ class Wire:
         # The ports of connections whose bytes count, None for all.
         self.counted = None
         self.under_way = []
-        self.count = self.passed = 0
+        self.count = self.passed = self.lost = 0
         self.last = time.monotonic()
         # What has to be true before whoever waits is answered.
         self.awaited = None
@@ -124,6 +125,9 @@ class Wire:
         elif command == "pass":
             wanted = self.passed + int(words[0])
             self.awaited = lambda: self.passed >= wanted
+        elif command == "lose":
+            wanted = self.lost + int(words[0])
+            self.awaited = lambda: self.lost >= wanted
         elif command == "rest":
             self.awaited = lambda: time.monotonic() - self.last >= int(words[0]) / 1000
         else:
@@ -137,6 +141,7 @@ class Wire:
         if source in self.rest:
             self.count_data(source, packet)
         if 3 - source in self.deaf or self.chance.random() * 100 < self.loss:
+            self.lost += 1
             return
         due = time.monotonic() + (self.delay + self.chance.random() * self.jitter) / 1000
         if self.rate:

@@ -13,7 +13,7 @@ sys.path.append(os.path.join(os.path.dirname(HERE), "interop"))
 
 from zmtp import DEALER, REQ, ROUTER, greeting, properties, ready  # noqa: E402
 
-ROUTER_HANDOVER, ROUTER_NOTIFY, XPUB_VERBOSE = 56, 97, 40
+HICCUP_MSG, ROUTER_HANDOVER, ROUTER_NOTIFY, XPUB_VERBOSE = 114, 56, 97, 40
 KIB, MIB = 1024, 1024 * 1024
 PATIENCE = 20.0
 # Sent at once.

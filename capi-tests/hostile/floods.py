@@ -6,9 +6,10 @@ import struct
 import threading
 
 from attacker import (
-    KIB, MIB, PATIENCE, ROUTER_HANDOVER, ROUTER_NOTIFY, attack, begun, connect, each_in_its_thread, long_header,
+    HICCUP_MSG, KIB, MIB, PATIENCE, ROUTER_HANDOVER, ROUTER_NOTIFY, attack, begun, connect, each_in_its_thread, long_header,
     pour, receive, reset, rest, shake, shaken)
-from zmtp import DEALER, PAIR, PUB, PULL, PUSH, RECONNECT_IVL, ROUTER, STREAM, SUB, XPUB, command, frame
+from zmtp import (
+    DEALER, PAIR, PUB, PULL, PUSH, RECONNECT_IVL, ROUTER, STREAM, SUB, XPUB, command, frame, greeting, properties)
 
 
 # ---- floods ----
@@ -118,10 +119,12 @@ def subscriptions(port, blocks):
 PUBLISHER = {"type": PUB, "path": "publish", "good": SUB}
 
 
-@attack("a million subscriptions, all different", memory=160 * MIB, because="160 bytes a topic", stays=8 * MIB, **PUBLISHER)
+@attack("subscriptions of 1000 bytes, all different, beyond the limit", memory=640 * MIB, seconds=4, stays=8 * MIB,
+        because="256 MiB of topics for a peer, twice while their array grows", settings={"chatter": 1}, **PUBLISHER)
 def topics(port):
-    subscriptions(port, (b"".join(command(b"SUBSCRIBE", b"%016x" % (number * 0x9e3779b97f4a7c15 % 2**64))
-                                  for number in range(start, start + 1000)) for start in range(0, 1000000, 1000)))
+    rest_of_topic = bytes(984)
+    subscriptions(port, (b"".join(command(b"SUBSCRIBE", b"%016x" % (number * 0x9e3779b97f4a7c15 % 2**64) + rest_of_topic)
+                                  for number in range(start, start + 1000)) for start in itertools.count(0, 1000)))
 
 
 @attack("the same subscription without an end", **PUBLISHER)
@@ -139,11 +142,28 @@ def topic_messages(port):
     subscriptions(port, itertools.repeat((frame(b"\x01t") + frame(b"\x00t")) * 1000))
 
 
-@attack("the same at an XPUB that does not read", type=XPUB, path="publish", good=SUB, settings={"reads": 0},
-        memory=200 * MIB, because="64 MiB of notices for a peer, more than twice while their queue grows",
-        stays=200 * MIB, keeps=1)
+@attack("subscriptions of 1000 bytes and their ends at an XPUB that does not read", type=XPUB, path="publish", good=SUB,
+        settings={"reads": 0, "chatter": 1}, memory=96 * MIB, because="64 MiB of notices for a peer, and what is around them",
+        stays=96 * MIB, keeps=1, seconds=4)
 def unread_subscriptions(port):
-    subscriptions(port, itertools.repeat((command(b"SUBSCRIBE", b"t") + command(b"CANCEL", b"t")) * 1000))
+    topic = b"t" * 1000
+    subscriptions(port, itertools.repeat((command(b"SUBSCRIBE", topic) + command(b"CANCEL", topic)) * 100))
+
+
+@attack("peers with 3000 topics of 1000 bytes that come and go at an XPUB that does not read", type=XPUB, path="side",
+        good=None, settings={"reads": 0, "chatter": 1}, memory=200 * MIB, stays=200 * MIB, descriptors=200, keeps=2, seconds=4,
+        because="100 MiB of notices, what is around them, and what peers have still to say")
+def unread_departures(port):
+    def visit(number):
+        stream = shaken(port, SUB)
+        stream.sendall(b"".join(command(b"SUBSCRIBE", b"%d %d" % (number, at) + bytes(1000)) for at in range(3000)))
+        stream.close()
+    threading.Timer(0.5, begun).start()
+    for number in itertools.count():
+        try:
+            visit(number)
+        except OSError:
+            pass
 
 
 @attack("subscriptions without an end within a message that does not end", memory=60 * MIB,
@@ -240,14 +260,14 @@ def taken_routing_id(port):
 
 
 @attack("peers that come and go at a ROUTER with ROUTER_NOTIFY that does not read", path="side", good=None,
-        options=((ROUTER_NOTIFY, 3),), settings={"reads": 0}, memory=24 * MIB, descriptors=200, stays=24 * MIB,
+        options=((ROUTER_NOTIFY, 3),), settings={"reads": 0}, memory=32 * MIB, descriptors=200, stays=32 * MIB,
         because="10000 peers that have gone and are not read", seconds=3)
 def unread_notices(port):
     storm(port, lambda _: shaken(port, DEALER).close())
 
 
 @attack("the same where peers leave a message behind, at a PULL", path="side", type=PULL, good=None,
-        settings={"reads": 0}, memory=24 * MIB, descriptors=200, stays=24 * MIB,
+        settings={"reads": 0}, memory=32 * MIB, descriptors=200, stays=32 * MIB,
         because="10000 peers that have gone and are not read", seconds=3)
 def unread_visits(port):
     def visit(_):
@@ -258,14 +278,14 @@ def unread_visits(port):
 
 
 @attack("the same at a PUB that is not used meanwhile", path="side", type=PUB, good=None, settings={"reads": 0},
-        memory=24 * MIB, descriptors=200, stays=24 * MIB, seconds=3,
+        memory=32 * MIB, descriptors=200, stays=32 * MIB, seconds=3,
         because="10000 peers that have gone and are not taken in")
 def visits_of_the_idle(port):
     storm(port, lambda _: shaken(port, SUB).close())
 
 
 @attack("connections that come and go at a STREAM that does not read", path="side", type=STREAM, good=None,
-        settings={"reads": 0}, memory=24 * MIB, descriptors=200, stays=24 * MIB,
+        settings={"reads": 0}, memory=32 * MIB, descriptors=200, stays=32 * MIB,
         because="10000 peers that have gone and are not read", seconds=3)
 def unread_streams(port):
     storm(port, lambda _: connect(port).close())
@@ -287,6 +307,25 @@ def ending_server(listener):
             stream.settimeout(PATIENCE)
             shake(stream, ROUTER).close()
         except OSError:
+            pass
+
+
+@attack("the same with 60 KiB of metadata, where the application is told of each loss (ZMQ_HICCUP_MSG) and does not read",
+        type=DEALER, path="side", good=None, connects=True, options=((HICCUP_MSG, "lost"), (RECONNECT_IVL, 1)),
+        settings={"reads": 0}, memory=8 * MIB, because="1 MiB of metadata, twice, and what allocators take", keeps=1)
+def unread_hiccups(listener):
+    block = properties((b"Socket-Type", b"ROUTER"), *((b"X-%d" % number, b"v" * 1000) for number in range(58)))
+    listener.settimeout(0.1)
+    for number in itertools.count():
+        if number == 10:
+            begun()
+        try:
+            with listener.accept()[0] as stream:
+                stream.settimeout(PATIENCE)
+                stream.sendall(greeting() + command(b"READY", block))
+                receive(stream, 64 + 2 + len(b"\x05READY\x0bSocket-Type\0\0\0\x06DEALER"))
+        except OSError:
+            # It stays away.
             pass
 
 

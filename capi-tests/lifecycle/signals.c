@@ -339,6 +339,8 @@ static void library_threads(void)
     void *ctx = zmq_ctx_new();
     zmq_ctx_set(ctx, ZMQ_IO_THREADS, 3);
     void *s = zmq_socket(ctx, ZMQ_PAIR);
+    /* The I/O threads start with the first endpoint that needs one. */
+    zmq_bind(s, "tcp://127.0.0.1:*");
     atomic_int leave = 0;
     void *thread = zmq_threadstart(stay, &leave);
     DIR *tasks = opendir("/proc/self/task");

@@ -191,9 +191,23 @@ impl<T: Tenant> Cell<T> {
     /// Errors: `Broken`.
     #[inline]
     pub(crate) fn enter(&'static self) -> Result<Option<Entered<T>>> {
-        let Some(content) = self.lock() else {
-            return Ok(None);
-        };
+        match self.lock() {
+            Some(content) => self.entered(content),
+            None => Ok(None),
+        }
+    }
+
+    /// As [`Self::enter`], for who has just found that the tenant belongs to this process.
+    #[inline]
+    pub(crate) fn enter_own(&'static self) -> Result<Option<Entered<T>>> {
+        self.entered(self.content.lock())
+    }
+
+    #[inline]
+    fn entered(
+        &'static self,
+        content: LockGuard<'static, Option<Box<T>>>,
+    ) -> Result<Option<Entered<T>>> {
         let Ok(tenant) = LockGuard::try_map(content, Option::as_mut) else {
             return Ok(None);
         };
@@ -215,7 +229,7 @@ impl<T: Tenant> Cell<T> {
         self.owner.is_of_parent()
     }
 
-    #[inline]
+    #[inline(always)]
     fn lock(&'static self) -> Option<LockGuard<'static, Option<Box<T>>>> {
         if !self.is_of_parent() {
             return Some(self.content.lock());

@@ -4,7 +4,8 @@
 //!  Idle --begin--> Resolving --addresses--> Pending --writable--> (stream is up; the connection has it)
 //!                     |                        |                        |
 //!                     +------ failed ----------+--> Waiting <-- lost ---+
-//!                                                      |  timer: begin again
+//!                                                      |  timer: begin again, or
+//!                                                      +--> Held until the socket has read --> begin again
 //!                                                      +--> Stopped (RECONNECT_IVL not positive)
 //! ```
 //! Contract: transports.md section 5.
@@ -72,6 +73,8 @@ enum State {
     Waiting {
         until: Instant,
     },
+    /// The socket has to read first.
+    Held,
     Stopped,
 }
 
@@ -104,12 +107,27 @@ impl Connecter {
         matches!(self.state, State::Stopped)
     }
 
+    /// The delay before the next attempt is over.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        matches!(self.state, State::Waiting { until } if until <= now)
+    }
+
+    /// The next attempt waits until the owner begins it.
+    pub(crate) fn hold(&mut self) {
+        self.state = State::Held;
+    }
+
+    /// See [`Self::hold`].
+    pub(crate) fn is_held(&self) -> bool {
+        matches!(self.state, State::Held)
+    }
+
     /// When [`Self::handle_timeout`] has something to do.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Pending { deadline, .. } => *deadline,
             State::Waiting { until } => Some(*until),
-            State::Idle | State::Resolving(_) | State::Stopped => None,
+            State::Idle | State::Resolving(_) | State::Held | State::Stopped => None,
         }
     }
 
@@ -333,3 +351,6 @@ impl Connecter {
 fn stops_when_refused(session: &Session) -> bool {
     session.options.reconnect_stop & crate::ffi::constants::ZMQ_RECONNECT_STOP_CONN_REFUSED != 0
 }
+
+#[cfg(test)]
+mod tests;

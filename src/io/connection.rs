@@ -26,6 +26,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use crate::error::Result;
 use crate::io::closing::Closing;
 use crate::io::connecter::{Attempt, Connecter};
 use crate::io::direct::Lent;
@@ -64,8 +65,8 @@ pub(crate) struct Connection {
     pub(crate) live: Option<Live>,
     /// The socket has left: nothing is delivered any more, and no event emitted.
     pub(crate) detached: Option<Box<Detached>>,
-    /// Restart markers of the socket that have to come before anything is sent again.
-    pub(crate) restarts_awaited: u32,
+    /// A restart marker of the socket has to come before anything is sent again.
+    pub(crate) awaits_restart: bool,
     /// ZMQ_CONNECT_ROUTING_ID, for pipes made later (IMMEDIATE).
     origin: Origin,
     /// For the handles that others have of it.
@@ -145,28 +146,35 @@ pub(crate) struct Detached {
 impl Connection {
     /// A connection that will be made by `connecter`; `pipe` is this side's end (IMMEDIATE 0).
     pub(crate) fn connecting(
-        session: Arc<Session>,
+        session: Session,
         connecter: Connecter,
         pipe: Option<PipeEnd>,
         origin: Origin,
     ) -> Arc<Lock<Self>> {
         let role = Role::Connecting(Box::new(connecter));
-        Self::new(session, role, |connection| {
+        let leftovers = Arc::default();
+        let session = Session {
+            leftovers,
+            ..session
+        };
+        Self::new(Arc::new(session), role, |connection| {
             connection.pipe = pipe;
             connection.origin = origin;
         })
     }
 
-    /// A connection that a listener accepted.
+    /// A connection that a listener accepted. Errors: `NoMemory`.
     pub(crate) fn accepted(
         session: Arc<Session>,
         listener: ObjectId,
         stream: Stream,
         now: Instant,
-    ) -> Arc<Lock<Self>> {
-        Self::new(session, Role::Accepted { listener }, |connection| {
-            connection.live = Some(connection.bring_up(stream, now));
-        })
+    ) -> Result<Arc<Lock<Self>>> {
+        let protocol = session.protocol(now)?;
+        let role = Role::Accepted { listener };
+        Ok(Self::new(session, role, |connection| {
+            connection.live = Some(connection.bring_up(stream, protocol));
+        }))
     }
 
     fn new(session: Arc<Session>, role: Role, prepare: impl FnOnce(&mut Self)) -> Arc<Lock<Self>> {
@@ -178,7 +186,7 @@ impl Connection {
                 pipe: None,
                 live: None,
                 detached: None,
-                restarts_awaited: 0,
+                awaits_restart: false,
                 origin: Origin::default(),
                 me: Weak::clone(me),
                 pending: None,
@@ -266,7 +274,7 @@ impl Connection {
             pipe.limits_changed();
         }
         match self.live.as_ref().map(|live| &live.phase) {
-            None => self.drive_absent(),
+            None => self.drive_absent(around),
             Some(Phase::Handshake | Phase::Sending | Phase::Traffic) => self.drive_stream(around),
             Some(Phase::Closing(_)) => self.drive_closing(around),
             Some(Phase::Unbound) => self.drive_unbound(around),
@@ -346,9 +354,16 @@ impl Connection {
     }
 
     fn handle_connecter_timeout(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+        let is_due =
+            matches!(&self.role, Role::Connecting(connecter) if connecter.is_due(around.now));
+        let is_held = is_due && self.waits_for_socket(around);
         let Role::Connecting(connecter) = &mut self.role else {
             return Outcome::Wait;
         };
+        if is_held {
+            connecter.hold();
+            return Outcome::Wait;
+        }
         let attempt = connecter.handle_timeout(&self.session, around);
         self.follow(attempt, around)
     }
@@ -417,16 +432,20 @@ impl Connection {
             Attempt::Waiting => Outcome::Wait,
             Attempt::Up { stream, watched } => {
                 let token = self.id.token();
-                let registered = match watched {
-                    // Whatever has come already is told anew.
-                    true => stream.watch(around.epoll, token, Directions::BOTH),
-                    false => stream.register(around.epoll, token),
-                };
-                if registered.is_err() {
+                let protocol = self.session.protocol(around.now).and_then(|protocol| {
+                    match watched {
+                        // Whatever has come already is told anew.
+                        true => stream.watch(around.epoll, token, Directions::BOTH)?,
+                        false => stream.register(around.epoll, token)?,
+                    }
+                    Ok(protocol)
+                });
+                let Ok(protocol) = protocol else {
+                    // Without memory, here or in the system: a failed attempt.
                     self.emit(Event::Closed, event_value(stream.as_raw_fd()), &stream);
                     return self.retry(around);
-                }
-                let mut live = self.bring_up(stream, around.now);
+                };
+                let mut live = self.bring_up(stream, protocol);
                 live.input.readable = !watched;
                 self.emit(Event::Connected, event_value(live.fd), &live.stream);
                 self.live = Some(live);
@@ -462,7 +481,7 @@ impl Connection {
         self.give_up()
     }
 
-    fn drive_absent(&mut self) -> Outcome {
+    fn drive_absent(&mut self, around: &mut Surroundings<'_>) -> Outcome {
         if self.is_refused() {
             // The socket wants none of this pipe, before a connection existed.
             return self.give_up();
@@ -470,7 +489,26 @@ impl Connection {
         if self.detached.is_some() && self.has_sent_everything() {
             return self.give_up();
         }
-        Outcome::Wait
+        let is_held = matches!(&self.role, Role::Connecting(connecter) if connecter.is_held());
+        match is_held && !self.waits_for_socket(around) {
+            true => self.try_connect(around),
+            false => Outcome::Wait,
+        }
+    }
+
+    /// Earlier streams have left so much to the socket without credit that it is to read before another one comes: a peer
+    /// that ends its connections again and again fills no pipe without bounds. Then a drive comes when that has changed.
+    fn waits_for_socket(&mut self, around: &Surroundings<'_>) -> bool {
+        if self.detached.is_some() {
+            return false;
+        }
+        match &mut self.pipe {
+            Some(pipe) => pipe.is_overfull(),
+            None => {
+                let leftovers = &self.session.leftovers;
+                leftovers.wait_if_enough(|| Arc::new(self.handle(around)))
+            }
+        }
     }
 
     /// The socket wants none of this peer (a second one for PAIR, ROUTER handover). A socket that leaves

@@ -12,7 +12,7 @@ use std::ops::Range;
 use crate::error::Error;
 use crate::io::connection::{Connection, Live, Loss, Role};
 use crate::io::turn::{Pumped, SLAB, Scratch, Surroundings};
-use crate::memory;
+use crate::memory::{self, ShortBytes};
 use crate::message::{Slab, Storage};
 use crate::pipe::queue::Special;
 use crate::pipe::{COPY_LIMIT, Leftover, PipeEnd};
@@ -400,7 +400,7 @@ impl Connection {
             live.input.count_subscription(topic.len())?;
         }
         if let Some(pipe) = read_by_somebody(&mut self.pipe) {
-            let topic = memory::boxed(topic)?;
+            let topic = ShortBytes::new(topic)?;
             pipe.append_special(Special::Subscription { subscribe, topic })?;
         }
         Ok(())
@@ -450,7 +450,7 @@ impl Connection {
             match large.what {
                 Kind::Frame { more } => pipe.append_storage(large.storage, more)?,
                 Kind::Subscription { subscribe } => {
-                    let topic = memory::boxed(large.storage.bytes())?;
+                    let topic = ShortBytes::new(large.storage.bytes())?;
                     pipe.append_special(Special::Subscription { subscribe, topic })?;
                 }
             }

@@ -7,16 +7,15 @@ use std::time::{Duration, Instant};
 
 use crate::io::connection::Connection;
 use crate::io::turn::{Outcome, Surroundings};
-use crate::io::{EndpointTexts, IoCommand, ObjectId, Session};
+use crate::io::{EndpointTexts, IoCommand, IoHandle, ObjectId, Session};
 use crate::monitor::{Event, event_value};
+use crate::pipe::{Notice, Wake};
 use crate::transport::filter::PeerFilters;
-use crate::transport::{Listener, NextAccept, StreamOptions};
+use crate::transport::{AcceptFailure, Listener, NextAccept, Stream, StreamOptions};
 
 /// Out of descriptors or memory: the next try comes after this, since the connection that waits in the
 /// backlog never signals again.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
-/// The socket has not let go of what enough peers left behind: whoever comes waits in the backlog.
-const READ_RETRY: Duration = Duration::from_millis(50);
 /// Connections accepted before other objects of the thread have their turn.
 const ACCEPTS: usize = 4;
 
@@ -31,8 +30,23 @@ pub(crate) struct ListenerObject {
     stream_options: StreamOptions,
     texts: EndpointTexts,
     retry_at: Option<Instant>,
+    /// The socket has not let go of what enough peers left behind: whoever comes waits in the backlog until it does.
+    waits_for_socket: bool,
     /// The thread hears when somebody waits to be accepted.
     watched: bool,
+}
+
+/// Tells a listener that waits for its socket.
+#[derive(Debug)]
+struct SocketHasRead {
+    thread: Arc<IoHandle>,
+    id: ObjectId,
+}
+
+impl Wake for SocketHasRead {
+    fn wake(&self, _notice: Notice) {
+        self.thread.post(IoCommand::Accept(self.id));
+    }
 }
 
 impl ListenerObject {
@@ -55,6 +69,7 @@ impl ListenerObject {
             stream_options,
             texts,
             retry_at: None,
+            waits_for_socket: false,
             watched: false,
         }
     }
@@ -85,41 +100,69 @@ impl ListenerObject {
 
     fn accept_some(&mut self, around: &Surroundings<'_>) -> Outcome {
         for _ in 0..ACCEPTS {
-            if self.session.leftovers.is_enough() {
-                self.retry_at = Some(around.now + READ_RETRY);
+            if self.waits_for_socket(around) {
                 return Outcome::Wait;
             }
-            match self.listener.accept(&self.filters, &self.stream_options) {
+            let accepted = self.listener.accept(&self.filters, &self.stream_options);
+            let begun = match accepted {
                 Ok(None) => return Outcome::Wait,
-                Ok(Some(stream)) => {
-                    let Some(thread) = self.session.choose_thread() else {
-                        continue;
-                    };
-                    let session = Arc::clone(&self.session);
-                    let fd = event_value(stream.as_raw_fd());
-                    session.emit_of_stream(Event::Accepted, &[fd], &stream, true);
-                    let connection = Connection::accepted(session, self.id, stream, around.now);
-                    thread.add_load();
-                    thread.post(IoCommand::Start(connection));
+                Ok(Some(stream)) => self.begin(stream, around.now),
+                Err(failure) => Err(failure),
+            };
+            let Err(failure) = begun else { continue };
+            let errno = crate::ffi::errno::number(failure.error);
+            self.session
+                .emit(Event::AcceptFailed, event_value(errno), &self.texts);
+            match failure.next {
+                NextAccept::Now => {}
+                NextAccept::Later => {
+                    self.retry_at = Some(around.now + ACCEPT_RETRY);
+                    return Outcome::Wait;
                 }
-                Err(failure) => {
-                    let errno = crate::ffi::errno::number(failure.error);
-                    self.session
-                        .emit(Event::AcceptFailed, event_value(errno), &self.texts);
-                    match failure.next {
-                        NextAccept::Now => {}
-                        NextAccept::Later => {
-                            self.retry_at = Some(around.now + ACCEPT_RETRY);
-                            return Outcome::Wait;
-                        }
-                        NextAccept::Ready => return Outcome::Wait,
-                    }
-                }
+                NextAccept::Ready => return Outcome::Wait,
             }
         }
         // There may be more: after the others' turn.
         self.retry_at = Some(around.now);
         Outcome::Wait
+    }
+
+    fn waits_for_socket(&mut self, around: &Surroundings<'_>) -> bool {
+        let (thread, id) = (around.handle, self.id);
+        self.waits_for_socket = self.waits_for_socket
+            || self.session.leftovers.wait_if_enough(|| {
+                let thread = Arc::clone(thread);
+                Arc::new(SocketHasRead { thread, id })
+            });
+        self.waits_for_socket
+    }
+
+    /// The socket has let go of enough.
+    pub(crate) fn socket_has_read(&mut self, around: &Surroundings<'_>) -> Outcome {
+        self.waits_for_socket = false;
+        self.handle_ready(around)
+    }
+
+    /// Gives a peer to the thread that is to serve it.
+    fn begin(&self, stream: Stream, now: Instant) -> Result<(), AcceptFailure> {
+        let Some(thread) = self.session.choose_thread() else {
+            return Ok(());
+        };
+        let session = Arc::clone(&self.session);
+        let connection = Connection::accepted(session, self.id, stream, now);
+        let connection = connection.map_err(|error| AcceptFailure {
+            error,
+            next: NextAccept::Now,
+        })?;
+        {
+            let connection = connection.lock();
+            if let Some(live) = &connection.live {
+                connection.emit(Event::Accepted, event_value(live.fd), &live.stream);
+            }
+        }
+        thread.add_load();
+        thread.post(IoCommand::Start(connection));
+        Ok(())
     }
 
     pub(crate) fn handle_timeout(&mut self, around: &Surroundings<'_>) -> Outcome {

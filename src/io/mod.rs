@@ -22,7 +22,7 @@ mod turn;
 mod unwanted;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use connecter::Connecter;
 pub(crate) use connection::Connection;
@@ -95,6 +95,8 @@ pub(crate) enum IoCommand {
     /// From zmq_socket_monitor_pipes_stats: emit the event for this connection, whose socket has so many
     /// messages in its outbound queue.
     ReportPipe(ObjectId, u64),
+    /// From a socket that has let go of what peers had left behind: this listener waits for that no longer.
+    Accept(ObjectId),
     /// From zmq_unbind and zmq_close, which closed the descriptor: forget it.
     CloseListener(ObjectId),
     /// From a listener that closed: connections accepted there end when their socket has read what

@@ -151,7 +151,7 @@ impl Connection {
             return Ok(Pumped::Blocked);
         }
         let has_run =
-            live.phase.may_send() && prepare_run(live, &mut self.pipe, &mut self.restarts_awaited);
+            live.phase.may_send() && prepare_run(live, &mut self.pipe, &mut self.awaits_restart);
         // Decided once a run: most peers take frames as they lie in the pipe.
         let own_framing = live.protocol.own_framing();
         let run = match &mut self.pipe {
@@ -225,12 +225,12 @@ fn take_commands(live: &mut Live) -> bool {
 
 /// Brings the head of the pipe to a run of wire bytes: markers are encoded on the way. False if there
 /// is none.
-fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &mut u32) -> bool {
+fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, awaits_restart: &mut bool) -> bool {
     let Some(pipe) = pipe else { return false };
     loop {
         match pipe.head() {
             Head::Empty => return false,
-            Head::Frame if *restarts_awaited > 0 => {
+            Head::Frame if *awaits_restart => {
                 // Queued before the loss, for the connection that was: the socket begins anew.
                 pipe.skip();
             }
@@ -262,10 +262,8 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, restarts_awaited: &m
                     return false;
                 };
                 match pipe.take_special() {
-                    Some(Special::Restart) => {
-                        *restarts_awaited = restarts_awaited.saturating_sub(1)
-                    }
-                    Some(Special::Subscription { subscribe, topic }) if *restarts_awaited == 0 => {
+                    Some(Special::Restart) => *awaits_restart = false,
+                    Some(Special::Subscription { subscribe, topic }) if !*awaits_restart => {
                         // Without memory for it the peer misses the topic; nothing else suffers.
                         let _ = live.protocol.encode_subscription(subscribe, &topic, head);
                         live.output.note_messages();

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::context::Lingering;
+use crate::error::Result;
 use crate::io::IoHandle;
 use crate::mailbox::Mailbox;
 use crate::mechanism::Mechanism;
+use crate::memory;
 use crate::monitor::{Event, Monitor};
-use crate::options::{AcceptFilter, Bytes, SocketOptions};
+use crate::options::{AcceptFilter, SocketOptions};
 use crate::patterns::TypeRow;
 use crate::pipe::{Leftovers, Limits, PipeEnd, pipe};
 use crate::protocol::{Config, Protocol, Raw, Zmtp};
@@ -36,7 +38,8 @@ pub(crate) struct Session {
     /// Of the socket: an endpoint was ended under ZMQ_RECONNECT_STOP_AFTER_DISCONNECT, so that ipc attempts
     /// which are refused are not repeated.
     pub(crate) stop_refused: Arc<AtomicBool>,
-    /// What peers left behind that have gone, and the socket has not read.
+    /// What peers left behind that have gone, and the socket has not read: those of all listeners of the socket, or of
+    /// this connection, if the socket made it.
     pub(crate) leftovers: Arc<Leftovers>,
 }
 
@@ -88,7 +91,10 @@ impl Session {
     }
 
     /// Gives a new pipe to the socket. `Err` if the socket is closed: the connection has no purpose.
-    pub(crate) fn attach(&self, attachment: Box<Attachment>) -> Result<(), SocketCommand> {
+    pub(crate) fn attach(
+        &self,
+        attachment: Box<Attachment>,
+    ) -> std::result::Result<(), SocketCommand> {
         self.mailbox.push(SocketCommand::Attach(attachment))
     }
 }
@@ -113,12 +119,12 @@ impl Session {
         self.row.raw || self.options.router_raw
     }
 
-    /// What a stream that has just come up carries.
-    pub(crate) fn protocol(&self, now: Instant) -> Protocol {
+    /// What a stream that has just come up carries. Errors: `NoMemory`.
+    pub(crate) fn protocol(&self, now: Instant) -> Result<Protocol> {
         if self.is_raw() {
-            return Protocol::Raw(Raw::new(self.options.raw_message_size()));
+            return Ok(Protocol::Raw(Raw::new(self.options.raw_message_size())));
         }
-        Protocol::Zmtp(Zmtp::new(self.zmtp_config(), now))
+        Ok(Protocol::Zmtp(Zmtp::new(self.zmtp_config()?, now)))
     }
 
     /// The most bytes of a read, if it is not for the connection to choose.
@@ -141,30 +147,28 @@ impl Session {
     }
 
     /// What the protocol has to know of the socket.
-    fn zmtp_config(&self) -> Config {
+    fn zmtp_config(&self) -> Result<Config> {
         let options = &self.options;
         let heartbeat_interval = milliseconds(options.heartbeat_interval);
         let heartbeat_timeout = match options.heartbeat_timeout {
             -1 => heartbeat_interval,
             own => milliseconds(own),
         };
-        let property = |(name, value): &(Bytes, Bytes)| {
+        let mut metadata = Vec::new();
+        for (name, value) in &options.metadata {
             // The value goes up to its first NUL (zmtp.md section 5.1).
-            let length = value
-                .iter()
-                .position(|byte| *byte == 0)
-                .unwrap_or(value.len());
-            (name.to_vec(), value.iter().take(length).copied().collect())
-        };
+            let value = value.split(|byte| *byte == 0).next().unwrap_or_default();
+            memory::push(&mut metadata, (memory::copy(name)?, memory::copy(value)?))?;
+        }
         // Every field by name: one that is added has to be thought of here.
         let mechanism = Mechanism::Null;
-        Config {
+        Ok(Config {
             socket_type: self.row.wire_name,
             socket_type_number: self.row.socket_type as u8,
             compatible: self.row.peers,
-            routing_id: options.routing_id.to_vec().into_boxed_slice(),
+            routing_id: memory::boxed(&options.routing_id)?,
             announce_routing_id: self.row.announces_routing_id,
-            metadata: options.metadata.iter().map(property).collect(),
+            metadata,
             max_message_size: self.largest_frame(),
             handshake_interval: milliseconds(options.handshake_interval),
             heartbeat_interval,
@@ -174,7 +178,7 @@ impl Session {
             receives_groups: false,
             requires_security: !matches!(mechanism, Mechanism::Null),
             mechanism,
-        }
+        })
     }
 
     /// What is set on descriptors.
@@ -217,6 +221,24 @@ impl Session {
             pids: options.ipc_filter_pids.clone(),
             uids: options.ipc_filter_uids.clone(),
             gids: options.ipc_filter_gids.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Session {
+    /// That of a socket which takes nothing out of its mailbox.
+    pub(crate) fn alone(socket_type: i32, options: SocketOptions) -> Self {
+        Self {
+            mailbox: Arc::new(Mailbox::new()),
+            monitor: Arc::new(Monitor::new()),
+            options: Arc::new(options),
+            row: TypeRow::find(socket_type).expect("a type"),
+            threads: Arc::new([]),
+            lingering: Arc::new(Lingering::default()),
+            endpoint: b"ipc://alone".as_slice().into(),
+            stop_refused: Arc::new(AtomicBool::new(false)),
+            leftovers: Arc::new(Leftovers::default()),
         }
     }
 }

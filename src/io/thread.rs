@@ -103,11 +103,8 @@ impl IoThread {
             match self.sleep(&mut events) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // The poll descriptor itself fails: nothing can be served any more.
-                Err(_) => {
-                    self.give_up();
-                    break;
-                }
+                // The poll descriptor itself fails (a program may have closed it): nothing can be served any more.
+                Err(_) => break,
             }
             for event in &events {
                 if event.token() == WAKE_TOKEN {
@@ -135,7 +132,8 @@ impl IoThread {
         let _hold = release::Hold::new();
         // Commands may own connections and reach this very queue through them: a queue left open would
         // keep them, and their descriptors, for ever.
-        let rest = self.handle.commands.close();
+        let rest: Vec<_> = self.handle.commands.close().collect();
+        self.forgive(&rest);
         for object in self.objects.values() {
             if let Kind::Connection(connection) = &object.kind {
                 // Whoever has borrowed the stream finds it gone, before the poll descriptor is.
@@ -146,11 +144,16 @@ impl IoThread {
         drop(rest);
     }
 
-    /// The poll descriptor is broken (a program may have closed it): whoever waits for what connections have left to send
-    /// waits no longer.
-    fn give_up(&self) {
-        for id in self.objects.keys() {
-            self.lingering.finished(*id);
+    /// Nothing will be sent any more of what connections have left: nobody waits for it. `rest`: what others still wanted,
+    /// when it was known to them that nothing more is taken on.
+    fn forgive(&self, rest: &[IoCommand]) {
+        let detached = |command: &IoCommand| match command {
+            IoCommand::Detach(id, _) => Some(*id),
+            _ => None,
+        };
+        let here = self.objects.keys().copied();
+        for id in here.chain(rest.iter().filter_map(detached)) {
+            self.lingering.finished(id);
         }
     }
 
@@ -228,6 +231,9 @@ impl IoThread {
             }
             IoCommand::ReportPipe(id, outbound) => {
                 self.with_connection(id, |connection, _| connection.report_pipe(outbound));
+            }
+            IoCommand::Accept(id) => {
+                self.with_listener(id, |listener, around| listener.socket_has_read(around));
             }
             IoCommand::CloseListener(id) => self.with_listener(id, |listener, _| listener.closed()),
             IoCommand::ListenerClosed(listener) => {

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use crate::error::{Error, Result};
 use crate::ffi::constants as c;
+use crate::memory::ShortBytes;
 use crate::pipe::queue::Special;
 use crate::pipe::{Head, Outgoing, PipeEnd};
 
@@ -55,7 +56,7 @@ struct Consumer {
     /// It takes events: at once, or (PUB) since it first subscribed to something.
     listens: bool,
     /// What it has subscribed to, as often as it did (PUB).
-    topics: Vec<Box<[u8]>>,
+    topics: Vec<ShortBytes>,
 }
 
 impl Consumers {
@@ -194,7 +195,7 @@ impl Consumer {
         }
     }
 
-    fn change_topic(&mut self, subscribe: bool, topic: Box<[u8]>) {
+    fn change_topic(&mut self, subscribe: bool, topic: ShortBytes) {
         if subscribe {
             self.listens = true;
             self.topics.push(topic);

@@ -19,6 +19,7 @@ pub(crate) use row::{Row, StateOption};
 pub(crate) use values::{AcceptFilter, Bytes, SocketOptions};
 
 use crate::error::{Error, Result};
+use crate::memory::ShortBytes;
 use crate::patterns::SocketType;
 
 /// What setting an option led to.
@@ -44,13 +45,13 @@ pub(crate) enum Answer {
 /// A validated option of a pattern, named as in zmq.h.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PatternOption {
-    Subscribe(Box<[u8]>),
-    Unsubscribe(Box<[u8]>),
+    Subscribe(ShortBytes),
+    Unsubscribe(ShortBytes),
     RouterMandatory(bool),
     RouterRaw(bool),
     RouterHandover(bool),
     ProbeRouter(bool),
-    ConnectRoutingId(Box<[u8]>),
+    ConnectRoutingId(ShortBytes),
     ReqCorrelate(bool),
     ReqRelaxed(bool),
     XpubVerbose(bool),
@@ -58,7 +59,7 @@ pub(crate) enum PatternOption {
     XpubNodrop(bool),
     XpubManual(bool),
     XpubManualLastValue(bool),
-    XpubWelcomeMsg(Box<[u8]>),
+    XpubWelcomeMsg(ShortBytes),
     OnlyFirstSubscribe(bool),
     XsubVerboseUnsubscribe(bool),
 }

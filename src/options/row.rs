@@ -5,7 +5,7 @@
 use std::ops::RangeInclusive;
 
 use crate::error::{Error, Result};
-use crate::memory;
+use crate::memory::ShortBytes;
 use crate::options::encoding::{self, Empty};
 use crate::options::table::OPTIONS;
 use crate::options::values::{Bytes, SocketOptions};
@@ -127,7 +127,7 @@ pub(crate) enum Kind {
     /// Bytes for the pattern that cannot be read.
     PatternBytes {
         empty: Empty,
-        make: fn(Box<[u8]>) -> PatternOption,
+        make: fn(ShortBytes) -> PatternOption,
     },
     /// State of the socket, which cannot be set.
     State { state: StateOption, shape: Shape },
@@ -285,7 +285,7 @@ impl Row {
             }
             Kind::PatternBytes { empty, make } => {
                 let bytes = encoding::bytes(input, &(1..=usize::MAX), *empty)?;
-                return Ok(Applied::Pattern(make(memory::boxed(bytes)?)));
+                return Ok(Applied::Pattern(make(ShortBytes::new(bytes)?)));
             }
             Kind::State { .. } | Kind::Unset(_) | Kind::Absent(_) => return Err(Error::Invalid),
         }

@@ -6,6 +6,7 @@ use super::PatternOption as P;
 use super::*;
 use crate::context::ContextOptions;
 use crate::ffi::constants as c;
+use crate::memory::ShortBytes;
 use crate::options::table::OPTIONS;
 use crate::patterns::TYPES;
 
@@ -87,7 +88,7 @@ fn pattern_options_are_handed_on() {
         |typ, number, value: &[u8]| set(&mut options, typ, number, Some(value), value.len());
     let on = 5_i32.to_ne_bytes();
     let off = 0_i32.to_ne_bytes();
-    let topic = || Box::<[u8]>::from(*b"t");
+    let topic = || ShortBytes::from(b"t");
     let rows: [(i32, SocketType, &[u8], PatternOption); 12] = [
         (
             c::ZMQ_SUBSCRIBE,

@@ -33,6 +33,7 @@ mod xsub;
 pub(crate) mod testing;
 
 use crate::error::{Error, Result};
+use crate::memory::ShortBytes;
 use crate::options::{PatternOption, SocketOptions};
 use crate::pipe::{Conflate, Incoming, Outgoing, PipeKey, Pipes, Prepared};
 
@@ -288,7 +289,7 @@ pub(crate) static TYPES: &[TypeRow] = &[
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origin {
     /// ZMQ_CONNECT_ROUTING_ID that was set for this connect.
-    pub(crate) connect_routing_id: Option<Box<[u8]>>,
+    pub(crate) connect_routing_id: Option<ShortBytes>,
 }
 
 /// A socket type's rules. All calls happen under the socket's lock.
@@ -310,6 +311,9 @@ pub(crate) trait Pattern: Send + Debug {
 
     /// The pipe goes after this call: forget the key.
     fn detached(&mut self, pipes: &mut Pipes, key: PipeKey);
+
+    /// A pipe that has gone, and that the pattern held ([`Pipes::hold`]), woke the socket. May be called for others.
+    fn resume(&mut self, _pipes: &mut Pipes, _key: PipeKey) {}
 
     /// The connection of a locally initiated pipe was lost and its outbound queue begins anew: write
     /// again what every peer must know (only types with `resubscribes`). The socket took back an

@@ -27,8 +27,12 @@ impl Pattern for Pub {
 
     fn draining(&mut self, _pipes: &mut Pipes, _key: PipeKey) {}
 
-    fn detached(&mut self, _pipes: &mut Pipes, key: PipeKey) {
-        self.publisher.detached(key, None);
+    fn detached(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        self.publisher.detached(pipes, key, None);
+    }
+
+    fn resume(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        self.publisher.resume(pipes, key, None);
     }
 
     fn send(&mut self, pipes: &mut Pipes, frame: &mut Outgoing<'_>) -> Result<()> {
@@ -66,8 +70,10 @@ mod tests {
     use crate::error::Error;
     use crate::options::{PatternOption, SocketOptions};
     use crate::patterns::Pattern;
+    use crate::patterns::parts::Work;
     use crate::patterns::publisher::{BURST, STEADY};
     use crate::patterns::testing::{Bench, frames};
+    use crate::pipe::Notice;
     use crate::pipe::queue::Special;
 
     /// patterns.md 1.2.
@@ -198,17 +204,70 @@ mod tests {
     fn a_flood_is_taken_in_by_and_by() {
         let mut publisher = Bench::<Pub>::new();
         let flood = publisher.peer();
-        let count = BURST + 3 * STEADY / 2;
-        for number in 0..count {
+        let topic_costs = Work::of_topic(4);
+        let [first, step] = [BURST, STEADY].map(|work| work.div_ceil(topic_costs));
+        let count = first + 3 * step / 2;
+        for number in 0..count as u32 {
             let (subscribe, topic) = (true, number.to_be_bytes().into());
             let special = Special::Subscription { subscribe, topic };
             publisher.wires.arrive_special(flood, special);
         }
-        for taken_in in [BURST, BURST + STEADY, count, count] {
+        for taken_in in [first, first + step, count, count] {
             let pipes = &mut publisher.wires.pipes;
             publisher.pattern.readable(pipes, flood);
             let topics = publisher.pattern.topics_count();
-            assert_eq!(topics, Some(taken_in as usize));
+            assert_eq!(topics, Some(taken_in));
         }
+    }
+
+    /// Long topics are more work.
+    #[test]
+    fn a_flood_of_long_topics_is_taken_in_by_and_by() {
+        let mut publisher = Bench::<Pub>::new();
+        let flood = publisher.peer();
+        for number in 0..60_u8 {
+            let (subscribe, topic) = (true, (&vec![number; 1 << 20]).into());
+            let special = Special::Subscription { subscribe, topic };
+            publisher.wires.arrive_special(flood, special);
+        }
+        for taken_in in [28, 29, 30] {
+            let pipes = &mut publisher.wires.pipes;
+            publisher.pattern.readable(pipes, flood);
+            assert_eq!(publisher.pattern.topics_count(), Some(taken_in));
+        }
+    }
+
+    /// The topics of a peer that has gone go in steps, and meanwhile nobody else gets its number.
+    #[test]
+    fn many_topics_go_by_and_by() {
+        let mut publisher = Bench::<Pub>::new();
+        let (gone, stays) = (publisher.peer(), publisher.peer());
+        let woken = publisher.wires.watch(gone);
+        let step = STEADY.div_ceil(Work::of_topic(4));
+        let count = 3 * step + step / 2;
+        for number in 0..count as u32 {
+            publisher.subscribe(gone, true, &number.to_be_bytes());
+        }
+        publisher.subscribe(stays, true, &[0]);
+        woken.try_iter().for_each(drop);
+        publisher.detach(gone);
+        let mut calls = 0;
+        let mut before = publisher.pattern.topics_count().unwrap();
+        assert!(before > count - step);
+        while before > 1 {
+            assert_eq!(woken.try_iter().collect::<Vec<_>>(), [Notice::Readable]);
+            let late = publisher.peer();
+            assert_ne!(late.index(), gone.index());
+            publisher.send(&[&[0, 0, 0, 1]]).unwrap();
+            assert_eq!(publisher.sent(stays).len(), 1);
+            assert!(publisher.sent(late).is_empty());
+            publisher.pattern.resume(&mut publisher.wires.pipes, gone);
+            let left = publisher.pattern.topics_count().unwrap();
+            assert!(left < before && before - left <= step + 1);
+            (before, calls) = (left, calls + 1);
+        }
+        assert!((3..8).contains(&calls), "{calls} calls");
+        assert!(woken.try_iter().next().is_none());
+        assert_eq!(publisher.peer().index(), gone.index());
     }
 }

@@ -3,13 +3,15 @@
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::memory::ShortBytes;
 use crate::message::Message;
 use crate::options::{PatternOption, SocketOptions};
-use crate::patterns::parts::{Distributor, Dropped, PublisherTopics};
+use crate::patterns::parts::{Departure, Distributor, Dropped, PublisherTopics, Work};
 use crate::pipe::queue::Special;
-use crate::pipe::{Item, Outgoing, PipeKey, Pipes};
+use crate::pipe::{Item, Leftover, Notice, Outgoing, PipeKey, Pipes, Wake};
 
 /// First byte of a frame that subscribes or unsubscribes (RFC 23, and what ZMTP 3.0 peers send).
 pub(super) const SUBSCRIBE: u8 = 1;
@@ -27,8 +29,9 @@ pub(super) struct Publisher {
     last_asker: Option<PipeKey>,
     /// How much is taken in of each peer, by the index of its pipe.
     intakes: Vec<Intake>,
+    gone: Gone,
     options: Options,
-    welcome: Option<Box<[u8]>>,
+    welcome: Option<ShortBytes>,
 }
 
 #[derive(Debug, Default)]
@@ -43,10 +46,12 @@ struct Options {
     invert: bool,
 }
 
-/// What a peer may ask for at once, and how much more each time that the socket is entered: a peer that does not
-/// stop asking delays every call by the second of these only.
-pub(super) const BURST: u32 = 100_000;
-pub(super) const STEADY: u32 = 128;
+/// What a peer may ask for at once, in [`Work`] (a hundred thousand topics of usual length), and how much more each time
+/// that the socket is entered: a peer that does not stop asking delays every call by the second of these only.
+pub(super) const BURST: usize = 28 * 1024 * 1024;
+pub(super) const STEADY: usize = Work::STEP;
+/// What does not give the peer a topic more costs as much as so many topics: it may go on without an end.
+const ENDLESS: usize = 16;
 /// A peer has to wait while so much of it (in bytes, about) is in the inbox and not received: half a million
 /// subscriptions, for an XPUB that never receives has to serve its subscribers, too.
 const UNREAD: usize = 64 * 1024 * 1024;
@@ -55,12 +60,47 @@ const UNREAD: usize = 64 * 1024 * 1024;
 #[derive(Debug)]
 struct Intake {
     key: Option<PipeKey>,
-    /// Frames that may be taken in before others have their turn.
-    allowance: u32,
+    /// What may be taken in before others have their turn.
+    allowance: usize,
     /// The weight of what of it is in the inbox.
     unread: usize,
     /// It waits for the application to receive.
     waits: bool,
+}
+
+/// What peers left that have gone.
+#[derive(Debug, Default)]
+struct Gone {
+    /// The weight of what of them is in the inbox, notices of their departure included.
+    unread: usize,
+    /// The weight of the topics of those who leave.
+    held: usize,
+    /// Those whose topics are taken out bit by bit, oldest first.
+    leaving: VecDeque<Leaving>,
+    /// The first of them waits for the application to receive.
+    waits: bool,
+    /// Counts all that, so that nobody new comes when it is much.
+    leftover: Option<Leftover>,
+}
+
+/// A peer that has gone, and whose topics are still there.
+#[derive(Debug)]
+struct Leaving {
+    key: PipeKey,
+    granted: Departure,
+    asked: Departure,
+    /// Of its topics.
+    weight: usize,
+    /// Has the socket go on with it. `None` before it is known that there is more to do.
+    wake: Option<Arc<dyn Wake>>,
+}
+
+impl Leaving {
+    fn go_on(&self) {
+        if let Some(wake) = &self.wake {
+            wake.wake(Notice::Readable);
+        }
+    }
 }
 
 /// What came from the peers, for an application that receives it.
@@ -71,8 +111,8 @@ pub(super) type Inbox = VecDeque<Upstream>;
 pub(super) struct Upstream {
     pub(super) message: Message,
     pub(super) kind: UpstreamKind,
-    /// Whom it counts for, as long as that peer is there.
-    from: Option<PipeKey>,
+    /// Whom it counts for, or, when that peer has gone, those who have.
+    from: PipeKey,
 }
 
 impl Upstream {
@@ -113,28 +153,118 @@ impl Publisher {
         }
     }
 
-    pub(super) fn detached(&mut self, key: PipeKey, mut inbox: Option<&mut Inbox>) {
+    pub(super) fn detached(
+        &mut self,
+        pipes: &mut Pipes,
+        key: PipeKey,
+        mut inbox: Option<&mut Inbox>,
+    ) {
+        self.distributor.remove(key);
+        if self.last_asker == Some(key) {
+            self.last_asker = None;
+        }
+        let unread = self.intake(key).map_or(0, |intake| {
+            intake.key = None;
+            intake.unread
+        });
+        self.gone.unread += unread;
+        let mut leaving = Leaving {
+            key,
+            granted: Departure::default(),
+            asked: Departure::default(),
+            weight: self.held_by(key),
+            wake: None,
+        };
+        if !self.let_go(&mut leaving, Work::STEP, &mut inbox) {
+            leaving.wake = pipes.hold(key);
+            if leaving.wake.is_some() && self.gone.leaving.try_reserve(1).is_ok() {
+                self.gone.held += leaving.weight;
+                if self.gone.leaving.is_empty() {
+                    leaving.go_on();
+                }
+                self.gone.leaving.push_back(leaving);
+            } else {
+                // Nobody would come back to it.
+                self.let_go(&mut leaving, usize::MAX, &mut inbox);
+                pipes.release(key);
+            }
+        }
+        if self.gone.leftover.is_none() {
+            self.gone.leftover = pipes.take_leftover(key);
+        }
+        self.weigh_gone();
+    }
+
+    /// Takes out some more topics of a peer that has gone.
+    pub(super) fn resume(
+        &mut self,
+        pipes: &mut Pipes,
+        key: PipeKey,
+        mut inbox: Option<&mut Inbox>,
+    ) {
+        if self
+            .gone
+            .leaving
+            .front()
+            .is_none_or(|first| first.key != key)
+        {
+            return;
+        }
+        let Some(mut first) = self.gone.leaving.pop_front() else {
+            return;
+        };
+        self.gone.waits = inbox.is_some() && self.gone.unread >= UNREAD;
+        if self.gone.waits || !self.let_go(&mut first, Work::STEP, &mut inbox) {
+            // Its place is still there.
+            self.gone.leaving.push_front(first);
+        } else {
+            self.gone.held -= first.weight;
+            pipes.release(key);
+        }
+        if let Some(first) = self.gone.leaving.front().filter(|_| !self.gone.waits) {
+            first.go_on();
+        }
+        self.weigh_gone();
+    }
+
+    /// Takes topics out, and tells of them in the inbox. True if there are no more.
+    fn let_go(
+        &mut self,
+        leaving: &mut Leaving,
+        work: usize,
+        inbox: &mut Option<&mut Inbox>,
+    ) -> bool {
         let Options {
             manual,
             verbose_unsubscribe,
             ..
         } = self.options;
-        self.granted.remove_pipe(index(key), |topic, last| {
-            if !manual && (last || verbose_unsubscribe) {
-                report_departure(&mut inbox, topic);
-            }
-        });
-        self.asked.remove_pipe(index(key), |topic, _| {
-            if manual {
-                report_departure(&mut inbox, topic);
-            }
-        });
-        self.distributor.remove(key);
-        if let Some(intake) = self.intake(key) {
-            intake.key = None;
-        }
-        if self.last_asker == Some(key) {
-            self.last_asker = None;
+        let Leaving {
+            key,
+            granted,
+            asked,
+            ..
+        } = leaving;
+        let (index, unread) = (index(*key), &mut self.gone.unread);
+        let mut work = Work::new(work);
+        self.granted
+            .remove_some(index, granted, &mut work, |topic, last| {
+                if !manual && (last || verbose_unsubscribe) {
+                    *unread += report_departure(inbox, *key, topic);
+                }
+            })
+            && self.asked.remove_some(index, asked, &mut work, |topic, _| {
+                if manual {
+                    *unread += report_departure(inbox, *key, topic);
+                }
+            })
+    }
+
+    fn weigh_gone(&mut self) {
+        let bytes = self.gone.unread.saturating_add(self.gone.held);
+        match &mut self.gone.leftover {
+            Some(leftover) if bytes > 0 => leftover.weigh(bytes),
+            leftover => *leftover = None,
         }
     }
 
@@ -147,14 +277,15 @@ impl Publisher {
         mut inbox: Option<&mut Inbox>,
     ) {
         while self.may_take_in(pipes, key) {
-            let frames = match pipes.head(key) {
+            let held = self.held_by(key);
+            let work = match pipes.head(key) {
                 Some(Item::Special(Special::Subscription { subscribe, topic })) => {
                     if self.subscription(key, subscribe, &topic) {
                         self.report(pipes, key, subscribe, &topic, &mut inbox);
                     }
-                    1
+                    Work::of_topic(topic.len())
                 }
-                Some(Item::Special(_)) => 1,
+                Some(Item::Special(_)) => Work::of_topic(0),
                 Some(Item::Frame) => self.take_message(pipes, key, &mut inbox),
                 None => {
                     if let Some(intake) = self.intake(key) {
@@ -163,10 +294,20 @@ impl Publisher {
                     return;
                 }
             };
+            let cost = match self.held_by(key) > held {
+                true => work,
+                false => work.saturating_mul(ENDLESS),
+            };
             if let Some(intake) = self.intake(key) {
-                intake.allowance = intake.allowance.saturating_sub(frames);
+                intake.allowance = intake.allowance.saturating_sub(cost);
             }
         }
+    }
+
+    /// The weight of a peer's topics.
+    fn held_by(&self, key: PipeKey) -> usize {
+        let index = index(key);
+        self.granted.weight_of(index) + self.asked.weight_of(index)
     }
 
     fn intake(&mut self, key: PipeKey) -> Option<&mut Intake> {
@@ -193,8 +334,15 @@ impl Publisher {
 
     /// The application received this: a peer that had to wait for that goes on.
     pub(super) fn received(&mut self, pipes: &mut Pipes, upstream: &Upstream, inbox: &mut Inbox) {
-        let Some(key) = upstream.from else { return };
+        let key = upstream.from;
         let Some(intake) = self.intake(key) else {
+            let gone = &mut self.gone;
+            gone.unread = gone.unread.saturating_sub(upstream.weight());
+            if gone.waits && gone.unread <= UNREAD / 2 {
+                gone.waits = false;
+                gone.leaving.front().into_iter().for_each(Leaving::go_on);
+            }
+            self.weigh_gone();
             return;
         };
         intake.unread = intake.unread.saturating_sub(upstream.weight());
@@ -203,18 +351,18 @@ impl Publisher {
         }
     }
 
-    /// Takes in a message that the peer sent as such, and returns how many frames and commands that were; one for
+    /// Takes in a message that the peer sent as such, and returns how much [`Work`] that was; one for
     /// whose frames memory lacks is dropped. Subscriptions between its frames take effect, and are reported behind it.
     fn take_message(
         &mut self,
         pipes: &mut Pipes,
         key: PipeKey,
         inbox: &mut Option<&mut Inbox>,
-    ) -> u32 {
+    ) -> usize {
         let mut within = Vec::new();
         let mut taken = self.take_frames(pipes, key, inbox, &mut within);
         for (subscribe, topic) in within {
-            taken = taken.saturating_add(1);
+            taken = taken.saturating_add(Work::of_topic(topic.len()));
             self.report(pipes, key, subscribe, &topic, inbox);
         }
         taken
@@ -225,9 +373,9 @@ impl Publisher {
         pipes: &mut Pipes,
         key: PipeKey,
         inbox: &mut Option<&mut Inbox>,
-        within: &mut Vec<(bool, Box<[u8]>)>,
-    ) -> u32 {
-        let mut frames = 0_u32;
+        within: &mut Vec<(bool, ShortBytes)>,
+    ) -> usize {
+        let mut work = 0_usize;
         let whole_inbox = inbox.as_ref().map_or(0, |inbox| inbox.len());
         let (mut first, mut may_subscribe) = (true, true);
         // The application was told that more follows.
@@ -250,9 +398,9 @@ impl Publisher {
                 self.take_back(inbox, whole_inbox, key);
                 pipes.skip(key);
                 pipes.skip_rest_of_message(key);
-                return frames;
+                return work;
             };
-            frames = frames.saturating_add(1);
+            work = work.saturating_add(Work::of_topic(frame.bytes().len()));
             let more = frame.more();
             let change = parse_subscription(frame.bytes());
             if first && self.options.only_first {
@@ -274,7 +422,7 @@ impl Publisher {
                 }
             }
             if !more {
-                return frames;
+                return work;
             }
         }
     }
@@ -342,13 +490,12 @@ impl Publisher {
         from: PipeKey,
     ) {
         let Some(inbox) = inbox else { return };
-        let from = Some(from);
         let upstream = Upstream {
             message,
             kind,
             from,
         };
-        if let Some(intake) = from.and_then(|key| self.intake(key)) {
+        if let Some(intake) = self.intake(from) {
             intake.unread = intake.unread.saturating_add(upstream.weight());
         }
         push(inbox, upstream);
@@ -444,17 +591,20 @@ fn index(key: PipeKey) -> u32 {
     u32::try_from(key.index()).unwrap_or(u32::MAX)
 }
 
-fn report_departure(inbox: &mut Option<&mut Inbox>, topic: &[u8]) {
-    if let Some(inbox) = inbox
-        && let Ok(message) = subscription_message(false, topic)
-    {
-        let upstream = Upstream {
-            message,
-            kind: UpstreamKind::Subscription(None),
-            from: None,
-        };
-        push(inbox, upstream);
-    }
+/// The weight of the notice that a peer which has gone does not want a topic any more.
+fn report_departure(inbox: &mut Option<&mut Inbox>, from: PipeKey, topic: &[u8]) -> usize {
+    let Some(inbox) = inbox else { return 0 };
+    let Ok(message) = subscription_message(false, topic) else {
+        return 0;
+    };
+    let upstream = Upstream {
+        message,
+        kind: UpstreamKind::Subscription(None),
+        from,
+    };
+    let weight = upstream.weight();
+    push(inbox, upstream);
+    weight
 }
 
 /// Puts a frame into the inbox; without memory it is lost.

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::error::Result;
-use crate::memory;
+use crate::memory::ShortBytes;
 use crate::patterns::parts::{Distributor, Dropped, FairQueue, SubscriberTopics};
 use crate::pipe::queue::Special;
 use crate::pipe::{Outgoing, PipeKey, Pipes};
@@ -47,7 +47,7 @@ impl Subscriber {
         }
         // Without memory a subscription is lost for that peer.
         let _ = self.topics.for_each(|topic| {
-            if let Ok(topic) = memory::boxed(topic) {
+            if let Ok(topic) = ShortBytes::new(topic) {
                 let subscribe = true;
                 let _ = end.append_special(Special::Subscription { subscribe, topic });
             }
@@ -84,7 +84,7 @@ impl Subscriber {
     pub(super) fn tell(&self, pipes: &mut Pipes, subscribe: bool, topic: &[u8]) {
         for &key in self.distributor.members() {
             if !pipes.is_write_closed(key)
-                && let Ok(topic) = memory::boxed(topic)
+                && let Ok(topic) = ShortBytes::new(topic)
             {
                 let _ = pipes.write_special(key, Special::Subscription { subscribe, topic });
             }

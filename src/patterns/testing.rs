@@ -3,14 +3,15 @@
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use crate::error::{Error, Result};
 use crate::message::{Message, PeerInfo};
 use crate::patterns::{Origin, Pattern};
 use crate::pipe::queue::Special;
 use crate::pipe::{
-    Conflate, Dismissal, Head, Incoming, Limits, Outgoing, PipeEnd, PipeKey, Pipes, pipe,
+    Conflate, Dismissal, Head, Incoming, Limits, Notice, Outgoing, PipeEnd, PipeKey, Pipes, Wake,
+    pipe,
 };
 
 /// A message as its frames.
@@ -61,6 +62,16 @@ pub(crate) fn recv_from(
     }
 }
 
+/// Passes on what it is told.
+#[derive(Debug)]
+struct Told(mpsc::Sender<Notice>);
+
+impl Wake for Told {
+    fn wake(&self, notice: Notice) {
+        let _ = self.0.send(notice);
+    }
+}
+
 /// The pipes of a socket and the other end of each.
 #[derive(Debug, Default)]
 pub(crate) struct Wires {
@@ -91,6 +102,14 @@ impl Wires {
         let key = self.pipes.insert(near);
         self.far.insert(key, far);
         key
+    }
+
+    /// What the socket's end of the pipe is told from now on.
+    pub(crate) fn watch(&mut self, key: PipeKey) -> mpsc::Receiver<Notice> {
+        let (sender, receiver) = mpsc::channel();
+        let end = self.pipes.get(key).unwrap();
+        end.set_wake(Arc::new(Told(sender)));
+        receiver
     }
 
     pub(crate) fn far(&mut self, key: PipeKey) -> &mut PipeEnd {

@@ -112,7 +112,7 @@ fn fresh_sockets() {
 /// socket_options.tsv: which types take which option.
 #[test]
 fn options_by_type() {
-    let topic = || Box::<[u8]>::from(*b"t");
+    let topic = || crate::memory::ShortBytes::from(b"t");
     let expected: [(PatternOption, &[&str]); 17] = [
         (PatternOption::Subscribe(topic()), &["SUB"]),
         (PatternOption::Unsubscribe(topic()), &["SUB"]),

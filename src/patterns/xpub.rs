@@ -29,8 +29,12 @@ impl Pattern for Xpub {
 
     fn draining(&mut self, _pipes: &mut Pipes, _key: PipeKey) {}
 
-    fn detached(&mut self, _pipes: &mut Pipes, key: PipeKey) {
-        self.publisher.detached(key, Some(&mut self.inbox));
+    fn detached(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        self.publisher.detached(pipes, key, Some(&mut self.inbox));
+    }
+
+    fn resume(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        self.publisher.resume(pipes, key, Some(&mut self.inbox));
     }
 
     fn send(&mut self, pipes: &mut Pipes, frame: &mut Outgoing<'_>) -> Result<()> {

@@ -94,16 +94,20 @@ struct Direction {
     writer: AtomicU8,
     reader_gone: AtomicBool,
     credit: Credit,
-    /// What the unread subscriptions weigh: they need no credit, but a peer that floods its connection with
-    /// them has to wait.
-    subscriptions: AtomicU64,
+    /// What the unread markers weigh: they need no credit, but a peer that floods its connection with them has to
+    /// wait.
+    markers: AtomicU64,
     slot: Option<Box<Slot>>,
     /// The writer's last message when it leaves; see [`PipeEnd::expect_farewell`].
     farewell: Mutex<Option<Box<Prepared>>>,
 }
 
-/// Unread subscriptions of this weight make a connection stop reading, half of it lets it go on.
+/// Unread markers of this weight make a connection stop reading, half of it lets it go on.
 const FLOOD: u64 = 1024 * 1024;
+
+/// Messages that need no credit (ZMQ_HICCUP_MSG): a connection stays away when so many more than the high-water mark
+/// are unread.
+const BEYOND: u64 = if cfg!(test) { 20 } else { 1000 };
 
 /// The one-message queue of a conflating direction. Markers bypass it.
 #[derive(Debug, Default)]
@@ -130,7 +134,7 @@ impl Direction {
                 writer_limit.unwrap_or(NOT_COUNTED),
                 reader_limit.unwrap_or(NOT_COUNTED),
             ),
-            subscriptions: AtomicU64::new(0),
+            markers: AtomicU64::new(0),
             slot: conflate.then(Box::default),
             farewell: Mutex::new(None),
         }
@@ -155,8 +159,8 @@ pub(crate) struct PipeEnd {
     mid_write: bool,
     /// Users' buffers are among what was appended since the last commit.
     foreign: bool,
-    /// The weight of subscriptions among them.
-    mid_write_subscriptions: u64,
+    /// The weight of markers among them.
+    mid_write_markers: u64,
     /// Whole messages read.
     read: u64,
     /// Reports go out when `read` reaches this; `u64::MAX` = never.
@@ -190,7 +194,7 @@ impl PipeEnd {
             full: false,
             mid_write: false,
             foreign: false,
-            mid_write_subscriptions: 0,
+            mid_write_markers: 0,
             read: 0,
             next_report: u64::MAX,
             step: 0,
@@ -214,20 +218,35 @@ impl PipeEnd {
         }
     }
 
+    #[inline(always)]
     fn out(&self) -> &Direction {
         // `side` is 0 or 1 from construction.
         &self.link.directions[usize::from(self.side)]
     }
 
+    #[inline(always)]
     fn inbound(&self) -> &Direction {
         &self.link.directions[usize::from(1 - self.side)]
     }
 
+    /// What reaches this side's own owner.
+    pub(super) fn own_wake(&self) -> Option<Arc<dyn Wake>> {
+        self.link.wakes[usize::from(self.side)].lock().clone()
+    }
+
+    /// What the other side counts until both are gone, for this one to count instead.
+    pub(super) fn take_leftover(&self) -> Option<Leftover> {
+        self.link.leftover.lock().take()
+    }
+
     /// Has this side's own owner come back to what it left unread.
     pub(crate) fn remind(&self) {
-        let wake = self.link.wakes[usize::from(self.side)].lock().clone();
-        if let Some(wake) = wake {
-            wake.wake(Notice::Readable);
+        self.wake_own(Notice::Readable);
+    }
+
+    fn wake_own(&self, notice: Notice) {
+        if let Some(wake) = self.own_wake() {
+            wake.wake(notice);
         }
     }
 
@@ -242,6 +261,7 @@ impl PipeEnd {
 
     /// True if the next frame may be written: the reader is there, and there is credit or a message
     /// has been begun. A pipe found full stays so until [`PipeEnd::noticed_writable`].
+    #[inline(always)]
     pub(crate) fn can_write(&mut self) -> bool {
         if self.out_ended || self.out().reader_gone.load(Ordering::Acquire) {
             return false;
@@ -265,6 +285,7 @@ impl PipeEnd {
         false
     }
 
+    #[inline(always)]
     fn has_credit(&mut self) -> bool {
         let limit = self.out().credit.limit();
         if limit == 0 || self.written.wrapping_sub(self.reported) < limit {
@@ -291,6 +312,7 @@ impl PipeEnd {
 
     /// Writes a frame; the last frame of a message makes all of it visible and wakes a sleeping
     /// reader. Does not test credit.
+    #[inline(always)]
     pub(crate) fn write(&mut self, frame: &mut Outgoing<'_>, more: bool) -> Result<()> {
         if more {
             return self.append(frame, more);
@@ -317,6 +339,7 @@ impl PipeEnd {
     }
 
     /// As [`PipeEnd::write`], but nothing becomes visible before [`PipeEnd::flush`].
+    #[inline(always)]
     pub(crate) fn append(&mut self, frame: &mut Outgoing<'_>, more: bool) -> Result<()> {
         if self.out().slot.is_some() {
             self.replace_newest(frame.shared_message()?);
@@ -359,27 +382,49 @@ impl PipeEnd {
         Ok(())
     }
 
+    #[inline(always)]
     fn count_written(&mut self, more: bool) {
         self.mid_write = more;
         if !more {
             self.written += 1;
-            if self.mid_write_subscriptions > 0 {
-                let weight = std::mem::take(&mut self.mid_write_subscriptions);
-                self.count_subscriptions(weight);
+            if self.mid_write_markers > 0 {
+                let weight = std::mem::take(&mut self.mid_write_markers);
+                self.count_markers(weight);
             }
         }
     }
 
-    fn count_subscriptions(&self, weight: u64) {
-        self.out()
-            .subscriptions
-            .fetch_add(weight, Ordering::Relaxed);
+    /// What those weigh that this end wrote.
+    pub(super) fn unread_markers(&self) -> &AtomicU64 {
+        &self.out().markers
     }
 
-    /// So many subscriptions are unread that the writer is to wait; it is woken. Not inside a message, of
+    fn count_markers(&self, weight: u64) {
+        self.out().markers.fetch_add(weight, Ordering::Relaxed);
+    }
+
+    /// So many markers are unread that the writer is to wait; it is woken. Not inside a message, of
     /// which the reader sees nothing before it is whole.
     pub(crate) fn is_flooded(&self) -> bool {
-        !self.mid_write && self.out().subscriptions.load(Ordering::Relaxed) >= FLOOD
+        !self.mid_write && self.out().markers.load(Ordering::Relaxed) >= FLOOD
+    }
+
+    /// The writer has put so much into the pipe without credit that it should write nothing more of that kind; it is
+    /// woken when that may have changed.
+    pub(crate) fn is_overfull(&mut self) -> bool {
+        if self.is_write_closed() {
+            return false;
+        }
+        if self.is_flooded() {
+            return true;
+        }
+        let limit = self.out().credit.limit();
+        if limit == 0 || self.outbound_queue_length() < limit + BEYOND {
+            return false;
+        }
+        // Announced anew each time.
+        self.full = false;
+        !self.can_write()
     }
 
     fn replace_newest(&self, message: Message) {
@@ -400,13 +445,14 @@ impl PipeEnd {
         self.writer.append_special(special)?;
         match weight {
             0 => {}
-            weight if self.mid_write => self.mid_write_subscriptions += weight,
-            weight => self.count_subscriptions(weight),
+            weight if self.mid_write => self.mid_write_markers += weight,
+            weight => self.count_markers(weight),
         }
         Ok(())
     }
 
     /// Makes what was appended visible, and wakes the reader if it sleeps.
+    #[inline(always)]
     pub(crate) fn flush(&mut self) {
         let foreign = std::mem::take(&mut self.foreign);
         if self.writer.commit() {
@@ -421,7 +467,7 @@ impl PipeEnd {
     pub(crate) fn rollback(&mut self) -> bool {
         let unfinished = self.mid_write;
         self.mid_write = false;
-        self.mid_write_subscriptions = 0;
+        self.mid_write_markers = 0;
         self.writer.rollback();
         unfinished
     }
@@ -512,23 +558,38 @@ impl PipeEnd {
 
     /// As [`PipeEnd::leave`], and what the other side has not read is counted until it lets go of the pipe.
     pub(crate) fn leave_behind(&mut self, leftovers: &Arc<Leftovers>) {
-        *self.link.leftover.lock() = Some(self.count_unread(leftovers));
+        self.count_as_left(leftovers);
         self.leave();
+    }
+
+    /// As [`PipeEnd::abort`], and the pipe is counted until the other side lets go of it.
+    pub(crate) fn abort_behind(&mut self, leftovers: &Arc<Leftovers>) {
+        self.count_as_left(leftovers);
+        self.abort();
+    }
+
+    fn count_as_left(&self, leftovers: &Arc<Leftovers>) {
+        *self.link.leftover.lock() = Some(self.count_unread(leftovers));
     }
 
     /// Counts what the other side has not read, until the result is dropped.
     pub(crate) fn count_unread(&self, leftovers: &Arc<Leftovers>) -> Leftover {
-        let subscriptions = self.out().subscriptions.load(Ordering::Relaxed);
-        let subscriptions = usize::try_from(subscriptions).unwrap_or(usize::MAX);
+        let markers = self.out().markers.load(Ordering::Relaxed);
+        let markers = usize::try_from(markers).unwrap_or(usize::MAX);
         leftovers.count(
             self.outbound_queue_length(),
-            subscriptions.saturating_add(self.introduction.unread()),
+            markers.saturating_add(self.introduction.beside_the_queue()),
         )
     }
 
     /// Asks the socket to begin the queue anew: a restart marker, then what every peer must know.
     pub(crate) fn announce_restart(&self) {
         self.wake_other(Notice::Restarted);
+    }
+
+    /// The socket lacked memory for that, and is to come back to it.
+    pub(crate) fn postpone_restart(&self) {
+        self.wake_own(Notice::Restarted);
     }
 
     /// Nothing is left to read, and nothing will come.

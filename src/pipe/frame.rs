@@ -58,6 +58,7 @@ impl<'a> Outgoing<'a> {
         }
     }
 
+    #[inline(always)]
     pub(crate) fn bytes(&self) -> &[u8] {
         match &self.body {
             Body::Bytes(bytes) => bytes,
@@ -67,6 +68,7 @@ impl<'a> Outgoing<'a> {
     }
 
     /// What a queue should hold for this frame. Sharing leaves the frame usable for further pipes.
+    #[inline(always)]
     pub(crate) fn stored(&mut self) -> Result<Stored<'_>> {
         if let Body::Bytes(bytes) = self.body {
             if bytes.len() <= COPY_LIMIT {
@@ -97,6 +99,7 @@ impl Outgoing<'_> {
     /// Lets go of the storage, which is in a pipe now: whoever reads it there is the last to have it, so that a user's
     /// free function runs on the reader's side and not, now and then, in the middle of a send. No pipe can take this
     /// frame any more.
+    #[inline(always)]
     pub(super) fn give_up(&mut self) {
         match &mut self.body {
             Body::Bytes(_) => {}
@@ -151,6 +154,7 @@ impl<'a> Incoming<'a> {
     }
 
     /// Takes a frame whose bytes lie in a queue.
+    #[inline(always)]
     pub(crate) fn accept_bytes(
         &mut self,
         more: bool,
@@ -202,6 +206,7 @@ impl<'a> Incoming<'a> {
     }
 }
 
+#[inline(always)]
 fn fill(buffer: &mut [MaybeUninit<u8>], body: &[u8]) {
     for (slot, byte) in buffer.iter_mut().zip(body) {
         slot.write(*byte);

@@ -9,6 +9,7 @@ use crate::message::PeerInfo;
 use crate::pipe::PipeEnd;
 use crate::pipe::queue::Special;
 use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The place of a peer's information in a queue. As long as the reader has not come by, the writer may put
 /// what a later handshake said there: a peer that comes and goes takes no more room than one that stays.
@@ -34,25 +35,33 @@ impl Introduction {
         Self(Arc::new(Mutex::new(Some(peer))))
     }
 
+    /// What it weighs as a marker, as long as the reader has not taken it.
+    pub(super) fn weight(&self) -> u64 {
+        self.0.lock().as_deref().map_or(0, weight_of)
+    }
+
     /// For the reader: what is in force from here on.
     pub(super) fn take(&self) -> Option<Arc<PeerInfo>> {
         self.0.lock().take()
     }
 }
 
+/// What the marker with it weighs.
+pub(super) fn weight_of(peer: &PeerInfo) -> u64 {
+    64 + peer.size() as u64
+}
+
 impl LastIntroduction {
-    /// Bytes that the reader has not taken, about.
-    pub(super) fn unread(&self) -> usize {
+    /// Bytes of what no marker holds.
+    pub(super) fn beside_the_queue(&self) -> usize {
         match self {
             Self::WithPipe(size) => *size,
-            Self::InQueue { place, .. } => place.upgrade().map_or(0, |place| {
-                place.lock().as_ref().map_or(0, |peer| peer.size())
-            }),
+            Self::InQueue { .. } => 0,
         }
     }
 
-    /// False if the reader was there, or messages are in between.
-    fn replace(&self, peer: &Arc<PeerInfo>, messages: u64) -> bool {
+    /// False if the reader was there, or messages are in between. `markers`: what the unread ones weigh.
+    fn replace(&self, peer: &Arc<PeerInfo>, messages: u64, markers: &AtomicU64) -> bool {
         let Self::InQueue { place, written } = self else {
             return false;
         };
@@ -64,8 +73,10 @@ impl LastIntroduction {
             Some(old) => std::mem::replace(old, Arc::clone(peer)),
             None => return false,
         };
+        // Before the reader takes it.
+        markers.fetch_add(weight_of(peer), Ordering::Relaxed);
         drop(unread);
-        drop(old);
+        markers.fetch_sub(weight_of(&old), Ordering::Relaxed);
         true
     }
 }
@@ -74,7 +85,8 @@ impl PipeEnd {
     /// Appends what the peer behind this end says of itself, in force for the messages that follow. Visible
     /// after [`PipeEnd::flush`].
     pub(crate) fn introduce(&mut self, peer: Arc<PeerInfo>) -> Result<()> {
-        if self.introduction.replace(&peer, self.written) {
+        let last = &self.introduction;
+        if last.replace(&peer, self.written, self.unread_markers()) {
             return Ok(());
         }
         let introduction = Introduction::new(peer);
@@ -150,7 +162,7 @@ mod tests {
         let size = peer.size();
         from.introduce_to(&mut to, peer);
         assert_eq!(id(&to), b"first");
-        assert_eq!(from.introduction.unread(), size);
+        assert_eq!(from.introduction.beside_the_queue(), size);
         // Not in place of it: messages may have been read under it.
         introduce(&mut from, b"second");
         assert_eq!(id(&to), b"first");

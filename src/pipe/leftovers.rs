@@ -4,6 +4,9 @@
 
 use std::sync::Arc;
 
+use crate::memory;
+use crate::pipe::{Notice, Wake};
+use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
 /// The weight of all that peers of one socket left behind. High-water marks bound the pipe of one peer; this is what
@@ -11,6 +14,8 @@ use crate::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Debug, Default)]
 pub(crate) struct Leftovers {
     weight: AtomicUsize,
+    /// Those who wait until it is no longer enough.
+    waiting: Mutex<Vec<Arc<dyn Wake>>>,
 }
 
 /// A pipe weighs as much as so many messages.
@@ -26,6 +31,17 @@ impl Leftovers {
     /// So much was left that nobody new should come before the socket has taken some.
     pub(crate) fn is_enough(&self) -> bool {
         self.weight.load(Ordering::Relaxed) >= ENOUGH
+    }
+
+    /// True if it is enough: then what `waiter` makes is woken once as soon as it is not.
+    pub(crate) fn wait_if_enough(&self, waiter: impl FnOnce() -> Arc<dyn Wake>) -> bool {
+        if !self.is_enough() {
+            return false;
+        }
+        let mut waiting = self.waiting.lock();
+        // Looked at under the lock, which is taken by whoever lets go of something after that has happened. Without
+        // memory nobody waits, and there is none for somebody new.
+        self.is_enough() && memory::push(&mut waiting, waiter()).is_ok()
     }
 
     /// Counts a pipe with so many unread messages, and so many bytes of what is no message, until the result is dropped.
@@ -47,17 +63,39 @@ pub(crate) struct Leftover {
     weight: usize,
 }
 
+impl Leftover {
+    /// Counts as a pipe with so many bytes of what is no message.
+    pub(crate) fn weigh(&mut self, bytes: usize) {
+        let weight = PIPE + bytes / MESSAGE_BYTES;
+        let before = std::mem::replace(&mut self.weight, weight);
+        if weight > before {
+            let more = weight - before;
+            self.leftovers.weight.fetch_add(more, Ordering::Relaxed);
+        } else {
+            self.lose(before - weight);
+        }
+    }
+
+    fn lose(&self, less: usize) {
+        let Leftovers { weight, waiting } = &*self.leftovers;
+        let before = weight.fetch_sub(less, Ordering::Relaxed);
+        if before >= ENOUGH && before - less < ENOUGH {
+            let waiting = std::mem::take(&mut *waiting.lock());
+            waiting.iter().for_each(|wake| wake.wake(Notice::Writable));
+        }
+    }
+}
+
 impl Drop for Leftover {
     fn drop(&mut self) {
-        self.leftovers
-            .weight
-            .fetch_sub(self.weight, Ordering::Relaxed);
+        self.lose(self.weight);
     }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::{ENOUGH, Leftovers, MESSAGE_BYTES, PIPE};
+    use super::{AtomicUsize, ENOUGH, Leftovers, MESSAGE_BYTES, Notice, Ordering, PIPE, Wake};
+    use crate::memory::ShortBytes;
     use crate::message::PeerInfo;
     use crate::pipe::queue::Special;
     use crate::pipe::{Conflate, Limits, PipeEnd, pipe};
@@ -72,12 +110,12 @@ mod tests {
             leave(&mut connection);
             connection.flush();
             connection.leave_behind(&leftovers);
-            leftovers.weight.load(std::sync::atomic::Ordering::Relaxed)
+            leftovers.weight.load(Ordering::Relaxed)
         };
         let size = 20 * MESSAGE_BYTES;
         assert_eq!(weight_of(&|_| ()), PIPE);
         let subscribes = weight_of(&|end| {
-            let topic = vec![7; size].into_boxed_slice();
+            let topic = ShortBytes::from(&vec![7; size]);
             let subscribe = true;
             end.append_special(Special::Subscription { subscribe, topic })
                 .unwrap();
@@ -89,6 +127,29 @@ mod tests {
             end.introduce(Arc::new(peer)).unwrap();
         });
         assert!((PIPE + 20..PIPE + 25).contains(&introduces));
+    }
+
+    /// Who waits is woken once, when it is no longer enough.
+    #[test]
+    fn those_who_wait_are_woken() {
+        #[derive(Debug, Default)]
+        struct Woken(AtomicUsize);
+        impl Wake for Woken {
+            fn wake(&self, _notice: Notice) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let leftovers = Arc::new(Leftovers::default());
+        let woken = Arc::new(Woken::default());
+        let wait = || leftovers.wait_if_enough(|| Arc::clone(&woken) as Arc<dyn Wake>);
+        assert!(!wait());
+        let mut pipes: Vec<_> = (0..=ENOUGH / PIPE).map(|_| leftovers.count(0, 0)).collect();
+        assert!(wait());
+        pipes.pop();
+        assert_eq!(woken.0.load(Ordering::Relaxed), 0, "still enough");
+        pipes.clear();
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert!(!wait());
     }
 
     /// It counts from the peer's end until the socket has let go of its side.
@@ -111,9 +172,6 @@ mod tests {
         drop((socket, connection));
         assert!(!leftovers.is_enough());
         drop(sockets);
-        assert_eq!(
-            leftovers.weight.load(std::sync::atomic::Ordering::Relaxed),
-            0
-        );
+        assert_eq!(leftovers.weight.load(Ordering::Relaxed), 0);
     }
 }

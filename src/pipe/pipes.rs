@@ -9,6 +9,7 @@ use crate::message::{Message, PeerInfo};
 use crate::pipe::end::{Head, PipeEnd};
 use crate::pipe::frame::{Incoming, Outgoing};
 use crate::pipe::queue::Special;
+use crate::pipe::{Leftover, Wake};
 
 /// Names a pipe of a socket. A key whose pipe is gone finds nothing, also after the slot was reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,6 +58,8 @@ pub(crate) struct Pipes {
 struct Slot {
     generation: u32,
     end: Option<PipeEnd>,
+    /// See [`Pipes::hold`].
+    held: bool,
 }
 
 /// How a pattern gets rid of a pipe.
@@ -86,6 +89,7 @@ impl Pipes {
         self.slots.push(Slot {
             generation: 0,
             end: Some(end),
+            held: false,
         });
         PipeKey {
             index,
@@ -101,11 +105,36 @@ impl Pipes {
         }
         let end = slot.end.take()?;
         slot.generation = slot.generation.wrapping_add(1);
-        self.free.push(key.index);
+        if !slot.held {
+            self.free.push(key.index);
+        }
         Some(end)
     }
 
-    #[inline]
+    /// The index of this pipe, which is about to go, will not be another one's before [`Pipes::release`]. The result
+    /// wakes the socket, which then calls [`crate::patterns::Pattern::resume`]. `None`: it is not held.
+    pub(crate) fn hold(&mut self, key: PipeKey) -> Option<Arc<dyn Wake>> {
+        let wake = self.get(key)?.own_wake()?;
+        self.slots.get_mut(key.index as usize)?.held = true;
+        Some(wake)
+    }
+
+    /// See [`Pipes::hold`].
+    pub(crate) fn release(&mut self, key: PipeKey) {
+        if let Some(slot) = self.slots.get_mut(key.index as usize)
+            && std::mem::take(&mut slot.held)
+            && slot.end.is_none()
+        {
+            self.free.push(key.index);
+        }
+    }
+
+    /// What the connection of this pipe left, for the pattern to count; see [`crate::pipe::Leftovers`].
+    pub(crate) fn take_leftover(&mut self, key: PipeKey) -> Option<Leftover> {
+        self.get(key)?.take_leftover()
+    }
+
+    #[inline(always)]
     pub(crate) fn get(&mut self, key: PipeKey) -> Option<&mut PipeEnd> {
         let slot = self.slots.get_mut(key.index as usize)?;
         if slot.generation != key.generation {
@@ -126,6 +155,7 @@ impl Pipes {
     }
 
     /// See [`PipeEnd::can_write`].
+    #[inline(always)]
     pub(crate) fn can_write(&mut self, key: PipeKey) -> bool {
         self.get(key).is_some_and(PipeEnd::can_write)
     }
@@ -138,6 +168,7 @@ impl Pipes {
     /// Writes a frame (`more` as given, not as in `frame`); the last one makes the message visible.
     ///
     /// Does not test credit. `NotFound` if the pipe is gone, `NoMemory`.
+    #[inline(always)]
     pub(crate) fn write(
         &mut self,
         key: PipeKey,
@@ -221,7 +252,7 @@ impl Pipes {
     }
 
     /// True if a frame is there; markers in front of it are dropped.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn has_frame(&mut self, key: PipeKey) -> bool {
         loop {
             match self.look(key) {
@@ -232,7 +263,7 @@ impl Pipes {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn look(&mut self, key: PipeKey) -> Head {
         let Some(end) = self.get(key) else {
             return Head::Empty;
@@ -251,7 +282,7 @@ impl Pipes {
     }
 
     /// Reads the frame at the head; `None` if there is none.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read(&mut self, key: PipeKey, into: &mut Incoming<'_>) -> Option<Result<()>> {
         let end = self.get(key)?;
         let result = end.read(into);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::queue::{Gather, Special};
 use super::*;
 use crate::message::{Message, PeerInfo};
+use crate::sync::atomic::Ordering;
 use crate::sync::{Mutex, thread};
 
 /// An owner that keeps what it is told.
@@ -614,4 +615,57 @@ fn two_threads_and_little_room() {
     }
     writer.join().unwrap();
     assert_eq!(expected, count);
+}
+
+/// What needs no credit fills no pipe without bounds: its writer is told when it should stop, and when to go on.
+#[test]
+fn a_pipe_is_overfull_of_what_needs_no_credit() {
+    let (mut from, mut to) = limited(Some(1), None);
+    let owner = Owner::of(&from);
+    let mut count = 0;
+    while !from.is_overfull() {
+        from.append_special(Special::Notify).unwrap();
+        count += 1;
+        assert!(count < 100_000);
+    }
+    from.flush();
+    while to.head() == Head::Special && owner.told().is_empty() {
+        to.take_special();
+    }
+    assert!(!from.is_overfull() && to.head() == Head::Special);
+    while to.head() == Head::Special {
+        to.take_special();
+    }
+    let mut count = 0;
+    while !from.is_overfull() {
+        write_frame(&mut from, b"", false);
+        count += 1;
+        assert!(count < 1000);
+    }
+    assert!(count > 2);
+    owner.told();
+    read(&mut to).unwrap();
+    assert_eq!(owner.told(), [Notice::Writable]);
+    assert!(!from.is_overfull());
+}
+
+/// Introductions weigh what their properties take, as long as the reader has not come by.
+#[test]
+fn a_pipe_is_overfull_of_introductions() {
+    let (mut from, mut to) = unlimited();
+    let properties = [(b"X-name".to_vec(), vec![7; 60_000])];
+    let peer = Arc::new(PeerInfo::new(Box::default(), None, -1, &properties));
+    for _ in 0..100 {
+        from.introduce(Arc::clone(&peer)).unwrap();
+    }
+    assert!(!from.is_overfull(), "only the last one is there");
+    let mut count = 0;
+    while !from.is_overfull() {
+        from.introduce(Arc::clone(&peer)).unwrap();
+        write_frame(&mut from, b"lost", false);
+        count += 1;
+        assert!(count < 100);
+    }
+    while read(&mut to).is_some() {}
+    assert_eq!(from.unread_markers().load(Ordering::Relaxed), 0);
 }

@@ -55,13 +55,14 @@ impl std::ops::DerefMut for Inside {
     }
 }
 
+#[inline(always)]
 pub(super) fn enter(cell: &'static SocketCell) -> Result<Inside> {
     // Before the lock, which may have been held at the fork.
     if cell.is_of_parent() {
         return Err(Error::Interrupted);
     }
     let hold = Hold::new();
-    let core = cell.enter()?.ok_or(Error::NotSocket)?;
+    let core = cell.enter_own()?.ok_or(Error::NotSocket)?;
     Ok(Inside { core, _hold: hold })
 }
 
@@ -234,6 +235,7 @@ pub(crate) fn is_any_lent(cell: &'static SocketCell) -> bool {
 }
 
 /// ZMQ_SNDTIMEO, ZMQ_RCVTIMEO; `None` = wait for ever.
+#[inline(always)]
 fn timeout(milliseconds: i32, dont_wait: bool) -> Option<Duration> {
     if dont_wait {
         return Some(Duration::ZERO);

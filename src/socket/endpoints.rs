@@ -14,6 +14,7 @@ use crate::io::{
     Connecter, Connection, ConnectionHandle, EndpointTexts, IoCommand, IoHandle, Linger,
     ListenerObject, ObjectId, Session,
 };
+use crate::memory::ShortBytes;
 use crate::monitor::{Event, Monitor, event_value};
 use crate::options::PatternOption;
 use crate::patterns::Origin;
@@ -32,7 +33,7 @@ pub(crate) struct Endpoints {
     /// ZMQ_LAST_ENDPOINT.
     pub(crate) last: Vec<u8>,
     /// ZMQ_CONNECT_ROUTING_ID for the next connect.
-    pub(crate) connect_routing_id: Option<Box<[u8]>>,
+    pub(crate) connect_routing_id: Option<ShortBytes>,
 }
 
 #[derive(Debug)]
@@ -399,8 +400,7 @@ impl Core {
             }
         };
         let connecter = Connecter::new(address, &session);
-        let connection =
-            Connection::connecting(Arc::new(session), connecter, theirs, origin.clone());
+        let connection = Connection::connecting(session, connecter, theirs, origin.clone());
         let handle = ConnectionHandle::new(&thread, &connection);
         let id = handle.id();
         let pipe = mine.map(|end| {

@@ -135,6 +135,7 @@ impl Core {
 
     /// Learns of a stop of the context, and does what others asked for. The first thing that the calls
     /// listed in api.md section 2 do.
+    #[inline(always)]
     fn notice(&mut self) -> Result<()> {
         if self.stopped || self.mailbox.is_stopped() {
             self.stopped = true;
@@ -144,10 +145,14 @@ impl Core {
         Ok(())
     }
 
+    #[inline(always)]
     fn process_mail(&mut self) {
-        if !self.mailbox.has_mail() {
-            return;
+        if self.mailbox.has_mail() {
+            self.handle_mail();
         }
+    }
+
+    fn handle_mail(&mut self) {
         for command in self.mailbox.drain() {
             match command {
                 SocketCommand::Attach(attachment) => self.attach_unless_left(*attachment),
@@ -205,6 +210,7 @@ impl Core {
 
     fn handle_notice(&mut self, key: PipeKey, notice: Notice) {
         let Some(end) = self.pipes.get(key) else {
+            self.pattern.resume(&mut self.pipes, key);
             return;
         };
         match notice {
@@ -218,9 +224,11 @@ impl Core {
             Notice::LimitsChanged => end.limits_changed(),
             Notice::Restarted => {
                 end.rollback();
-                // Without memory the connection goes on without its restart: it asks again at the next
-                // loss.
-                let _ = end.append_special(Special::Restart);
+                if end.append_special(Special::Restart).is_err() {
+                    // The connection sends nothing before it has the marker.
+                    end.postpone_restart();
+                    return;
+                }
                 self.pattern.restarted(&mut self.pipes, key);
                 if let Some(end) = self.pipes.get(key) {
                     end.flush();
@@ -272,7 +280,15 @@ impl Core {
     }
 
     /// Ends the pipes that were read to their end, and those that the pattern dismissed.
+    #[inline(always)]
     fn settle(&mut self) {
+        if self.pipes.has_departures() {
+            self.take_leave();
+        }
+    }
+
+    #[cold]
+    fn take_leave(&mut self) {
         while self.pipes.has_departures() {
             for key in self.pipes.take_exhausted() {
                 // Looked at again: a pattern may have met it more than once.
@@ -312,6 +328,7 @@ impl Core {
     }
 
     /// One try to send a frame; `Again` = would block.
+    #[inline(always)]
     fn send_once(&mut self, frame: &mut Outgoing<'_>) -> Result<usize> {
         self.notice()?;
         frame.mark();
@@ -338,6 +355,7 @@ impl Core {
     }
 
     /// One try to receive a frame; `Again` = nothing there.
+    #[inline(always)]
     fn receive_once(&mut self, into: &mut Incoming<'_>) -> Result<usize> {
         self.notice()?;
         let received = self.pattern.recv(&mut self.pipes, into);

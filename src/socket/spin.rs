@@ -25,6 +25,9 @@ const SPIN: Duration = Duration::from_micros(50);
 const SHORT: Duration = Duration::from_micros(5);
 /// Waits without a spin after many spins for nothing.
 const LONGEST_PAUSE: u32 = 63;
+/// Waits without a spin after one beside somebody who wanted the processor: who yields it to a thread that computes has it
+/// back after milliseconds, which is to happen to one answer in a thousand at most.
+const CONTENDED_PAUSE: u32 = 1023;
 
 /// What the waits for a socket, or those of a thread for several, have taught.
 #[derive(Clone, Copy, Debug)]
@@ -53,9 +56,12 @@ impl Spin {
 
     /// A spin has ended.
     pub(crate) fn ended(&mut self, spun: Spun) {
-        self.pause = match spun.found && !spun.contended {
-            true => 0,
-            false => (self.pause * 2 + 1).min(LONGEST_PAUSE),
+        self.pause = match spun {
+            Spun {
+                contended: true, ..
+            } => CONTENDED_PAUSE,
+            Spun { found: true, .. } => 0,
+            Spun { found: false, .. } => (self.pause * 2 + 1).min(LONGEST_PAUSE),
         };
         self.left = self.pause;
     }

@@ -2,8 +2,10 @@
 
 #![forbid(unsafe_code)]
 
-use std::io::{ErrorKind, Read};
-use std::net::TcpStream;
+mod scarcity;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +15,8 @@ use crate::ffi::constants as c;
 use crate::io::ConnectionHandle;
 use crate::message::Message;
 use crate::patterns::Origin;
-use crate::pipe::{Incoming, Limits, pipe};
+use crate::pipe::queue::{NO_MEMORY, Special};
+use crate::pipe::{Conflate, Head, Incoming, Limits, Notice, pipe};
 use crate::socket::api::{self, SocketCell};
 use crate::socket::{Attachment, SocketCommand, poll};
 
@@ -526,8 +529,7 @@ fn a_pipe_that_comes_after_its_disconnect_is_not_taken_in() {
     let context = Arc::new(Context::new());
     let socket = open(&context, c::ZMQ_PUSH);
     for connects in [true, false] {
-        let conflate = crate::pipe::Conflate::NEITHER;
-        let (end, mut far) = pipe(Limits::NONE, Limits::NONE, conflate);
+        let (end, mut far) = pipe(Limits::NONE, Limits::NONE, Conflate::NEITHER);
         let inside = api::enter(socket).expect("socket");
         let thread = Arc::clone(&inside.context.threads(0).expect("threads")[0]);
         let late = Attachment {
@@ -545,6 +547,61 @@ fn a_pipe_that_comes_after_its_disconnect_is_not_taken_in() {
         assert_eq!(far.is_inbound_ended(), connects);
         assert_eq!(far.is_drained(), connects, "something was sent");
     }
+    api::close(socket).expect("close");
+    assert_eq!(context.terminate(), Ok(()));
+}
+
+/// A connection that waits for a restart marker sends nothing before it: without memory the marker comes later.
+#[test]
+fn a_restart_is_made_up_for() {
+    let context = Arc::new(Context::new());
+    let socket = open(&context, c::ZMQ_SUB);
+    let (end, mut connection) = pipe(Limits::NONE, Limits::NONE, Conflate::NEITHER);
+    let mut inside = api::enter(socket).expect("socket");
+    inside.attach(Attachment::inproc(end, None));
+    connection.announce_restart();
+    NO_MEMORY.set(true);
+    inside.process_mail();
+    assert_eq!(connection.head(), Head::Empty);
+    NO_MEMORY.set(false);
+    inside.process_mail();
+    assert_eq!(connection.head(), Head::Special);
+    assert!(matches!(connection.take_special(), Some(Special::Restart)));
+    assert!(!inside.mailbox.has_mail());
+    drop(inside);
+    api::close(socket).expect("close");
+    assert_eq!(context.terminate(), Ok(()));
+}
+
+/// However often a connection is lost while the socket is not entered, it is asked to begin anew once.
+#[test]
+fn restarts_do_not_pile_up() {
+    let context = Arc::new(Context::new());
+    let socket = open(&context, c::ZMQ_SUB);
+    let interval = 1_i32.to_ne_bytes();
+    api::set_option(socket, c::ZMQ_RECONNECT_IVL, Some(&interval), 4).expect("option");
+    let peer = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let endpoint = format!("tcp://{}", peer.local_addr().expect("an address"));
+    api::connect(socket, endpoint.as_bytes()).expect("connect");
+    for _ in 0..20 {
+        let (mut stream, _) = peer.accept().expect("accept");
+        stream
+            .write_all(&crate::io::tests::opening(b"PUB"))
+            .expect("write");
+        // To the end of its READY.
+        let mut bytes = [0; 64 + 2 + b"\x05READY\x0BSocket-Type\0\0\0\x03SUB".len()];
+        stream.read_exact(&mut bytes).expect("a handshake");
+    }
+    // It has noticed the last loss.
+    drop(peer.accept().expect("accept"));
+    let inside = api::enter(socket).expect("socket");
+    let restarts = inside
+        .mailbox
+        .drain()
+        .filter(|command| matches!(command, SocketCommand::Pipe(_, Notice::Restarted)))
+        .count();
+    assert_eq!(restarts, 1);
+    drop(inside);
     api::close(socket).expect("close");
     assert_eq!(context.terminate(), Ok(()));
 }

@@ -34,6 +34,18 @@ impl Epoll {
         Self(std::os::fd::AsRawFd::as_raw_fd(poll))
     }
 
+    /// One that can watch nothing.
+    #[cfg(test)]
+    pub(crate) fn broken() -> Self {
+        Self(-1)
+    }
+
+    /// Makes every wait on it fail.
+    #[cfg(test)]
+    pub(crate) fn break_down(self) {
+        crate::sys::scarcity::replace(self.0);
+    }
+
     /// Watches `fd`. Errors: those of epoll_ctl(2).
     pub(crate) fn add(self, fd: RawFd, token: Token, directions: Directions) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_ADD, fd, token, directions)

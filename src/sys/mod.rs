@@ -21,6 +21,8 @@ pub(crate) mod fork;
 pub(crate) mod net;
 pub(crate) mod poll;
 pub(crate) mod random;
+#[cfg(test)]
+pub(crate) mod scarcity;
 pub(crate) mod switch;
 pub(crate) mod thread;
 pub(crate) mod thread_end;

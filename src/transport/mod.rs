@@ -15,7 +15,7 @@ pub(crate) mod resolve;
 mod stream;
 pub(crate) mod tcp;
 
-pub(crate) use listener::{BindFailure, Listener, NextAccept};
+pub(crate) use listener::{AcceptFailure, BindFailure, Listener, NextAccept};
 pub(crate) use stream::Stream;
 
 use std::os::fd::RawFd;

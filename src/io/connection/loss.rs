@@ -135,9 +135,10 @@ impl Connection {
     fn repair_pipe(&mut self, live: &Live) {
         if self.session.options.immediate {
             // What is unread is void, unless there is news behind it.
-            match self.tells_of_loss() {
-                true => self.end_pipe(),
-                false => self.pipe = None,
+            if self.tells_of_loss() {
+                self.end_pipe();
+            } else if let Some(mut pipe) = self.pipe.take() {
+                pipe.abort_behind(&self.session.leftovers);
             }
             return;
         }
@@ -147,8 +148,10 @@ impl Connection {
         if live.output.is_cut() || pipe.is_mid_read() {
             pipe.skip_rest_of_message();
         }
-        if live.phase.may_send() && self.session.row.resubscribes && self.detached.is_none() {
-            self.restarts_awaited += 1;
+        // A marker that has not come yet is as good for the next connection.
+        let begins_anew = self.session.row.resubscribes && !self.awaits_restart;
+        if live.phase.may_send() && begins_anew && self.detached.is_none() {
+            self.awaits_restart = true;
             pipe.announce_restart();
         }
     }
@@ -156,10 +159,7 @@ impl Connection {
     /// What was delivered stays readable at the socket, nothing more comes or goes.
     pub(super) fn end_pipe(&mut self) {
         if let Some(mut pipe) = self.pipe.take() {
-            match self.role {
-                Role::Accepted { .. } => pipe.leave_behind(&self.session.leftovers),
-                Role::Connecting(_) => pipe.leave(),
-            }
+            pipe.leave_behind(&self.session.leftovers);
         }
     }
 }

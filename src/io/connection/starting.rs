@@ -5,7 +5,6 @@
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::notices::HelloTo;
 use super::{Connection, Live, Loss, Phase, Role};
@@ -18,16 +17,16 @@ use crate::message::PeerInfo;
 use crate::monitor::Event;
 use crate::pipe::PipeEnd;
 use crate::pipe::queue::Special;
-use crate::protocol;
 use crate::protocol::envelope::ReplyEnvelope;
+use crate::protocol::{self, Protocol};
 use crate::socket::Attachment;
 use crate::transport::Stream;
 
 impl Connection {
-    pub(super) fn bring_up(&self, stream: Stream, now: Instant) -> Live {
+    pub(super) fn bring_up(&self, stream: Stream, protocol: Protocol) -> Live {
         let fd = stream.as_raw_fd();
         Live {
-            protocol: self.session.protocol(now),
+            protocol,
             input: Input::new(self.session.largest_frame()),
             output: Output::new(),
             envelope: self

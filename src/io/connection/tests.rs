@@ -1,26 +1,23 @@
 //! A connection without a thread, in virtual time: what it reads when its socket has left, or is about to say so.
 
+mod scarcity;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Connection;
-use crate::clock;
-use crate::context::Lingering;
 use crate::ffi::constants as c;
+use crate::io::tests::bench::Bench;
 use crate::io::tests::opening;
-use crate::io::turn::{Outcome, Scratch, Surroundings, Turn};
-use crate::io::{IoHandle, Linger, ObjectId, Session};
-use crate::mailbox::Mailbox;
-use crate::monitor::Monitor;
+use crate::io::turn::{Outcome, Surroundings, Turn};
+use crate::io::{Linger, ObjectId, Session};
 use crate::options::SocketOptions;
-use crate::patterns::TypeRow;
-use crate::pipe::{Leftovers, PipeEnd};
+use crate::pipe::PipeEnd;
 use crate::socket::SocketCommand;
 use crate::sync::Lock;
-use crate::sync::atomic::AtomicBool;
 use crate::transport::Stream;
 
 /// What a kernel holds of one direction is less.
@@ -40,73 +37,68 @@ struct Alone {
     socket: Option<PipeEnd>,
     /// The peer. It does not wait.
     peer: UnixStream,
-    now: Instant,
-    /// Open as long as the handle is.
-    _poll: mio::Poll,
-    handle: Arc<IoHandle>,
-    scratch: Scratch,
+    bench: Bench,
 }
 
 impl Alone {
     /// In traffic.
     fn open(set: impl FnOnce(&mut SocketOptions)) -> Self {
+        let mut alone = Self::start(c::ZMQ_DEALER, set);
+        alone.greet(b"DEALER");
+        assert!(alone.socket.is_some());
+        alone
+    }
+
+    /// Before its peer has said anything.
+    fn start(socket_type: i32, set: impl FnOnce(&mut SocketOptions)) -> Self {
         let mut options = SocketOptions {
             receive_hwm: 1,
             send_hwm: 0,
             ..SocketOptions::default()
         };
         set(&mut options);
-        let mailbox = Arc::new(Mailbox::new());
-        let session = Session {
-            mailbox: Arc::clone(&mailbox),
-            monitor: Arc::new(Monitor::new()),
-            options: Arc::new(options),
-            row: TypeRow::find(c::ZMQ_DEALER).expect("a type"),
-            threads: Arc::new([]),
-            lingering: Arc::new(Lingering::default()),
-            endpoint: b"ipc://alone".as_slice().into(),
-            stop_refused: Arc::new(AtomicBool::new(false)),
-            leftovers: Arc::new(Leftovers::default()),
-        };
+        let session = Session::alone(socket_type, options);
         let (near, peer) = UnixStream::pair().expect("a pair");
         peer.set_nonblocking(true).expect("non-blocking");
         let stream = Stream::from_socket(near.into());
-        let now = clock::now();
-        let poll = mio::Poll::new().expect("poll");
-        let handle = Arc::new(IoHandle::new(0, &poll).expect("a handle"));
+        let bench = Bench::new();
+        let connection =
+            Connection::accepted(Arc::new(session), ObjectId::new(), stream, bench.now);
         let mut alone = Self {
-            connection: Connection::accepted(Arc::new(session), ObjectId::new(), stream, now),
+            connection: connection.expect("memory"),
             outcome: Outcome::Wait,
             socket: None,
             peer,
-            now,
-            _poll: poll,
-            handle,
-            scratch: Scratch::new().expect("a slab"),
+            bench,
         };
-        alone.peer.write_all(&opening(b"DEALER")).expect("write");
         alone.work(|connection, around| connection.start(around));
-        alone.settle();
-        for command in mailbox.drain() {
-            if let SocketCommand::Attach(attachment) = command {
-                alone.socket = Some(attachment.end);
-            }
-        }
-        assert!(alone.socket.is_some());
         alone
     }
 
+    /// The peer says what it is.
+    fn greet(&mut self, socket_type: &[u8]) {
+        self.say(&opening(socket_type));
+        let mailbox = Arc::clone(&self.connection.lock().session.mailbox);
+        for command in mailbox.drain() {
+            if let SocketCommand::Attach(attachment) = command {
+                self.socket = Some(attachment.end);
+            }
+        }
+    }
+
+    /// The peer sends this, as far as somebody takes it.
+    fn say(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() && self.outcome != Outcome::Gone {
+            match self.peer.write(bytes) {
+                Ok(written) => bytes = bytes.get(written..).expect("no more"),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+            self.settle();
+        }
+    }
+
     fn work(&mut self, work: impl FnOnce(&mut Connection, &mut Surroundings<'_>) -> Outcome) {
-        let mut around = Surroundings {
-            epoll: self.handle.epoll,
-            borrows: false,
-            handle: &self.handle,
-            scratch: &mut self.scratch,
-            turn: Turn::SHARED,
-            moved: 0,
-            now: self.now,
-        };
-        self.outcome = work(&mut self.connection.lock(), &mut around);
+        self.outcome = work(&mut self.connection.lock(), &mut self.bench.around());
     }
 
     /// Turns until it waits. The kernel says what it can.
@@ -122,7 +114,7 @@ impl Alone {
     }
 
     fn pass(&mut self, time: Duration) {
-        self.now += time;
+        self.bench.now += time;
         if self.outcome != Outcome::Gone {
             self.work(Connection::handle_timeout);
         }
@@ -216,7 +208,7 @@ fn what_comes_is_read_to_make_room_and_no_more() {
         assert_eq!(alone.flood(FLOOD), 0);
         assert_eq!(
             alone.connection.lock().deadline(),
-            Some(alone.now + STANDSTILL)
+            Some(alone.bench.now + STANDSTILL)
         );
         alone.pass(STANDSTILL - MOMENT);
         assert_eq!(alone.flood(FLOOD), 0);

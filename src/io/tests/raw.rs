@@ -34,7 +34,7 @@ fn no_event_tells_of_a_handshake() {
     drop(peer);
     assert_eq!(bytes_of(&monitored, &mut id), b"");
     monitored.skip(&[c::ZMQ_EVENT_DISCONNECTED]);
-    monitored.expect_silence(50);
+    monitored.expect_no_more();
 }
 
 /// A peer that comes and goes while nobody reads fills the pipe up to its mark and one message, and waits then.
@@ -53,7 +53,7 @@ fn notices_need_room() {
         monitored.skip(&[c::ZMQ_EVENT_DISCONNECTED, c::ZMQ_EVENT_CONNECT_RETRIED]);
     }
     monitored.skip(&UP);
-    monitored.expect_silence(50);
+    monitored.expect_no_more();
     let mut id = Vec::new();
     for _ in 0..6 {
         assert_eq!(bytes_of(&monitored, &mut id), b"");

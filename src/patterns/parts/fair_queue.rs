@@ -35,6 +35,7 @@ impl FairQueue {
     }
 
     /// Reads one frame and says from where. `Again` if there is none.
+    #[inline(always)]
     pub(crate) fn recv(&mut self, pipes: &mut Pipes, into: &mut Incoming<'_>) -> Result<PipeKey> {
         let key = self.select(pipes).ok_or(Error::Again)?;
         self.read(pipes, key, into)?;
@@ -43,7 +44,7 @@ impl FairQueue {
 
     /// The pipe whose frame is next; markers are dropped on the way. The answer stays the same until
     /// that frame is taken.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn select(&mut self, pipes: &mut Pipes) -> Option<PipeKey> {
         while let Some(key) = self.rotation.current() {
             if self.mid_message || pipes.has_frame(key) {
@@ -70,7 +71,7 @@ impl FairQueue {
     }
 
     /// Reads the frame of the pipe that was selected. An error leaves it where it is.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read(
         &mut self,
         pipes: &mut Pipes,

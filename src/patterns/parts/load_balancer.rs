@@ -48,7 +48,7 @@ impl LoadBalancer {
 
     /// Sends one frame; the pipe it went to, or `None` if it was swallowed because the peer of the
     /// first frames is gone. `Again` if nobody has room.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(
         &mut self,
         pipes: &mut Pipes,
@@ -81,7 +81,7 @@ impl LoadBalancer {
 
     /// Between two messages: the pipe that the next message would go to. It stays the choice of
     /// [`LoadBalancer::send`], so that an envelope can be written to it first.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn select(&mut self, pipes: &mut Pipes) -> Option<PipeKey> {
         while let Some(key) = self.rotation.current() {
             if pipes.can_write(key) {

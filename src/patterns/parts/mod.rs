@@ -18,4 +18,4 @@ pub(crate) use distributor::Distributor;
 pub(crate) use fair_queue::FairQueue;
 pub(crate) use load_balancer::LoadBalancer;
 pub(crate) use routing_table::RoutingTable;
-pub(crate) use topics::{Dropped, PublisherTopics, SubscriberTopics};
+pub(crate) use topics::{Departure, Dropped, PublisherTopics, SubscriberTopics, Work};

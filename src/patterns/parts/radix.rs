@@ -22,8 +22,10 @@ use crate::error::{Error, Result};
 use crate::memory;
 
 mod blocks;
+mod node;
 
-use blocks::{Blocks, LINK, ROOT, link_to};
+use blocks::{Blocks, LINK, ROOT, link_to, position_of};
+use node::{BRANCHES, Node, Parts, common_prefix, number_of, place_of, strip_label};
 
 /// A map from byte strings to numbers. 0 is none: its key is not in the tree.
 #[derive(Debug, Default)]
@@ -35,46 +37,6 @@ pub(crate) struct Radix {
 
 /// A label is that long at most.
 const LABEL: usize = u8::MAX as usize;
-/// In the shape: there are children. The rest is the length of the value.
-const BRANCHES: u8 = 8;
-
-/// Where the parts of a node lie.
-#[derive(Clone, Copy, Debug)]
-struct Node {
-    at: usize,
-    value: usize,
-    label: usize,
-    firsts: usize,
-    links: usize,
-    end: usize,
-}
-
-impl Node {
-    fn value(&self) -> Range<usize> {
-        self.value..self.label
-    }
-
-    fn label(&self) -> Range<usize> {
-        self.label..self.firsts
-    }
-
-    fn firsts(&self) -> Range<usize> {
-        self.firsts..self.links
-    }
-
-    fn links(&self) -> Range<usize> {
-        self.links..self.end
-    }
-
-    fn children(&self) -> usize {
-        self.links - self.firsts
-    }
-
-    /// Where the link to a child lies.
-    fn link(&self, place: usize) -> usize {
-        self.links + place * LINK
-    }
-}
 
 /// How far a key leads.
 enum End<'a> {
@@ -201,63 +163,82 @@ impl Radix {
         text: &[u8],
         mut visit: impl FnMut(u32) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        let (mut link, mut rest) = (ROOT, text);
-        loop {
-            let target = self.blocks.link(link);
-            if target == 0 {
-                break;
-            }
-            let node = self.node(target);
-            let Some(after) = rest.strip_prefix(self.bytes(node.label())) else {
+        let (mut at, mut rest) = (self.blocks.link(ROOT), text);
+        while at != 0 {
+            let Some(node) = Parts::of(&self.blocks.bytes, at) else {
                 break;
             };
-            let value = self.value(&node);
-            if value != 0 {
-                visit(value)?;
+            let Some(after) = strip_label(rest, node.label) else {
+                break;
+            };
+            if !node.value.is_empty() {
+                let value = number_of(node.value);
+                if value != 0 {
+                    visit(value)?;
+                }
             }
             let Some((&first, after)) = after.split_first() else {
                 break;
             };
-            let Some(place) = self.child(&node, first) else {
+            let Some(place) = place_of(node.firsts, first) else {
                 break;
             };
-            (link, rest) = (node.link(place), after);
+            let link = node.links.get(place * LINK..).and_then(<[u8]>::first_chunk);
+            at = link.map_or(0, |&link| position_of(link));
+            rest = after;
         }
         ControlFlow::Continue(())
     }
 
     /// All keys with their values: a key before its extensions, then in byte order. `NoMemory` if there is none to
     /// put a key together: those before it were visited.
-    pub(crate) fn for_each(
+    pub(crate) fn for_each(&self, visit: impl FnMut(&[u8], u32) -> ControlFlow<()>) -> Result<()> {
+        self.for_each_after(None, visit)
+    }
+
+    /// As [`Self::for_each`] for the keys that come behind `after` in that order; it need not be there itself.
+    pub(crate) fn for_each_after(
         &self,
+        after: Option<&[u8]>,
         mut visit: impl FnMut(&[u8], u32) -> ControlFlow<()>,
     ) -> Result<()> {
         let root = self.blocks.link(ROOT);
         if root == 0 {
             return Ok(());
         }
-        // Nodes to come, each with the length of the key that it extends, and by what besides its label.
+        // Nodes to come, each with the length of the key that it extends, and by what besides its label; and with what
+        // its keys have to be behind of, if they need not all be.
         let mut pending = Vec::new();
-        memory::push(&mut pending, (root, 0, None))?;
+        memory::push(&mut pending, (root, 0, None, after))?;
         let mut key = Vec::new();
-        while let Some((node, depth, first)) = pending.pop() {
+        while let Some((node, depth, first, after)) = pending.pop() {
             let node = self.node(node);
             key.truncate(depth);
             if let Some(first) = first {
                 memory::push(&mut key, first)?;
             }
             memory::append(&mut key, self.bytes(node.label()))?;
-            let value = self.value(&node);
-            if value != 0 && visit(&key, value).is_break() {
-                return Ok(());
+            let rest = after.and_then(|after| after.strip_prefix(&key[..]));
+            if rest.is_none() {
+                if after.is_some_and(|after| &key[..] < after) {
+                    continue;
+                }
+                let value = self.value(&node);
+                if value != 0 && visit(&key, value).is_break() {
+                    return Ok(());
+                }
             }
+            // On the way to `after`: it itself, and the keys before it, are left out.
+            let next = rest.and_then(|rest| rest.first());
             pending
                 .try_reserve(node.children())
                 .map_err(|_| Error::NoMemory)?;
             let firsts = self.bytes(node.firsts()).iter().enumerate().rev();
-            pending.extend(firsts.map(|(place, &first)| {
+            let wanted = firsts.filter(|(_, first)| next.is_none_or(|next| *first >= next));
+            pending.extend(wanted.map(|(place, &first)| {
                 let child = self.blocks.link(node.link(place));
-                (child, key.len(), Some(first))
+                let after = after.filter(|_| next == Some(&first));
+                (child, key.len(), Some(first), after)
             }));
         }
         Ok(())
@@ -272,25 +253,7 @@ impl Radix {
 
     #[inline]
     fn node(&self, at: usize) -> Node {
-        let shape = self.blocks.bytes[at + 1];
-        let branches = shape & BRANCHES != 0;
-        let children = if branches {
-            usize::from(self.blocks.bytes[at + 2]) + 1
-        } else {
-            0
-        };
-        let value = at + 2 + usize::from(branches);
-        let label = value + usize::from(shape % BRANCHES);
-        let firsts = label + usize::from(self.blocks.bytes[at]);
-        let links = firsts + children;
-        Node {
-            at,
-            value,
-            label,
-            firsts,
-            links,
-            end: links + children * LINK,
-        }
+        Node::at(&self.blocks.bytes, at)
     }
 
     #[inline]
@@ -300,21 +263,13 @@ impl Radix {
 
     #[inline]
     fn value(&self, node: &Node) -> u32 {
-        let bytes = self.bytes(node.value()).iter().rev();
-        bytes.fold(0, |value, &byte| value << 8 | u32::from(byte))
+        number_of(self.bytes(node.value()))
     }
 
     /// The place of the child that begins with this byte.
     #[inline]
     fn child(&self, node: &Node, first: u8) -> Option<usize> {
-        /// Below this a plain loop is faster.
-        const FEW: usize = 8;
-        let firsts = self.bytes(node.firsts());
-        if firsts.len() < FEW {
-            firsts.iter().position(|&byte| byte == first)
-        } else {
-            memchr::memchr(first, firsts)
-        }
+        place_of(self.bytes(node.firsts()), first)
     }
 
     /// Follows a key from the root, which is there.
@@ -581,11 +536,6 @@ impl Radix {
         self.blocks = blocks;
         Ok(())
     }
-}
-
-#[inline]
-fn common_prefix(one: &[u8], other: &[u8]) -> usize {
-    one.iter().zip(other).take_while(|(a, b)| a == b).count()
 }
 
 #[cfg(test)]

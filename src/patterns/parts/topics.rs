@@ -65,6 +65,47 @@ fn weight_of(topic: &[u8]) -> usize {
     TOPIC_WEIGHT + topic.len()
 }
 
+/// How much is left to be done at once: in bytes, about, with what besides a topic's bytes takes as long.
+#[derive(Debug)]
+pub(crate) struct Work(usize);
+
+impl Work {
+    /// Taking a topic in, or out.
+    const TOPIC: usize = 256;
+    /// Passing by one.
+    const VISIT: usize = 32;
+    /// About a millisecond.
+    pub(crate) const STEP: usize = 512 * 1024;
+
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self(bytes)
+    }
+
+    /// What taking in a topic of this length costs.
+    pub(crate) fn of_topic(length: usize) -> usize {
+        length.saturating_add(Self::TOPIC)
+    }
+
+    fn is_done(&self) -> bool {
+        self.0 == 0
+    }
+
+    fn note_topic(&mut self, topic: &[u8]) {
+        self.0 = self.0.saturating_sub(Self::of_topic(topic.len()));
+    }
+
+    fn note_visit(&mut self, topic: &[u8]) {
+        self.0 = self.0.saturating_sub(Self::VISIT + topic.len());
+    }
+}
+
+/// How far the departure of a pipe is.
+#[derive(Debug, Default)]
+pub(crate) struct Departure {
+    /// It holds none of the topics up to this one.
+    passed: Option<Box<[u8]>>,
+}
+
 impl PublisherTopics {
     /// Adds a topic to a pipe's; true if no pipe had it.
     pub(crate) fn add(&mut self, topic: &[u8], pipe: u32) -> Result<bool> {
@@ -120,47 +161,93 @@ impl PublisherTopics {
         dropped
     }
 
-    /// Takes all topics from a pipe and tells each, and whether it was the last to hold it. A topic
-    /// comes before its extensions, then in byte order.
-    pub(crate) fn remove_pipe(&mut self, pipe: u32, mut tell: impl FnMut(&[u8], bool)) {
-        let Some(held) = self.held.get_mut(pipe as usize) else {
-            return;
-        };
-        let mut take_back = |topics: &mut Self, topic: &[u8]| {
-            let dropped = topics.remove(topic, pipe);
-            tell(topic, dropped == Dropped::Last);
-        };
-        if let Some(few) = held.few.take() {
-            few.iter().for_each(|topic| take_back(self, topic));
-        }
-        // Without memory for all of them they go in parts.
-        loop {
-            let topics = self.some_of(pipe);
-            if topics.is_empty() {
-                return;
+    /// Takes topics from a pipe, as far as `work` lasts, and tells each, and whether it was the last to hold it. A topic
+    /// comes before its extensions, then in byte order. True if the pipe holds none any more; else it is to be called
+    /// again with the same `departure`, and the pipe gets no topics meanwhile.
+    pub(crate) fn remove_some(
+        &mut self,
+        pipe: u32,
+        departure: &mut Departure,
+        work: &mut Work,
+        mut tell: impl FnMut(&[u8], bool),
+    ) -> bool {
+        while !work.is_done() {
+            let some = self.some_of(pipe, departure, work);
+            for topic in &some {
+                let dropped = self.remove(topic, pipe);
+                tell(topic, dropped == Dropped::Last);
             }
-            topics.iter().for_each(|topic| take_back(self, topic));
+            if self.count_of(pipe) == 0 {
+                return true;
+            }
+            if some.is_empty() {
+                // Without memory: later.
+                break;
+            }
         }
+        self.count_of(pipe) == 0
     }
 
-    /// All topics of a pipe, or those that there is memory for.
-    fn some_of(&self, pipe: u32) -> Vec<Box<[u8]>> {
-        let count = self.held.get(pipe as usize).map_or(0, |held| held.count);
+    /// As [`Self::remove_some`] to the end, in many steps.
+    #[cfg(any(fuzzing, test))]
+    pub(crate) fn remove_pipe(&mut self, pipe: u32, mut tell: impl FnMut(&[u8], bool)) {
+        let mut departure = Departure::default();
+        while !self.remove_some(pipe, &mut departure, &mut Work::new(300), &mut tell) {}
+    }
+
+    fn count_of(&self, pipe: u32) -> usize {
+        self.held.get(pipe as usize).map_or(0, |held| held.count)
+    }
+
+    /// What the topics of a pipe take, about, as if nobody shared them.
+    pub(crate) fn weight_of(&self, pipe: u32) -> usize {
+        self.held.get(pipe as usize).map_or(0, |held| held.weight)
+    }
+
+    /// The next topics of a pipe that departs: as many as work and memory allow.
+    fn some_of(&mut self, pipe: u32, departure: &mut Departure, work: &mut Work) -> Vec<Box<[u8]>> {
+        let count = self.count_of(pipe);
         let mut topics = Vec::new();
         if count == 0 {
             return topics;
         }
+        if let Some(few) = self
+            .held
+            .get_mut(pipe as usize)
+            .and_then(|held| held.few.as_mut())
+        {
+            while !work.is_done()
+                && topics.try_reserve(1).is_ok()
+                && let Some(topic) = few.pop_first()
+            {
+                work.note_topic(&topic);
+                topics.push(topic);
+            }
+            return topics;
+        }
         // What was visited before memory ran out is as good as what was copied before.
-        let _ = self.tree.for_each(|topic, holders| {
-            if self.sets.contains(holders, pipe) {
-                let pushed =
-                    memory::boxed(topic).and_then(|topic| memory::push(&mut topics, topic));
-                if pushed.is_err() || topics.len() == count {
+        let mut last = None;
+        let _ = self
+            .tree
+            .for_each_after(departure.passed.as_deref(), |topic, holders| {
+                work.note_visit(topic);
+                if self.sets.contains(holders, pipe) {
+                    let pushed =
+                        memory::boxed(topic).and_then(|topic| memory::push(&mut topics, topic));
+                    if pushed.is_err() {
+                        return ControlFlow::Break(());
+                    }
+                    work.note_topic(topic);
+                }
+                if topics.len() == count || work.is_done() {
+                    last = memory::boxed(topic).ok();
                     return ControlFlow::Break(());
                 }
-            }
-            ControlFlow::Continue(())
-        });
+                ControlFlow::Continue(())
+            });
+        if last.is_some() {
+            departure.passed = last;
+        }
         topics
     }
 

@@ -5,8 +5,9 @@ use crate::error::Error;
 use crate::options::PatternOption;
 use crate::patterns::Pattern;
 use crate::patterns::testing::{Bench, frames};
-use crate::pipe::Outgoing;
 use crate::pipe::queue::Special;
+use crate::pipe::{Notice, Outgoing};
+use std::collections::BTreeSet;
 
 fn set(xpub: &mut Bench<Xpub>, option: PatternOption) {
     xpub.pattern
@@ -307,7 +308,7 @@ fn welcome_message() {
     let before = xpub.peer();
     set(&mut xpub, PatternOption::XpubWelcomeMsg((*b"W").into()));
     let after = xpub.peer();
-    set(&mut xpub, PatternOption::XpubWelcomeMsg(Box::default()));
+    set(&mut xpub, PatternOption::XpubWelcomeMsg((*b"").into()));
     let cleared = xpub.peer();
     assert!(xpub.sent(before).is_empty());
     assert_eq!(xpub.sent(after), [frames(&[b"W"])]);
@@ -328,11 +329,65 @@ fn unread_subscriptions_are_bounded() {
     xpub.subscribe(other, true, b"a");
     assert_eq!(xpub.pattern.topics_count(), Some(taken_in + 1));
     let mut numbers = Vec::new();
-    while let Ok((frame, _)) = xpub.recv_frame() {
-        if frame.len() > 100 {
-            numbers.push(u32::from_be_bytes(frame[1..5].try_into().unwrap()));
+    while xpub.events().0 {
+        while let Ok((frame, _)) = xpub.recv_frame() {
+            if frame.len() > 100 {
+                numbers.push(u32::from_be_bytes(frame[1..5].try_into().unwrap()));
+            }
         }
+        xpub.pattern.readable(&mut xpub.wires.pipes, greedy);
     }
     assert_eq!(numbers, (0..1000).collect::<Vec<_>>());
     assert_eq!(xpub.pattern.topics_count(), Some(1001));
+}
+
+/// Notices of departures count, too: what nobody receives makes those who left wait, not the memory.
+#[test]
+fn unread_departures_are_bounded() {
+    let mut xpub = Bench::<Xpub>::new();
+    let mut expected = BTreeSet::new();
+    let topic = |peer: u8, number: u32| {
+        let mut topic = vec![peer; 20_000];
+        topic.extend_from_slice(&number.to_be_bytes());
+        topic
+    };
+    let mut gone = Vec::new();
+    for peer in 0..2 {
+        let key = xpub.peer();
+        gone.push((key, xpub.wires.watch(key)));
+        for number in 0..3000 {
+            xpub.subscribe(key, true, &topic(peer, number));
+            expected.insert([&[0], &topic(peer, number)[..]].concat());
+            inbox(&mut xpub);
+        }
+    }
+    for (key, _) in &gone {
+        xpub.detach(*key);
+    }
+    // Goes on as long as somebody is woken.
+    let go_on = |xpub: &mut Bench<Xpub>| {
+        while let Some((key, _)) = gone
+            .iter()
+            .find(|(_, woken)| woken.try_iter().last() == Some(Notice::Readable))
+        {
+            xpub.pattern.resume(&mut xpub.wires.pipes, *key);
+        }
+    };
+    go_on(&mut xpub);
+    let mut received = 0;
+    loop {
+        let notices = inbox(&mut xpub);
+        let weight: usize = notices.iter().map(|(notice, _)| notice.len()).sum();
+        assert!(weight < 80 * 1024 * 1024, "{weight} bytes of notices");
+        if notices.is_empty() {
+            break;
+        }
+        received += notices.len();
+        for (notice, _) in &notices {
+            assert!(expected.remove(notice));
+        }
+        go_on(&mut xpub);
+    }
+    assert_eq!(received, 6000);
+    assert_eq!(xpub.pattern.topics_count(), Some(0));
 }

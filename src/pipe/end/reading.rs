@@ -10,6 +10,7 @@ use crate::message::{Message, PeerInfo};
 use crate::pipe::Notice;
 use crate::pipe::credit::low_water_step;
 use crate::pipe::frame::Incoming;
+use crate::pipe::introduction;
 use crate::pipe::queue::{self, Advanced, BodyRef, Gather, HeaderOf, Run, Special};
 use crate::sync::atomic::Ordering;
 
@@ -18,6 +19,7 @@ impl PipeEnd {
 
     /// What stands at the head of the inbound queue. Peer information is taken in on the way; an
     /// empty queue puts the reader to sleep, so that the next commit wakes this side.
+    #[inline(always)]
     pub(crate) fn head(&mut self) -> Head {
         loop {
             match self.reader.peek() {
@@ -26,6 +28,7 @@ impl PipeEnd {
                     if let Some(Special::Peer(introduction)) = self.reader.take_special()
                         && let Some(peer) = introduction.take()
                     {
+                        self.note_marker_read(introduction::weight_of(&peer));
                         self.take_introduction(peer);
                     }
                 }
@@ -47,6 +50,7 @@ impl PipeEnd {
         }
     }
 
+    #[inline(always)]
     fn has_newest(&self) -> bool {
         self.inbound()
             .slot
@@ -75,6 +79,7 @@ impl PipeEnd {
 
     /// Reads the frame at the head into `into`; `None` if there is none. An error (no memory) leaves
     /// the frame where it is.
+    #[inline(always)]
     pub(crate) fn read(&mut self, into: &mut Incoming<'_>) -> Option<Result<()>> {
         if let Some(message) = self.take_newest() {
             into.accept_message(message);
@@ -94,6 +99,7 @@ impl PipeEnd {
         Some(result)
     }
 
+    #[inline(always)]
     fn take_newest(&self) -> Option<Message> {
         let mut message = self.inbound().slot.as_ref()?.newest.lock().take()?;
         message.set_peer(self.peer.clone().filter(|_| self.stamps));
@@ -124,18 +130,21 @@ impl PipeEnd {
         let special = self.reader.take_special()?;
         let weight = special.weight();
         if weight > 0 {
-            let before = self
-                .inbound()
-                .subscriptions
-                .fetch_sub(weight, Ordering::Relaxed);
-            // A writer that waits saw more than this.
-            if before >= FLOOD / 2 && before.saturating_sub(weight) < FLOOD / 2 {
-                self.wake_other(Notice::Writable);
-            }
+            self.note_marker_read(weight);
         }
         Some(special)
     }
 
+    fn note_marker_read(&self, weight: u64) {
+        let markers = &self.inbound().markers;
+        let before = markers.fetch_sub(weight, Ordering::Relaxed);
+        // A writer that waits saw more than this.
+        if before >= FLOOD / 2 && before.saturating_sub(weight) < FLOOD / 2 {
+            self.wake_other(Notice::Writable);
+        }
+    }
+
+    #[inline(always)]
     fn count_read(&mut self, more: bool) {
         self.mid_read = more;
         if !more {

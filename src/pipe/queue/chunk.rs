@@ -107,6 +107,12 @@ pub(super) const MINIMUM: usize = HEADER + 64;
 /// The largest capacity: what 32 bits can count, less what rounding adds.
 const LARGEST: usize = 1 << 31;
 
+#[cfg(all(test, not(loom)))]
+thread_local! {
+    /// As if there were no memory for chunks on this thread.
+    pub(crate) static NO_MEMORY: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
 /// The front of a chunk.
 #[repr(C, align(64))]
 #[derive(Debug)]
@@ -130,6 +136,10 @@ impl Chunk {
     /// Allocates one of `size` bytes in all, or larger if a record of `need` bytes wants it.
     pub(super) fn allocate(size: usize, need: usize) -> Result<Self> {
         if need > LARGEST {
+            return Err(Error::NoMemory);
+        }
+        #[cfg(all(test, not(loom)))]
+        if NO_MEMORY.get() {
             return Err(Error::NoMemory);
         }
         let capacity = need.max(size - HEADER).next_multiple_of(8);

@@ -33,10 +33,13 @@ mod tests;
 #[cfg(all(test, loom))]
 mod tests_loom;
 
+#[cfg(all(test, not(loom)))]
+pub(crate) use chunk::NO_MEMORY;
 pub(crate) use gather::{Gather, Run};
 pub(crate) use reader::{Advanced, BodyRef, Cut, Item, Reader};
 pub(crate) use writer::Writer;
 
+use crate::memory::ShortBytes;
 use crate::message::Storage;
 use crate::pipe::introduction::Introduction;
 use shared::Shared;
@@ -53,7 +56,7 @@ pub(crate) enum Special {
         /// False to cancel it.
         subscribe: bool,
         /// The prefix.
-        topic: Box<[u8]>,
+        topic: ShortBytes,
     },
     /// The socket begins anew: what precedes this was for a connection that is lost.
     Restart,
@@ -62,11 +65,14 @@ pub(crate) enum Special {
 }
 
 impl Special {
-    /// The memory that a subscription takes, about; 0 for everything else.
+    /// The memory that it takes, about, as far as a peer brings it about; 0 for everything else.
     pub(crate) fn weight(&self) -> u64 {
+        const MARKER: u64 = 64;
         match self {
-            Self::Subscription { topic, .. } => 64 + topic.len() as u64,
-            _ => 0,
+            Self::Subscription { topic, .. } => MARKER + topic.len() as u64,
+            Self::Peer(introduction) => introduction.weight(),
+            Self::Notify => MARKER,
+            Self::Body(_) | Self::Restart => 0,
         }
     }
 }

@@ -126,6 +126,7 @@ impl Reader {
     // ---- record by record ----
 
     /// The next committed record.
+    #[inline(always)]
     pub(crate) fn peek(&mut self) -> Option<Item<'_>> {
         if !self.find_item() {
             return None;
@@ -146,7 +147,7 @@ impl Reader {
     ///
     /// If `take` fails for a body that lies in the queue, the frame stays. A body that was held by
     /// reference is gone with `take` in any case.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn try_read_with<R, E>(
         &mut self,
         take: impl FnOnce(bool, BodyRef<'_>) -> Result<R, E>,
@@ -368,7 +369,7 @@ impl Reader {
     // ---- the place ----
 
     /// Brings the reader to a record, if one is committed. False: it stands at the end.
-    #[inline]
+    #[inline(always)]
     fn find_item(&mut self) -> bool {
         self.position < self.committed || self.position == self.next_special || self.look()
     }

@@ -66,6 +66,7 @@ impl Writer {
     }
 
     /// Appends a frame and copies its body, of less than 2 GiB. `NoMemory` leaves the queue as it was.
+    #[inline(always)]
     pub(crate) fn append(&mut self, more: bool, body: &[u8]) -> Result<()> {
         let header = header_length(body.len());
         let need = header + body.len();
@@ -110,6 +111,7 @@ impl Writer {
 
     /// Makes the whole messages appended so far visible, all at once. True if the reader sleeps: the
     /// caller has to wake it, and will not be told again.
+    #[inline(always)]
     pub(crate) fn commit(&mut self) -> bool {
         if self.committed == self.whole {
             return false;
@@ -157,7 +159,7 @@ impl Writer {
     }
 
     /// The place for a record of `need` bytes, specials included, which the caller then writes.
-    #[inline]
+    #[inline(always)]
     fn reserve(&mut self, need: usize) -> Result<*mut u8> {
         let mut at = self.end.word.bytes();
         if need > self.limit - at {

@@ -401,7 +401,9 @@ impl Zmtp {
         if rest.len() < length.min(COMMAND_PEEK) {
             return Ok(NEEDS_MORE);
         }
-        let subscription = match Command::parse(rest) {
+        let whole = rest.get(..length);
+        let command = Command::parse(whole.unwrap_or(rest));
+        let subscription = match command {
             Command::Subscribe(topic) if self.receives_subscriptions => Some((true, topic)),
             Command::Cancel(topic) if self.receives_subscriptions => Some((false, topic)),
             _ => None,
@@ -409,7 +411,7 @@ impl Zmtp {
         if subscription.is_some() && length > COMMAND_LIMIT {
             return Err(ProtocolError::MessageTooLarge);
         }
-        let body = match (rest.get(..length), subscription) {
+        let body = match (whole, subscription) {
             (Some(body), _) => body,
             (None, Some((subscribe, head))) if length > LARGE => {
                 self.note_frame();
@@ -431,7 +433,7 @@ impl Zmtp {
         self.note_frame();
         self.skip = length - body.len();
         self.attention = self.skip > 0;
-        let event = self.handle_command(Command::parse(body))?;
+        let event = self.handle_command(command)?;
         Ok(Decoded {
             consumed: header_size + body.len(),
             event,

@@ -24,42 +24,56 @@ pub(super) struct Blocks {
     free_bytes: usize,
 }
 
-/// Sizes of blocks: up to a number of bytes in steps of so many. The first is the smallest block, which has room for
-/// a link; the last has room for the largest node.
-const BANDS: [(usize, usize); 4] = [(32, 2), (128, 8), (512, 32), (1664, 128)];
+/// Sizes of blocks: up to a number of bytes in steps of so many. The smallest node that is not a root has four bytes,
+/// as many as a link; the largest has 1542.
+const BANDS: [(u16, u16); 4] = [(32, 2), (128, 8), (512, 32), (LARGEST as u16, 128)];
 const SMALLEST: usize = LINK;
+const LARGEST: usize = 1664;
 const CLASSES: usize = 48;
-const _: () = assert!(class_of(1664) == CLASSES - 1 && CLASSES <= 64);
+const _: () = assert!(rooms()[CLASSES - 1] as usize == LARGEST && CLASSES <= u64::BITS as usize);
+
+/// The bytes of the blocks of each class, and the class of each size by [`GRANULE`], rounded up.
+static ROOMS: [u16; CLASSES] = rooms();
+static CLASS_OF: [u8; LARGEST / GRANULE + 1] = class_of_sizes();
+
+const fn rooms() -> [u16; CLASSES] {
+    let mut rooms = [SMALLEST as u16; CLASSES];
+    let (mut class, mut band) = (1, 0);
+    while class < CLASSES {
+        let room = rooms[class - 1] + BANDS[band].1;
+        rooms[class] = room;
+        if room == BANDS[band].0 {
+            band += 1;
+        }
+        class += 1;
+    }
+    rooms
+}
+
+const fn class_of_sizes() -> [u8; LARGEST / GRANULE + 1] {
+    let rooms = rooms();
+    let mut classes = [0; LARGEST / GRANULE + 1];
+    let (mut class, mut size) = (0, 0);
+    while size < classes.len() {
+        if rooms[class] as usize / GRANULE < size {
+            class += 1;
+        }
+        classes[size] = class as u8;
+        size += 1;
+    }
+    classes
+}
 
 /// The class of the blocks that have room for so many bytes.
-const fn class_of(size: usize) -> usize {
-    let (mut class, mut above, mut band) = (0, SMALLEST, 0);
-    while band < BANDS.len() {
-        let (upto, step) = BANDS[band];
-        if size <= upto {
-            return class + size.saturating_sub(above).div_ceil(step);
-        }
-        class += (upto - above) / step;
-        above = upto;
-        band += 1;
-    }
-    class
+#[inline]
+fn class_of(size: usize) -> usize {
+    usize::from(CLASS_OF[size.div_ceil(GRANULE)])
 }
 
 /// The bytes of the blocks of a class.
-const fn room_of(class: usize) -> usize {
-    let (mut first, mut above, mut band) = (0, SMALLEST, 0);
-    while band < BANDS.len() {
-        let (upto, step) = BANDS[band];
-        let classes = (upto - above) / step;
-        if class <= first + classes {
-            return above + (class - first) * step;
-        }
-        first += classes;
-        above = upto;
-        band += 1;
-    }
-    above
+#[inline]
+fn room_of(class: usize) -> usize {
+    usize::from(ROOMS[class])
 }
 
 impl Default for Blocks {
@@ -78,7 +92,7 @@ impl Blocks {
     #[inline]
     pub(super) fn link(&self, at: usize) -> usize {
         let bytes = self.bytes.get(at..).and_then(<[u8]>::first_chunk);
-        bytes.map_or(0, |&bytes| u32::from_le_bytes(bytes) as usize * GRANULE)
+        bytes.map_or(0, |&bytes| position_of(bytes))
     }
 
     pub(super) fn set_link(&mut self, at: usize, to: usize) {
@@ -169,6 +183,12 @@ impl Blocks {
         self.bytes[to..to + size].copy_from_slice(&other.bytes[at..at + size]);
         Ok(to)
     }
+}
+
+/// Where a link leads to.
+#[inline]
+pub(super) fn position_of(link: [u8; LINK]) -> usize {
+    u32::from_le_bytes(link) as usize * GRANULE
 }
 
 /// What leads to a block, as it is in the array. Allocation keeps positions in range.

@@ -178,3 +178,28 @@ fn long_keys() {
     }
     assert_eq!((tree.len(), tree.memory()), (0, 0));
 }
+
+#[test]
+fn what_comes_behind_a_key() {
+    let mut random = Random::new(23);
+    let mut tree = Radix::default();
+    let mut model = BTreeMap::new();
+    for _ in 0..2000 {
+        let key = random_key(&mut random);
+        if random.below(3) == 0 {
+            tree.remove(&key);
+            model.remove(&key);
+        } else if model.insert(key.clone(), 1).is_none() {
+            assert_eq!(tree.insert(&key, 1), Ok(None));
+        }
+        let after = random_key(&mut random);
+        let mut behind = Vec::new();
+        let visited = tree.for_each_after(Some(&after), |key, _| {
+            behind.push(key.to_vec());
+            ControlFlow::Continue(())
+        });
+        assert_eq!(visited, Ok(()));
+        let expected = model.keys().filter(|key| **key > after);
+        assert!(behind.iter().eq(expected), "behind {after:?}");
+    }
+}

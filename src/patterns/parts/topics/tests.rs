@@ -1,6 +1,8 @@
 //! Both sets of topics against sorted maps.
 
-use super::{Dropped, FEW, HELD_LIMIT, PublisherTopics, SubscriberTopics, weight_of};
+use super::{
+    Departure, Dropped, FEW, HELD_LIMIT, PublisherTopics, SubscriberTopics, Work, weight_of,
+};
 use crate::error::Error;
 use crate::patterns::testing::Random;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +18,7 @@ fn publisher_against_sets() {
     let mut random = Random::new(21);
     let mut topics = PublisherTopics::default();
     let mut model = BTreeMap::<Vec<u8>, BTreeSet<u32>>::new();
+    let mut departing: Option<(u32, Departure, Option<Vec<u8>>)> = None;
     for _ in 0..20_000 {
         let pipe = random.below(6) as u32;
         let topic = topic(&mut random);
@@ -31,7 +34,29 @@ fn publisher_against_sets() {
                 }
                 // The map's order is the promised one.
                 assert_eq!(told, expected);
+                departing.take_if(|(departing, ..)| *departing == pipe);
             }
+            12 => {
+                // Some steps of a departure, between what others do.
+                let (pipe, departure, passed) =
+                    departing.get_or_insert_with(|| (pipe, Departure::default(), None));
+                let mut told = Vec::new();
+                let mut work = Work::new(1 + random.below(600));
+                let done = topics.remove_some(*pipe, departure, &mut work, |topic, last| {
+                    told.push((topic.to_vec(), last));
+                });
+                for (topic, last) in told {
+                    assert!(passed.as_ref().is_none_or(|passed| *passed < topic));
+                    let holders = model.get_mut(&topic).unwrap();
+                    assert!(holders.remove(pipe));
+                    assert_eq!(holders.is_empty(), last);
+                    *passed = Some(topic);
+                }
+                let holds = model.values().any(|holders| holders.contains(pipe));
+                assert_eq!(done, !holds);
+                departing.take_if(|_| done);
+            }
+            1..12 if departing.as_ref().is_some_and(|(gone, ..)| *gone == pipe) => {}
             1..12 => {
                 let holders = model.entry(topic.clone()).or_default();
                 assert_eq!(topics.add(&topic, pipe), Ok(holders.is_empty()));
@@ -168,4 +193,32 @@ fn few_topics_are_known_by_themselves() {
                 .is_some_and(|few| few.is_empty())
         );
     }
+}
+
+/// A departure goes in steps that are bounded whatever there is of others, and of long topics.
+#[test]
+fn departures_take_bounded_steps() {
+    let mut topics = PublisherTopics::default();
+    for number in 0..30_000_u32 {
+        topics.add(&number.to_be_bytes(), number % 3).unwrap();
+    }
+    for number in 0..30_u8 {
+        topics.add(&[number; 10_000], 0).unwrap();
+    }
+    let (mut departure, mut steps, mut told) = (Departure::default(), 0, 0);
+    loop {
+        let before = told;
+        let mut work = Work::new(30_000);
+        let done = topics.remove_some(0, &mut departure, &mut work, |_, last| {
+            assert!(last);
+            told += 1;
+        });
+        steps += 1;
+        assert!(told - before <= 30_000 / 256 + 1);
+        if done {
+            break;
+        }
+    }
+    assert_eq!((told, topics.len()), (10_030, 20_000));
+    assert!((100..400).contains(&steps), "{steps} steps");
 }

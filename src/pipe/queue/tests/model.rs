@@ -154,7 +154,7 @@ impl Pair {
             self.whole.push(Record::Restart);
         } else {
             let topic = random.bytes();
-            let copy = topic.clone().into_boxed_slice();
+            let copy = ShortBytes::from(&topic);
             self.writer
                 .append_special(Special::Subscription {
                     subscribe: true,
