@@ -35,8 +35,8 @@ const MOST_ADDRESSES: usize = 16;
 pub(crate) enum Attempt {
     /// Something is pending; nothing to do for the connection.
     Waiting,
-    /// A stream is up.
-    Up(Stream),
+    /// A stream is up. `watched`: as it has been while it was connecting.
+    Up { stream: Stream, watched: bool },
     /// No further attempt will be made, but the endpoint stays (RECONNECT_IVL not positive).
     Stopped,
     /// Refused, and ZMQ_RECONNECT_STOP says that the endpoint goes then.
@@ -192,10 +192,13 @@ impl Connecter {
         let State::Pending { stream, .. } = std::mem::replace(&mut self.state, State::Idle) else {
             return Attempt::Waiting;
         };
-        stream.deregister(around.epoll);
         match stream.finish_connecting(&self.stream_options) {
-            Ok(()) => Attempt::Up(stream),
+            Ok(()) => Attempt::Up {
+                stream,
+                watched: true,
+            },
             Err(error) => {
+                stream.deregister(around.epoll);
                 let refused = error.raw_os_error() == Some(libc::ECONNREFUSED);
                 session.emit(Event::Closed, event_value(stream.as_raw_fd()), &self.texts);
                 drop(stream);
@@ -294,7 +297,10 @@ impl Connecter {
             Connecting::Done(stream) => {
                 self.state = State::Idle;
                 match stream.finish_connecting(&self.stream_options) {
-                    Ok(()) => Attempt::Up(stream),
+                    Ok(()) => Attempt::Up {
+                        stream,
+                        watched: false,
+                    },
                     Err(_) => {
                         session.emit(Event::Closed, event_value(stream.as_raw_fd()), &self.texts);
                         self.try_next_address(session, around)

@@ -40,7 +40,9 @@ use crate::patterns::Origin;
 use crate::pipe::PipeEnd;
 use crate::protocol::Protocol;
 use crate::protocol::envelope::ReplyEnvelope;
+use crate::socket::Attachment;
 use crate::sync::Lock;
+use crate::sys::epoll::Directions;
 use crate::transport::Stream;
 
 /// Who made the connection.
@@ -56,13 +58,13 @@ pub(crate) enum Role {
 #[derive(Debug)]
 pub(crate) struct Connection {
     id: ObjectId,
-    pub(crate) session: Session,
+    pub(crate) session: Arc<Session>,
     pub(crate) role: Role,
     /// This side's end of the pipe to the socket, as long as there is one.
     pub(crate) pipe: Option<PipeEnd>,
     pub(crate) live: Option<Live>,
     /// The socket has left: nothing is delivered any more, and no event emitted.
-    pub(crate) detached: Option<Detached>,
+    pub(crate) detached: Option<Box<Detached>>,
     /// A restart marker of the socket has to come before anything is sent again.
     pub(crate) awaits_restart: bool,
     /// ZMQ_CONNECT_ROUTING_ID, for pipes made later (IMMEDIATE).
@@ -88,9 +90,12 @@ pub(crate) struct Live {
     pub(crate) output: Output,
     /// REQ only: replies with a wrong envelope are a protocol error.
     pub(crate) envelope: Option<ReplyEnvelope>,
-    pub(crate) texts: EndpointTexts,
     pub(crate) fd: i32,
     pub(crate) phase: Phase,
+    /// The socket's end of a new pipe, for when what was read together with the handshake is in it: one wake-up for both.
+    attachment: Option<Box<Attachment>>,
+    /// The event that tells of the handshake is due.
+    succeeded: bool,
     /// Raw: the socket has not been told yet that the stream is there.
     pub(crate) unannounced: bool,
 }
@@ -105,7 +110,7 @@ pub(crate) enum Phase {
     /// Messages go both ways.
     Traffic,
     /// The socket has left, and everything is sent: the end in order.
-    Closing(Closing),
+    Closing(Box<Closing>),
     /// The listener was unbound: nothing moves any more, and the connection ends when the socket has read what arrived.
     Unbound,
 }
@@ -152,7 +157,7 @@ impl Connection {
             leftovers,
             ..session
         };
-        Self::new(session, role, |connection| {
+        Self::new(Arc::new(session), role, |connection| {
             connection.pipe = pipe;
             connection.origin = origin;
         })
@@ -160,7 +165,7 @@ impl Connection {
 
     /// A connection that a listener accepted. Errors: `NoMemory`.
     pub(crate) fn accepted(
-        session: Session,
+        session: Arc<Session>,
         listener: ObjectId,
         stream: Stream,
         now: Instant,
@@ -172,7 +177,7 @@ impl Connection {
         }))
     }
 
-    fn new(session: Session, role: Role, prepare: impl FnOnce(&mut Self)) -> Arc<Lock<Self>> {
+    fn new(session: Arc<Session>, role: Role, prepare: impl FnOnce(&mut Self)) -> Arc<Lock<Self>> {
         Arc::new_cyclic(|me| {
             let mut connection = Self {
                 id: ObjectId::new(),
@@ -425,20 +430,24 @@ impl Connection {
     fn follow(&mut self, attempt: Attempt, around: &mut Surroundings<'_>) -> Outcome {
         match attempt {
             Attempt::Waiting => Outcome::Wait,
-            Attempt::Up(stream) => {
+            Attempt::Up { stream, watched } => {
+                let token = self.id.token();
                 let protocol = self.session.protocol(around.now).and_then(|protocol| {
-                    stream.register(around.epoll, self.id.token())?;
+                    match watched {
+                        // Whatever has come already is told anew.
+                        true => stream.watch(around.epoll, token, Directions::BOTH)?,
+                        false => stream.register(around.epoll, token)?,
+                    }
                     Ok(protocol)
                 });
                 let Ok(protocol) = protocol else {
                     // Without memory, here or in the system: a failed attempt.
-                    let (local, remote) = stream.endpoint_texts();
-                    let texts = EndpointTexts { local, remote };
-                    self.emit(Event::Closed, event_value(stream.as_raw_fd()), &texts);
+                    self.emit(Event::Closed, event_value(stream.as_raw_fd()), &stream);
                     return self.retry(around);
                 };
-                let live = self.bring_up(stream, protocol);
-                self.emit(Event::Connected, event_value(live.fd), &live.texts);
+                let mut live = self.bring_up(stream, protocol);
+                live.input.readable = !watched;
+                self.emit(Event::Connected, event_value(live.fd), &live.stream);
                 self.live = Some(live);
                 self.begin_stream(around)
             }
@@ -520,21 +529,26 @@ impl Connection {
             return Outcome::Wait;
         };
         let values = [outbound, pipe.outbound_queue_length()];
-        let texts = match &self.live {
-            Some(live) => live.texts.clone(),
-            None => EndpointTexts {
-                local: String::new(),
-                remote: String::from_utf8_lossy(&self.session.endpoint).into_owned(),
-            },
+        if let Some(live) = &self.live {
+            let accepted = self.accepted_by().is_some();
+            self.session
+                .emit_of_stream(Event::PipesStats, &values, &live.stream, accepted);
+            return Outcome::Wait;
+        }
+        let texts = EndpointTexts {
+            local: String::new(),
+            remote: String::from_utf8_lossy(&self.session.endpoint).into_owned(),
         };
         self.session.emit_values(Event::PipesStats, &values, &texts);
         Outcome::Wait
     }
 
-    /// Emits a monitor event, unless the socket has left.
-    pub(crate) fn emit(&self, event: Event, value: u64, texts: &EndpointTexts) {
+    /// Emits a monitor event of a stream, unless the socket has left.
+    pub(crate) fn emit(&self, event: Event, value: u64, stream: &Stream) {
         if self.detached.is_none() {
-            self.session.emit(event, value, texts);
+            let accepted = self.accepted_by().is_some();
+            self.session
+                .emit_of_stream(event, &[value], stream, accepted);
         }
     }
 }

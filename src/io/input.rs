@@ -43,16 +43,14 @@ pub(crate) struct Input {
     /// Nothing more will come than the kernel has.
     pub(crate) hung_up: bool,
     /// Counts what waits for the socket to read it, of a peer that has gone.
-    leftover: Option<Leftover>,
-    /// The most bytes of a read into the slab (ZMQ_IN_BATCH_SIZE); `None` = as many as it has room for.
-    limit: Option<usize>,
+    leftover: Option<Box<Leftover>>,
     /// Received and not yet taken by the protocol: the beginning of a frame, or a little that waits for
     /// credit.
-    rest: Vec<u8>,
+    rest: Box<[u8]>,
     /// Much that waits for credit, or for the next turn.
-    held: Option<Held>,
+    held: Option<Box<Held>>,
     /// A large frame or topic that is received straight into its own storage.
-    large: Option<Large>,
+    large: Option<Box<Large>>,
     /// The weight of the frames of the message that is coming, as far as they are complete.
     unfinished_message: u64,
     /// The weight of the subscriptions between them.
@@ -90,11 +88,10 @@ enum Kind {
 
 impl Input {
     /// `largest_frame`: ZMQ_MAXMSGSIZE, if it is set.
-    pub(crate) fn new(limit: Option<usize>, largest_frame: Option<u64>) -> Self {
+    pub(crate) fn new(largest_frame: Option<u64>) -> Self {
         let of_frames = |largest: u64| largest.saturating_mul(MESSAGE_FRAMES).max(MESSAGE_LEAST);
         Self {
             readable: true,
-            limit,
             message_limit: largest_frame.map_or(u64::MAX, of_frames),
             ..Self::default()
         }
@@ -175,10 +172,8 @@ impl Connection {
         let result = self.read_turn(around);
         self.count_leftover();
         // Complete messages of a read become visible together, also those before an error.
-        if let Some(pipe) = &mut self.pipe {
-            pipe.flush();
-        }
-        result
+        let published = self.publish();
+        result.and_then(|pumped| published.map(|()| pumped))
     }
 
     /// A peer that filled its pipe and went keeps its connection until that is read: it counts as one that left that
@@ -190,7 +185,7 @@ impl Connection {
             && live.input.paused
             && live.input.leftover.is_none()
         {
-            live.input.leftover = Some(pipe.count_unread(&self.session.leftovers));
+            live.input.leftover = Some(Box::new(pipe.count_unread(&self.session.leftovers)));
         }
     }
 
@@ -249,6 +244,8 @@ impl Connection {
 
     /// One read into the slab, decoded. `None`: stop reading for now.
     fn receive_into_slab(&mut self, around: &mut Surroundings<'_>) -> Result<Option<usize>, Loss> {
+        // ZMQ_IN_BATCH_SIZE.
+        let limit = self.session.read_limit().unwrap_or(around.turn.bytes);
         let Some(live) = &mut self.live else {
             return Ok(None);
         };
@@ -258,7 +255,6 @@ impl Connection {
         let (front, room) = slab.room().split_at_mut(kept);
         front.copy_from_slice(&live.input.rest);
         // At least as much as is kept: what is kept is copied for each read, and that has to stay in proportion.
-        let limit = live.input.limit.unwrap_or(around.turn.bytes);
         let limit = limit.max(kept).min(room.len());
         let Some(received) = receive(live, &mut room[..limit])? else {
             return Ok(None);
@@ -266,7 +262,7 @@ impl Connection {
         slab.fill(kept + received);
         live.protocol.handle_received(around.now);
         // Idle connections own no buffer.
-        live.input.rest = Vec::new();
+        live.input.rest = Box::default();
         let end = start + kept + received;
         let (at, stopped) = self.decode(&around.scratch.slab, start..end, around)?;
         self.note_stop(&stopped, around);
@@ -285,7 +281,7 @@ impl Connection {
             return Ok(Stopped::NeedsMore);
         };
         let Held { slab, range } = match live.input.held.take() {
-            Some(held) => held,
+            Some(held) => *held,
             None => Held::copy_of(&std::mem::take(&mut live.input.rest), around.scratch)?,
         };
         let end = range.end;
@@ -302,7 +298,7 @@ impl Connection {
 
     fn hold(&mut self, slab: Slab, range: Range<usize>) {
         if let Some(live) = &mut self.live {
-            live.input.held = Some(Held { slab, range });
+            live.input.held = Some(Box::new(Held { slab, range }));
         }
     }
 
@@ -315,7 +311,7 @@ impl Connection {
         }
         let bytes = slab.bytes().get(range).unwrap_or_default();
         // It was taken, or is empty.
-        live.input.rest = memory::copy(bytes)?;
+        live.input.rest = memory::boxed(bytes)?;
         Ok(())
     }
 
@@ -520,7 +516,7 @@ fn receive(live: &mut Live, room: &mut [u8]) -> Result<Option<usize>, Loss> {
 }
 
 impl Large {
-    fn begin(what: Kind, length: usize, head: &[u8]) -> Result<Self, Loss> {
+    fn begin(what: Kind, length: usize, head: &[u8]) -> Result<Box<Self>, Loss> {
         let capacity = length.min(FIRST_ALLOCATION.max(head.len()));
         let mut storage = Storage::allocate(capacity).map_err(|_| out_of_memory())?;
         if let Some(front) = storage
@@ -529,12 +525,12 @@ impl Large {
         {
             front.copy_from_slice(head);
         }
-        Ok(Self {
+        Ok(Box::new(Self {
             what,
             length,
             storage,
             received: head.len(),
-        })
+        }))
     }
 
     /// Where the next bytes go. The storage doubles as the bytes arrive.

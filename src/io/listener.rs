@@ -23,7 +23,7 @@ const ACCEPTS: usize = 4;
 #[derive(Debug)]
 pub(crate) struct ListenerObject {
     id: ObjectId,
-    session: Session,
+    session: Arc<Session>,
     listener: Arc<Listener>,
     filters: PeerFilters,
     /// For the streams that it accepts.
@@ -64,7 +64,7 @@ impl ListenerObject {
         Self {
             id,
             filters: session.peer_filters(),
-            session,
+            session: Arc::new(session),
             listener,
             stream_options,
             texts,
@@ -148,20 +148,18 @@ impl ListenerObject {
         let Some(thread) = self.session.choose_thread() else {
             return Ok(());
         };
-        let (local, remote) = stream.endpoint_texts();
-        let mut session = self.session.clone();
-        // Behind a wildcard, the address that it came to.
-        if !local.is_empty() && *session.endpoint != *local.as_bytes() {
-            session.endpoint = local.as_bytes().into();
-        }
-        let texts = EndpointTexts { local, remote };
-        let fd = event_value(stream.as_raw_fd());
+        let session = Arc::clone(&self.session);
         let connection = Connection::accepted(session, self.id, stream, now);
         let connection = connection.map_err(|error| AcceptFailure {
             error,
             next: NextAccept::Now,
         })?;
-        connection.lock().session.emit(Event::Accepted, fd, &texts);
+        {
+            let connection = connection.lock();
+            if let Some(live) = &connection.live {
+                connection.emit(Event::Accepted, event_value(live.fd), &live.stream);
+            }
+        }
         thread.add_load();
         thread.post(IoCommand::Start(connection));
         Ok(())

@@ -27,26 +27,20 @@ pub(crate) struct Output {
     pub(crate) blocked: bool,
     /// A write failed, which the home thread has not dealt with yet.
     pub(crate) failed: bool,
-    /// The most bytes of a write (ZMQ_OUT_BATCH_SIZE); `None` = the usual.
-    pub(crate) limit: Option<usize>,
     /// Goes out first.
     head: Vec<u8>,
     sent_of_head: usize,
     /// Goes out after `head`.
-    body: Option<(Storage, usize)>,
+    body: Option<Box<(Storage, usize)>>,
     /// `head` and `body` begin inside a frame of the pipe, whose message is cut if the stream is lost.
     inside_frame: bool,
     sent_messages: bool,
 }
 
-/// An output buffer above this size is given back when it has been sent.
-const KEEP: usize = 4096;
-
 impl Output {
-    pub(crate) fn new(limit: Option<usize>) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             writable: true,
-            limit,
             ..Self::default()
         }
     }
@@ -75,8 +69,21 @@ impl Output {
     }
 
     pub(crate) fn body(&self) -> Option<&[u8]> {
-        let (storage, sent) = self.body.as_ref()?;
+        let (storage, sent) = &**self.body.as_ref()?;
         storage.bytes().get(*sent..)
+    }
+
+    /// Appends what the protocol has to say; only at a frame boundary. False without memory: `bytes` keeps it.
+    pub(crate) fn take(&mut self, bytes: &mut Vec<u8>) -> bool {
+        if self.head.is_empty() {
+            self.head = std::mem::take(bytes);
+            return true;
+        }
+        let has_room = self.head.try_reserve(bytes.len()).is_ok();
+        if has_room {
+            self.head.append(bytes);
+        }
+        has_room
     }
 
     /// Where commands are appended; only at a frame boundary, that is while no body is pending.
@@ -94,12 +101,10 @@ impl Output {
         written -= from_head;
         if self.sent_of_head == self.head.len() {
             self.sent_of_head = 0;
-            self.head.clear();
-            if self.head.capacity() > KEEP {
-                self.head = Vec::new();
-            }
+            // Idle connections own no buffer.
+            self.head = Vec::new();
         }
-        if let Some((storage, sent)) = &mut self.body {
+        if let Some((storage, sent)) = self.body.as_deref_mut() {
             let from_body = written.min(storage.len() - *sent);
             *sent += from_body;
             written -= from_body;
@@ -117,7 +122,7 @@ impl Output {
     pub(crate) fn take_cut(&mut self, cut: Cut) {
         self.head = cut.head;
         self.sent_of_head = 0;
-        self.body = cut.body;
+        self.body = cut.body.map(Box::new);
         self.inside_frame = true;
     }
 }
@@ -137,6 +142,8 @@ impl Connection {
     /// One system call for what is left of before, commands, and what the pipe has. Blocked: that is nothing, or the kernel
     /// takes no more.
     fn write_once(&mut self, around: &mut Surroundings<'_>) -> io::Result<Pumped> {
+        // ZMQ_OUT_BATCH_SIZE.
+        let limit = self.session.write_limit();
         let Some(live) = &mut self.live else {
             return Ok(Pumped::Blocked);
         };
@@ -149,7 +156,7 @@ impl Connection {
         let own_framing = live.protocol.own_framing();
         let run = match &mut self.pipe {
             Some(pipe) if has_run => {
-                let budget = live.output.limit.unwrap_or(around.turn.bytes);
+                let budget = limit.unwrap_or(around.turn.bytes);
                 let gather = &mut around.scratch.gather;
                 match own_framing {
                     None => pipe.gather(budget, gather),
@@ -162,7 +169,7 @@ impl Connection {
         if run.is_empty() && live.output.is_empty() {
             return Ok(Pumped::Blocked);
         }
-        match send(live, run) {
+        match send(live, run, limit) {
             Ok(written) => {
                 around.moved += written;
                 self.note_written(written, own_framing, around.now);
@@ -211,10 +218,7 @@ fn take_commands(live: &mut Live) -> bool {
         && head.len() < ENCODED
         && let Some(output) = live.protocol.poll_output()
     {
-        if head.try_reserve(output.len()).is_err() {
-            return false;
-        }
-        head.append(output);
+        return live.output.take(output);
     }
     true
 }
@@ -275,9 +279,9 @@ fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, awaits_restart: &mut
 }
 
 /// Sends everything that is ready, up to the limit.
-fn send(live: &Live, run: Run<'_>) -> io::Result<usize> {
+fn send(live: &Live, run: Run<'_>, limit: Option<usize>) -> io::Result<usize> {
     let pending = [live.output.head(), live.output.body().unwrap_or_default()];
-    let limit = live.output.limit.unwrap_or(usize::MAX);
+    let limit = limit.unwrap_or(usize::MAX);
     let (slices, count) = slices_up_to(limit, pending.into_iter().chain(run.slices()));
     live.stream.send_vectored(&slices[..count])
 }

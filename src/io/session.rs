@@ -7,22 +7,22 @@ use std::time::{Duration, Instant};
 
 use crate::context::Lingering;
 use crate::error::Result;
-use crate::io::{ConnectionHandle, IoHandle};
+use crate::io::IoHandle;
 use crate::mailbox::Mailbox;
 use crate::mechanism::Mechanism;
 use crate::memory;
 use crate::monitor::{Event, Monitor};
 use crate::options::{AcceptFilter, SocketOptions};
-use crate::patterns::{Origin, TypeRow};
+use crate::patterns::TypeRow;
 use crate::pipe::{Leftovers, Limits, PipeEnd, pipe};
 use crate::protocol::{Config, Protocol, Raw, Zmtp};
-use crate::socket::SocketCommand;
+use crate::socket::{Attachment, SocketCommand};
 use crate::sync::atomic::AtomicBool;
-use crate::transport::StreamOptions;
 use crate::transport::filter::{AddressFilter, PeerFilters};
+use crate::transport::{Stream, StreamOptions};
 
 /// The unchanging surroundings of a connection or listener: captured at bind or connect.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Session {
     /// The socket; closed when the socket is.
     pub(crate) mailbox: Arc<Mailbox<SocketCommand>>,
@@ -43,7 +43,7 @@ pub(crate) struct Session {
     pub(crate) leftovers: Arc<Leftovers>,
 }
 
-/// Local and remote endpoint of a connection for monitor events of version 2.
+/// Local and remote endpoint for monitor events of version 2.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EndpointTexts {
     pub(crate) local: String,
@@ -61,6 +61,27 @@ impl Session {
         self.monitor.emit(event, values, &self.endpoint, texts);
     }
 
+    /// Emits an event of a stream that was `accepted`, or connected. Its texts are made only if somebody wants them.
+    pub(crate) fn emit_of_stream(
+        &self,
+        event: Event,
+        values: &[u64],
+        stream: &Stream,
+        accepted: bool,
+    ) {
+        if !self.monitor.wants(event) {
+            return;
+        }
+        let (local, remote) = stream.endpoint_texts();
+        let texts = EndpointTexts { local, remote };
+        let endpoint = match accepted && !texts.local.is_empty() {
+            // Behind a wildcard, the address that it came to.
+            true => texts.local.as_bytes(),
+            false => &self.endpoint,
+        };
+        self.monitor.emit(event, values, endpoint, &texts);
+    }
+
     /// The least loaded thread that may serve the endpoint, lowest index on ties.
     pub(crate) fn choose_thread(&self) -> Option<Arc<IoHandle>> {
         self.threads
@@ -72,19 +93,9 @@ impl Session {
     /// Gives a new pipe to the socket. `Err` if the socket is closed: the connection has no purpose.
     pub(crate) fn attach(
         &self,
-        end: PipeEnd,
-        origin: Origin,
-        connection: ConnectionHandle,
-        connects: bool,
+        attachment: Box<Attachment>,
     ) -> std::result::Result<(), SocketCommand> {
-        self.mailbox
-            .push(SocketCommand::Attach(Box::new(crate::socket::Attachment {
-                end,
-                origin,
-                connection: Some(connection),
-                connects,
-                hello: None,
-            })))
+        self.mailbox.push(SocketCommand::Attach(attachment))
     }
 }
 

@@ -97,9 +97,9 @@ struct Direction {
     /// What the unread markers weigh: they need no credit, but a peer that floods its connection with them has to
     /// wait.
     markers: AtomicU64,
-    slot: Option<Slot>,
+    slot: Option<Box<Slot>>,
     /// The writer's last message when it leaves; see [`PipeEnd::expect_farewell`].
-    farewell: Mutex<Option<Prepared>>,
+    farewell: Mutex<Option<Box<Prepared>>>,
 }
 
 /// Unread markers of this weight make a connection stop reading, half of it lets it go on.
@@ -135,7 +135,7 @@ impl Direction {
                 reader_limit.unwrap_or(NOT_COUNTED),
             ),
             markers: AtomicU64::new(0),
-            slot: conflate.then(Slot::default),
+            slot: conflate.then(Box::default),
             farewell: Mutex::new(None),
         }
     }
@@ -145,7 +145,8 @@ impl Direction {
 #[derive(Debug)]
 pub(crate) struct PipeEnd {
     link: Arc<Link>,
-    side: usize,
+    /// 0 or 1.
+    side: u8,
     writer: Writer,
     reader: Reader,
     /// Whole messages written.
@@ -168,11 +169,11 @@ pub(crate) struct PipeEnd {
     /// The last frame read had MORE.
     mid_read: bool,
     /// What this side said last of a peer behind it.
-    pub(super) introduction: Option<LastIntroduction>,
+    pub(super) introduction: LastIntroduction,
     /// What the peer's last handshake said; in force for the messages that follow.
-    peer: Option<Arc<PeerInfo>>,
+    pub(super) peer: Option<Arc<PeerInfo>>,
     /// `peer` has metadata for messages to carry; over inproc it has none.
-    stamps: bool,
+    pub(super) stamps: bool,
     /// The inbound direction is finished or aborted and read to its end.
     exhausted: bool,
     /// This side ended the outbound direction.
@@ -182,7 +183,7 @@ pub(crate) struct PipeEnd {
 }
 
 impl PipeEnd {
-    fn new(link: Arc<Link>, side: usize, writer: Writer, reader: Reader) -> Self {
+    fn new(link: Arc<Link>, side: u8, writer: Writer, reader: Reader) -> Self {
         let mut end = Self {
             link,
             side,
@@ -198,7 +199,7 @@ impl PipeEnd {
             next_report: u64::MAX,
             step: 0,
             mid_read: false,
-            introduction: None,
+            introduction: LastIntroduction::WithPipe(0),
             peer: None,
             stamps: false,
             exhausted: false,
@@ -212,7 +213,7 @@ impl PipeEnd {
     /// From now on `wake` reaches the owner. The caller looks at the pipe once afterwards, since what
     /// happened before could not wake anybody.
     pub(crate) fn set_wake(&self, wake: Arc<dyn Wake>) {
-        if let Some(slot) = self.link.wakes.get(self.side) {
+        if let Some(slot) = self.link.wakes.get(usize::from(self.side)) {
             *slot.lock() = Some(wake);
         }
     }
@@ -220,17 +221,17 @@ impl PipeEnd {
     #[inline(always)]
     fn out(&self) -> &Direction {
         // `side` is 0 or 1 from construction.
-        &self.link.directions[self.side]
+        &self.link.directions[usize::from(self.side)]
     }
 
     #[inline(always)]
     fn inbound(&self) -> &Direction {
-        &self.link.directions[1 - self.side]
+        &self.link.directions[usize::from(1 - self.side)]
     }
 
     /// What reaches this side's own owner.
     pub(super) fn own_wake(&self) -> Option<Arc<dyn Wake>> {
-        self.link.wakes[self.side].lock().clone()
+        self.link.wakes[usize::from(self.side)].lock().clone()
     }
 
     /// What the other side counts until both are gone, for this one to count instead.
@@ -250,7 +251,7 @@ impl PipeEnd {
     }
 
     fn wake_other(&self, notice: Notice) {
-        let wake = self.link.wakes[1 - self.side].lock().clone();
+        let wake = self.link.wakes[usize::from(1 - self.side)].lock().clone();
         if let Some(wake) = wake {
             wake.wake(notice);
         }
@@ -537,7 +538,7 @@ impl PipeEnd {
 
     /// When the other side leaves, this is the last that is read from it (ZMQ_DISCONNECT_MSG over inproc).
     pub(crate) fn expect_farewell(&self, message: Option<Prepared>) {
-        *self.inbound().farewell.lock() = message;
+        *self.inbound().farewell.lock() = message.map(Box::new);
     }
 
     /// This side is through with the pipe in both directions, orderly: the peer reads to the end.
@@ -575,7 +576,10 @@ impl PipeEnd {
     pub(crate) fn count_unread(&self, leftovers: &Arc<Leftovers>) -> Leftover {
         let markers = self.out().markers.load(Ordering::Relaxed);
         let markers = usize::try_from(markers).unwrap_or(usize::MAX);
-        leftovers.count(self.outbound_queue_length(), markers)
+        leftovers.count(
+            self.outbound_queue_length(),
+            markers.saturating_add(self.introduction.beside_the_queue()),
+        )
     }
 
     /// Asks the socket to begin the queue anew: a restart marker, then what every peer must know.

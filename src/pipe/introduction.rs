@@ -20,10 +20,14 @@ type Place = Mutex<Option<Arc<PeerInfo>>>;
 
 /// The writer's last introduction.
 #[derive(Debug)]
-pub(super) struct LastIntroduction {
-    place: Weak<Place>,
-    /// Whole messages that the writer had written before it.
-    written: u64,
+pub(super) enum LastIntroduction {
+    /// Together with the pipe, of so many bytes; none counts as empty.
+    WithPipe(usize),
+    InQueue {
+        place: Weak<Place>,
+        /// Whole messages that the writer had written before it.
+        written: u64,
+    },
 }
 
 impl Introduction {
@@ -48,9 +52,20 @@ pub(super) fn weight_of(peer: &PeerInfo) -> u64 {
 }
 
 impl LastIntroduction {
-    /// False if the reader was there. `markers`: what the unread ones weigh.
-    fn replace(&self, peer: &Arc<PeerInfo>, markers: &AtomicU64) -> bool {
-        let Some(place) = self.place.upgrade() else {
+    /// Bytes of what no marker holds.
+    pub(super) fn beside_the_queue(&self) -> usize {
+        match self {
+            Self::WithPipe(size) => *size,
+            Self::InQueue { .. } => 0,
+        }
+    }
+
+    /// False if the reader was there, or messages are in between. `markers`: what the unread ones weigh.
+    fn replace(&self, peer: &Arc<PeerInfo>, messages: u64, markers: &AtomicU64) -> bool {
+        let Self::InQueue { place, written } = self else {
+            return false;
+        };
+        let Some(place) = place.upgrade().filter(|_| *written == messages) else {
             return false;
         };
         let mut unread = place.lock();
@@ -70,18 +85,28 @@ impl PipeEnd {
     /// Appends what the peer behind this end says of itself, in force for the messages that follow. Visible
     /// after [`PipeEnd::flush`].
     pub(crate) fn introduce(&mut self, peer: Arc<PeerInfo>) -> Result<()> {
-        if let Some(last) = &self.introduction
-            && last.written == self.written
-            && last.replace(&peer, self.unread_markers())
-        {
+        let last = &self.introduction;
+        if last.replace(&peer, self.written, self.unread_markers()) {
             return Ok(());
         }
         let introduction = Introduction::new(peer);
         let place = Arc::downgrade(&introduction.0);
         self.append_special(Special::Peer(introduction))?;
         let written = self.written;
-        self.introduction = Some(LastIntroduction { place, written });
+        self.introduction = LastIntroduction::InQueue { place, written };
         Ok(())
+    }
+
+    /// As [`PipeEnd::introduce`] on a pipe whose `other` end nobody has got yet: it takes no room of the queue.
+    pub(crate) fn introduce_to(&mut self, other: &mut Self, peer: Arc<PeerInfo>) {
+        self.introduction = LastIntroduction::WithPipe(peer.size());
+        other.take_introduction(peer);
+    }
+
+    /// What is in force from here on.
+    pub(super) fn take_introduction(&mut self, peer: Arc<PeerInfo>) {
+        self.stamps = peer.fd().is_some();
+        self.peer = Some(peer);
     }
 
     /// Over inproc the routing id is all that a socket says of itself, as the first thing on the pipe, whatever the
@@ -128,6 +153,21 @@ mod tests {
         assert_eq!(id(&to), b"there");
         assert_eq!(to.head(), Head::Empty);
         assert_eq!(id(&to), b"back");
+    }
+
+    #[test]
+    fn a_new_pipe_comes_with_its_peer() {
+        let (mut from, mut to) = pipe(Limits::NONE, Limits::NONE, Conflate::NEITHER);
+        let peer = Arc::new(PeerInfo::new(b"first".as_slice().into(), None, 7, &[]));
+        let size = peer.size();
+        from.introduce_to(&mut to, peer);
+        assert_eq!(id(&to), b"first");
+        assert_eq!(from.introduction.beside_the_queue(), size);
+        // Not in place of it: messages may have been read under it.
+        introduce(&mut from, b"second");
+        assert_eq!(id(&to), b"first");
+        assert_eq!(to.head(), Head::Empty);
+        assert_eq!(id(&to), b"second");
     }
 
     #[test]

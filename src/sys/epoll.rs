@@ -22,6 +22,13 @@ pub(crate) struct Directions {
     pub(crate) writable: bool,
 }
 
+impl Directions {
+    pub(crate) const BOTH: Self = Self {
+        readable: true,
+        writable: true,
+    };
+}
+
 impl Epoll {
     pub(crate) fn of(poll: &mio::Poll) -> Self {
         Self(std::os::fd::AsRawFd::as_raw_fd(poll))

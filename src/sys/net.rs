@@ -6,6 +6,8 @@ use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
+use socket2::{SockAddr, SockAddrStorage, Socket};
+
 use crate::error::{Error, Result};
 
 /// Bytes in the send queue of a stream (SIOCOUTQ).
@@ -17,6 +19,21 @@ pub(crate) fn unsent(fd: RawFd) -> io::Result<usize> {
         return Err(io::Error::last_os_error());
     }
     Ok(usize::try_from(bytes).unwrap_or(0))
+}
+
+/// Accepts a connection, which does not block, and says from where it is. Errors: those of accept4(2).
+pub(crate) fn accept(listener: RawFd) -> io::Result<(Socket, SockAddr)> {
+    let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    let accept = |address: *mut SockAddrStorage, length| {
+        // SAFETY: `address` has room for as much as `length` says.
+        match unsafe { libc::accept4(listener, address.cast(), length, flags) } {
+            -1 => Err(io::Error::last_os_error()),
+            // SAFETY: fresh, and nobody else's.
+            fd => Ok(unsafe { Socket::from_raw_fd(fd) }),
+        }
+    };
+    // SAFETY: the call fills the address and its length.
+    unsafe { SockAddr::try_init(accept) }
 }
 
 /// Takes over a stream socket of the caller's. EBADF or ENOTSOCK if it is no socket, `Invalid` if it carries no streams;

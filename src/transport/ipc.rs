@@ -148,9 +148,7 @@ pub(crate) fn connect(address: &IpcAddress) -> Connecting {
 }
 
 fn new_socket() -> io::Result<Socket> {
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket)
+    Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)
 }
 
 fn socket_address(address: &IpcAddress) -> Result<SockAddr> {

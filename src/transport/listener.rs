@@ -128,7 +128,7 @@ impl Listener {
         options: &StreamOptions,
     ) -> Result<Option<Stream>, AcceptFailure> {
         let accepted = match &*self.state.lock() {
-            State::Open { socket, .. } => socket.accept(),
+            State::Open { socket, .. } => net::accept(socket.as_raw_fd()),
             State::Closed(_) => return Ok(None),
         };
         let (socket, address) = match accepted {
@@ -136,9 +136,6 @@ impl Listener {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
             Err(error) => return Err(accept_failure(&error)),
         };
-        socket
-            .set_nonblocking(true)
-            .map_err(|error| peer_failure(&error))?;
         let accepts = if self.is_tcp {
             filters.accept_address(tcp::peer_ip(&address))
         } else {

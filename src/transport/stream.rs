@@ -59,11 +59,7 @@ impl Stream {
 
     /// Watches the descriptor for both directions.
     pub(crate) fn register(&self, epoll: Epoll, token: Token) -> io::Result<()> {
-        let both = Directions {
-            readable: true,
-            writable: true,
-        };
-        epoll.add(self.as_raw_fd(), token, both)
+        epoll.add(self.as_raw_fd(), token, Directions::BOTH)
     }
 
     /// Changes the directions of [`Stream::register`].
@@ -137,8 +133,14 @@ impl Stream {
     }
 
     fn peer_address(&self) -> Option<SocketAddr> {
-        let peer = self.socket.peer_addr();
-        peer.ok().and_then(|peer| peer.as_socket()).or(self.peer)
+        // Any address of this host: only the system knows which one it became.
+        match self.peer.filter(|peer| !peer.ip().is_unspecified()) {
+            Some(peer) => Some(peer),
+            None => {
+                let peer = self.socket.peer_addr();
+                peer.ok().and_then(|peer| peer.as_socket()).or(self.peer)
+            }
+        }
     }
 
     /// The options of streams that are up, accepted or connected (transports.md section 2.4).
@@ -212,6 +214,9 @@ impl Stream {
 
 /// See [`Stream::apply_service_class`]; also for listeners and before a connect.
 pub(super) fn apply_service_class(socket: &Socket, options: &StreamOptions) {
+    if options.tos.is_none() && options.priority.is_none() {
+        return;
+    }
     if socket.domain().is_ok_and(|domain| domain == Domain::UNIX) {
         return;
     }

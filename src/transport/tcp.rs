@@ -120,10 +120,9 @@ fn is_in_progress(error: &io::Error) -> bool {
 fn open(address: SocketAddr, options: &StreamOptions) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
-        Type::STREAM,
+        Type::STREAM.nonblocking(),
         Some(Protocol::TCP),
     )?;
-    socket.set_nonblocking(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
     }

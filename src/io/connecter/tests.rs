@@ -65,5 +65,5 @@ fn an_attempt_that_cannot_be_watched_fails() {
     connecter.handle_timeout(&session, &mut bench.around());
     await_stream(&connecter);
     let attempt = connecter.finish(&session, &mut bench.around());
-    assert!(matches!(attempt, Attempt::Up(_)));
+    assert!(matches!(attempt, Attempt::Up { .. }));
 }

@@ -56,11 +56,11 @@ impl Connection {
             Linger::Forever | Linger::WhileConnected => None,
             Linger::For(time) => around.now.checked_add(time),
         };
-        self.detached = Some(Detached {
+        self.detached = Some(Box::new(Detached {
             deadline,
             reconnects: linger != Linger::WhileConnected,
             unwanted: Unwanted::default(),
-        });
+        }));
         self.revoke(around);
         if let Some(pipe) = &mut self.pipe {
             pipe.rollback();
@@ -167,7 +167,7 @@ impl Connection {
         } else {
             Peer::Listens
         };
-        live.phase = Phase::Closing(Closing::begin(&live.stream, peer, around.now));
+        live.phase = Phase::Closing(Box::new(Closing::begin(&live.stream, peer, around.now)));
         self.drive_closing(around)
     }
 

@@ -89,23 +89,27 @@ impl Connection {
                 self.emit(
                     Event::HandshakeFailedNoDetail,
                     event_value(errno),
-                    &live.texts,
+                    &live.stream,
                 );
             }
             Loss::Timeout(TimedOut::Handshake) => {
                 let again = event_value(libc::EAGAIN);
-                self.emit(Event::HandshakeFailedNoDetail, again, &live.texts);
+                self.emit(Event::HandshakeFailedNoDetail, again, &live.stream);
             }
             Loss::Protocol(error) => {
                 if let Some(code) = error.monitor_value() {
-                    self.emit(Event::HandshakeFailedProtocol, u64::from(code), &live.texts);
+                    self.emit(
+                        Event::HandshakeFailedProtocol,
+                        u64::from(code),
+                        &live.stream,
+                    );
                 } else if let Some(status) = error.auth_status() {
-                    self.emit(Event::HandshakeFailedAuth, u64::from(status), &live.texts);
+                    self.emit(Event::HandshakeFailedAuth, u64::from(status), &live.stream);
                 }
             }
             Loss::Stream(_) | Loss::Timeout(TimedOut::Heartbeat) | Loss::Dismissed => {}
         }
-        self.emit(Event::Disconnected, event_value(live.fd), &live.texts);
+        self.emit(Event::Disconnected, event_value(live.fd), &live.stream);
     }
 
     fn is_retried(&self, loss: Loss, handshaken: bool) -> bool {

@@ -28,7 +28,7 @@ impl Connection {
         let Some(live) = &mut self.live else {
             return Ok(());
         };
-        let Session { row, options, .. } = &self.session;
+        let Session { row, options, .. } = &*self.session;
         if !row.says_hello || options.hello_message.is_empty() {
             return Ok(());
         }
@@ -63,7 +63,7 @@ impl Connection {
             return;
         }
         let Some(pipe) = &mut self.pipe else { return };
-        let Session { row, options, .. } = &self.session;
+        let Session { row, options, .. } = &*self.session;
         let message = match self.role {
             Role::Accepted { .. } => row.disconnect_message(options),
             Role::Connecting(_) => row.hiccup_message(options),
@@ -86,7 +86,7 @@ impl Connection {
 
     /// The application asked for a word about the loss of connections that it made.
     pub(super) fn tells_of_loss(&self) -> bool {
-        let Session { row, options, .. } = &self.session;
+        let Session { row, options, .. } = &*self.session;
         self.session.notifies(ZMQ_NOTIFY_DISCONNECT)
             || (row.hears_of_hiccups && !options.hiccup_message.is_empty())
     }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use super::notices::HelloTo;
 use super::{Connection, Live, Loss, Phase, Role};
 use crate::ffi::constants::ZMQ_NOTIFY_CONNECT;
-use crate::io::EndpointTexts;
 use crate::io::direct::Lent;
 use crate::io::input::Input;
 use crate::io::output::Output;
@@ -20,24 +19,25 @@ use crate::pipe::PipeEnd;
 use crate::pipe::queue::Special;
 use crate::protocol::envelope::ReplyEnvelope;
 use crate::protocol::{self, Protocol};
+use crate::socket::Attachment;
 use crate::transport::Stream;
 
 impl Connection {
     pub(super) fn bring_up(&self, stream: Stream, protocol: Protocol) -> Live {
         let fd = stream.as_raw_fd();
-        let (local, remote) = stream.endpoint_texts();
         Live {
             protocol,
-            input: Input::new(self.session.read_limit(), self.session.largest_frame()),
-            output: Output::new(self.session.write_limit()),
+            input: Input::new(self.session.largest_frame()),
+            output: Output::new(),
             envelope: self
                 .session
                 .row
                 .checks_reply_envelope
                 .then(ReplyEnvelope::default),
-            texts: EndpointTexts { local, remote },
             fd,
             phase: Phase::Handshake,
+            attachment: None,
+            succeeded: false,
             unannounced: self.session.is_raw() && self.session.options.stream_notify,
             stream: Arc::new(stream),
             lent: Lent::default(),
@@ -64,7 +64,6 @@ impl Connection {
             return Ok(());
         };
         live.phase = Phase::Traffic;
-        let texts = live.texts.clone();
         let is_old = !handshake.version.has_handshake();
         // Messages of old peers carry no metadata, not even what the connection knows itself.
         let (address, fd) = if is_old {
@@ -85,29 +84,54 @@ impl Connection {
             return Ok(());
         }
         self.deliver_peer(peer, around)?;
-        if !is_old {
-            // Last: who sees the event finds the peer at the socket.
-            self.emit(Event::HandshakeSucceeded, 0, &texts);
+        if let Some(live) = &mut self.live {
+            live.succeeded = !is_old;
         }
         Ok(())
     }
 
-    /// Puts what is known of the peer into the pipe, and gives the pipe to the socket if it is new.
+    /// What was read is in the pipe: gives that to the socket if it is new, and tells of the handshake if it was part of
+    /// what was read.
+    pub(crate) fn publish(&mut self) -> Result<(), Loss> {
+        if let Some(pipe) = &mut self.pipe {
+            pipe.flush();
+        }
+        let Some(live) = &mut self.live else {
+            return Ok(());
+        };
+        let attachment = live.attachment.take();
+        let succeeded = std::mem::take(&mut live.succeeded);
+        if let Some(attachment) = attachment {
+            let attached = self.session.attach(attachment);
+            attached.map_err(|_| Loss::Dismissed)?;
+        }
+        if let Some(live) = self.live.as_ref().filter(|_| succeeded) {
+            // Last: who sees the event finds the peer at the socket.
+            self.emit(Event::HandshakeSucceeded, 0, &live.stream);
+        }
+        Ok(())
+    }
+
+    /// Puts what is known of the peer into the pipe.
     pub(super) fn deliver_peer(
         &mut self,
         peer: PeerInfo,
         around: &Surroundings<'_>,
     ) -> Result<(), Loss> {
-        let new_end = self.open_pipe(around);
+        let mut new_end = self.open_pipe(around);
+        let peer = Arc::new(peer);
         if let Some(pipe) = &mut self.pipe {
-            pipe.introduce(Arc::new(peer)).map_err(|_| NO_MEMORY)?;
+            match &mut new_end {
+                Some(other) => pipe.introduce_to(other, peer),
+                None => pipe.introduce(peer).map_err(|_| NO_MEMORY)?,
+            }
             if self.session.notifies(ZMQ_NOTIFY_CONNECT) {
                 pipe.append_special(Special::Notify)
                     .map_err(|_| NO_MEMORY)?;
             }
-            pipe.flush();
         }
-        self.attach(new_end, around)
+        self.attach(new_end, around);
+        Ok(())
     }
 
     /// A peer of ZMTP 1.0 or 2.x takes messages as soon as its version is known, before it has said who it is.
@@ -120,7 +144,8 @@ impl Connection {
             return Ok(());
         }
         let new_end = self.open_pipe(around);
-        self.attach(new_end, around)
+        self.attach(new_end, around);
+        Ok(())
     }
 
     /// Makes the pipe if there is none, and returns the socket's end of it.
@@ -134,15 +159,18 @@ impl Connection {
         Some(theirs)
     }
 
-    /// Gives the socket its end of a new pipe.
-    fn attach(&self, end: Option<PipeEnd>, around: &Surroundings<'_>) -> Result<(), Loss> {
-        let Some(end) = end else { return Ok(()) };
-        let origin = self.origin.clone();
+    /// The socket is to get its end of a new pipe.
+    fn attach(&mut self, end: Option<PipeEnd>, around: &Surroundings<'_>) {
         let connection = self.handle(around);
-        let connects = matches!(self.role, Role::Connecting(_));
-        self.session
-            .attach(end, origin, connection, connects)
-            .map_err(|_| Loss::Dismissed)
+        if let (Some(live), Some(end)) = (&mut self.live, end) {
+            live.attachment = Some(Box::new(Attachment {
+                end,
+                origin: self.origin.clone(),
+                connection: Some(connection),
+                connects: matches!(self.role, Role::Connecting(_)),
+                hello: None,
+            }));
+        }
     }
 }
 

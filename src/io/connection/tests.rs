@@ -62,7 +62,8 @@ impl Alone {
         peer.set_nonblocking(true).expect("non-blocking");
         let stream = Stream::from_socket(near.into());
         let bench = Bench::new();
-        let connection = Connection::accepted(session, ObjectId::new(), stream, bench.now);
+        let connection =
+            Connection::accepted(Arc::new(session), ObjectId::new(), stream, bench.now);
         let mut alone = Self {
             connection: connection.expect("memory"),
             outcome: Outcome::Wait,

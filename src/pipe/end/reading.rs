@@ -29,8 +29,7 @@ impl PipeEnd {
                         && let Some(peer) = introduction.take()
                     {
                         self.note_marker_read(introduction::weight_of(&peer));
-                        self.stamps = peer.fd().is_some();
-                        self.peer = Some(peer);
+                        self.take_introduction(peer);
                     }
                 }
                 Some(queue::Item::Special(_)) => return Head::Special,

@@ -17,8 +17,8 @@ pub(super) struct Shared {
     pub(super) asleep: AtomicBool,
     /// A chunk on its way back to the writer.
     spare: Slot,
-    /// Capacities of chunks that are worth keeping.
-    kept: std::ops::RangeInclusive<usize>,
+    /// The least and the largest capacity of chunks that are worth keeping.
+    kept: (u32, u32),
     /// Where the reader stood when it was dropped.
     rest: UnsafeCell<Rest>,
 }
@@ -42,6 +42,11 @@ const _: () = {
     is_send::<crate::pipe::queue::Special>();
 };
 
+/// Chunks are smaller.
+fn in_32_bits(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
+
 impl Shared {
     pub(super) fn new(sizes: &[usize]) -> Arc<Self> {
         // The smallest size is for pipes that see a few messages only.
@@ -56,7 +61,7 @@ impl Shared {
             asleep: AtomicBool::new(false),
             spare: Slot::new(),
             // In sizes with the header; a capacity is less by that.
-            kept: first.saturating_sub(64)..=last,
+            kept: (in_32_bits(first.saturating_sub(64)), in_32_bits(last)),
             rest: UnsafeCell::new(Rest::default()),
         })
     }
@@ -68,7 +73,8 @@ impl Shared {
     pub(super) unsafe fn recycle(&self, chunk: Chunk) {
         // SAFETY: alive.
         let capacity = unsafe { chunk.capacity() };
-        let surplus = if self.kept.contains(&capacity) {
+        let (least, most) = self.kept;
+        let surplus = if (least..=most).contains(&in_32_bits(capacity)) {
             self.spare.exchange(chunk)
         } else {
             Some(chunk)

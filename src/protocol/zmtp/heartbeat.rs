@@ -22,6 +22,8 @@ pub(super) struct Heartbeat {
     after_ping: Option<Silence>,
     /// Runs from a PING of the peer that had a TTL.
     of_peer: Option<Silence>,
+    /// That TTL, in tenths of a second.
+    ttl: u16,
     /// When the last PING of the peer came; before the first, when traffic began.
     peer_pinged_at: Option<Instant>,
     /// The shortest time between two PINGs of the peer; `None` = it has sent none.
@@ -46,8 +48,7 @@ const SHORTEST_PONG_INTERVAL: Duration = Duration::from_millis(10);
 /// A time without a sign of life.
 #[derive(Clone, Copy, Debug)]
 struct Silence {
-    allowed: Duration,
-    /// `None` while input is paused, or if it is too far away for the clock.
+    /// Its end; `None` while input is paused, or if it is too far away for the clock.
     until: Option<Instant>,
 }
 
@@ -60,6 +61,7 @@ impl Heartbeat {
             next_ping: None,
             after_ping: None,
             of_peer: None,
+            ttl: 0,
             peer_pinged_at: None,
             peer_interval: None,
             next_pong: None,
@@ -86,8 +88,8 @@ impl Heartbeat {
     /// A stream that had taken no more took bytes: the peer's system has acknowledged some, and our PING may still
     /// be behind them.
     pub(super) fn handle_sent(&mut self, now: Instant) {
-        if let Some(silence) = &mut self.after_ping {
-            *silence = Silence::begin(silence.allowed, now, self.paused);
+        if self.after_ping.is_some() {
+            self.await_answer(now);
         }
     }
 
@@ -100,9 +102,8 @@ impl Heartbeat {
     /// 0 = it may.
     pub(super) fn handle_ping(&mut self, ttl: u16, now: Instant) {
         if ttl > 0 && self.of_peer.is_none() {
-            // 32 bits: up to 6553.5 s.
-            let allowed = Duration::from_millis(u64::from(ttl) * 100);
-            self.of_peer = Some(Silence::begin(allowed, now, self.paused));
+            self.ttl = ttl;
+            self.await_peer(now);
         }
         let elapsed = self
             .peer_pinged_at
@@ -139,12 +140,20 @@ impl Heartbeat {
         if due.ping {
             self.plan_ping(now);
             if self.after_ping.is_none() {
-                self.after_ping = self
-                    .timeout
-                    .map(|timeout| Silence::begin(timeout, now, self.paused));
+                self.await_answer(now);
             }
         }
         Ok(due)
+    }
+
+    fn await_answer(&mut self, now: Instant) {
+        let begin = |timeout| Silence::begin(timeout, now, self.paused);
+        self.after_ping = self.timeout.map(begin);
+    }
+
+    fn await_peer(&mut self, now: Instant) {
+        let allowed = Duration::from_millis(u64::from(self.ttl) * 100);
+        self.of_peer = Some(Silence::begin(allowed, now, self.paused));
     }
 
     fn plan_pong(&mut self, now: Instant) {
@@ -162,11 +171,11 @@ impl Heartbeat {
         if paused && self.next_pong.is_none() {
             self.plan_pong(now);
         }
-        for silence in [&mut self.after_ping, &mut self.of_peer]
-            .into_iter()
-            .flatten()
-        {
-            *silence = Silence::begin(silence.allowed, now, paused);
+        if self.after_ping.is_some() {
+            self.await_answer(now);
+        }
+        if self.of_peer.is_some() {
+            self.await_peer(now);
         }
     }
 
@@ -191,6 +200,6 @@ impl Silence {
         } else {
             now.checked_add(allowed)
         };
-        Self { allowed, until }
+        Self { until }
     }
 }

@@ -110,7 +110,7 @@ fn a_connection_needs_memory_for_what_its_socket_says_of_itself() {
     let stream = Stream::from_socket(near.into());
     let now = Bench::new().now;
     let scarcity = Scarcity::of(LENGTH..=LENGTH);
-    let connection = Connection::accepted(session, ObjectId::new(), stream, now);
+    let connection = Connection::accepted(Arc::new(session), ObjectId::new(), stream, now);
     assert_eq!(connection.err(), Some(Error::NoMemory));
     assert_eq!(scarcity.refusals(), 1);
     assert_eq!(peer.read(&mut [0]).expect("the end"), 0);
