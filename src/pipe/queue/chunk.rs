@@ -107,7 +107,7 @@ pub(super) const MINIMUM: usize = HEADER + 64;
 /// The largest capacity: what 32 bits can count, less what rounding adds.
 const LARGEST: usize = 1 << 31;
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 thread_local! {
     /// As if there were no memory for chunks on this thread.
     pub(crate) static NO_MEMORY: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
@@ -138,7 +138,7 @@ impl Chunk {
         if need > LARGEST {
             return Err(Error::NoMemory);
         }
-        #[cfg(all(test, not(loom)))]
+        #[cfg(test)]
         if NO_MEMORY.get() {
             return Err(Error::NoMemory);
         }

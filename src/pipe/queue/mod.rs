@@ -33,7 +33,7 @@ mod tests;
 #[cfg(all(test, loom))]
 mod tests_loom;
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 pub(crate) use chunk::NO_MEMORY;
 pub(crate) use gather::{Gather, Run};
 pub(crate) use reader::{Advanced, BodyRef, Cut, Item, Reader};
