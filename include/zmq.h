@@ -546,7 +546,8 @@ ZMQ_EXPORT int zmq_has(const char *capability);
 
 /* ---- Contexts ---- */
 
-/* Makes a context. It starts no threads before the first zmq_socket. NULL and errno on failure. */
+/* Makes a context. It opens and starts nothing before the first zmq_socket. NULL and errno on
+ * failure. */
 ZMQ_EXPORT void *zmq_ctx_new(void);
 
 /* Ends a context: waits until every socket was closed and has lingered, then frees it. -1:
