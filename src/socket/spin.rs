@@ -21,8 +21,10 @@ use crate::sys::switch::Switch;
 
 /// How long a spin lasts. Shorter than the peer's turn it finds nothing, longer it finds little more.
 const SPIN: Duration = Duration::from_micros(50);
-/// A yield that takes longer has let somebody else run.
+/// A yield that takes longer has let somebody else run: perhaps whoever answers.
 const SHORT: Duration = Duration::from_micros(5);
+/// A yield that takes longer has let somebody run who computes, and does not wait for us.
+const LONG: Duration = Duration::from_micros(300);
 /// Waits without a spin after many spins for nothing.
 const LONGEST_PAUSE: u32 = 63;
 /// Waits without a spin after one beside somebody who wanted the processor: who yields it to a thread that computes has it
@@ -56,12 +58,10 @@ impl Spin {
 
     /// A spin has ended.
     pub(crate) fn ended(&mut self, spun: Spun) {
-        self.pause = match spun {
-            Spun {
-                contended: true, ..
-            } => CONTENDED_PAUSE,
-            Spun { found: true, .. } => 0,
-            Spun { found: false, .. } => (self.pause * 2 + 1).min(LONGEST_PAUSE),
+        self.pause = match spun.last_yield {
+            long if long > LONG => CONTENDED_PAUSE,
+            short if short <= SHORT && spun.found => 0,
+            _ => (self.pause * 2 + 1).min(LONGEST_PAUSE),
         };
         self.left = self.pause;
     }
@@ -78,8 +78,8 @@ fn is_enabled() -> bool {
 pub(crate) struct Spun {
     /// Something came.
     pub(crate) found: bool,
-    /// Somebody else wanted the processor.
-    contended: bool,
+    /// How long the last yield took, if that ended the spin.
+    last_yield: Duration,
 }
 
 /// Looks again and again for a short time. No lock of a socket is held.
@@ -96,21 +96,22 @@ pub(crate) fn look_again<'a>(
         if look() {
             return Spun {
                 found: true,
-                contended: false,
+                last_yield: Duration::ZERO,
             };
         }
         let before_yield = clock::now();
         if before_yield >= until {
             return Spun {
                 found: false,
-                contended: false,
+                last_yield: Duration::ZERO,
             };
         }
         std::thread::yield_now();
-        if clock::now() - before_yield > SHORT {
+        let last_yield = clock::now() - before_yield;
+        if last_yield > SHORT {
             return Spun {
                 found: look(),
-                contended: true,
+                last_yield,
             };
         }
     }
