@@ -543,6 +543,13 @@ impl Connection {
         Outcome::Wait
     }
 
+    /// Tells that a listener made it.
+    pub(super) fn emit_accepted(&self) {
+        if let Some(live) = &self.live {
+            self.emit(Event::Accepted, event_value(live.fd), &live.stream);
+        }
+    }
+
     /// Emits a monitor event of a stream, unless the socket has left.
     pub(crate) fn emit(&self, event: Event, value: u64, stream: &Stream) {
         if self.detached.is_none() {

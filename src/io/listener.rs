@@ -154,12 +154,7 @@ impl ListenerObject {
             error,
             next: NextAccept::Now,
         })?;
-        {
-            let connection = connection.lock();
-            if let Some(live) = &connection.live {
-                connection.emit(Event::Accepted, event_value(live.fd), &live.stream);
-            }
-        }
+        connection.lock().emit_accepted();
         thread.add_load();
         thread.post(IoCommand::Start(connection));
         Ok(())

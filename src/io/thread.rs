@@ -51,7 +51,7 @@ struct Object {
 
 #[derive(Debug)]
 enum Kind {
-    /// Under a lock, so that one day an application thread can move its bytes.
+    /// Under a lock: application threads move its bytes, too ([`crate::io::direct`]).
     Connection(Arc<Lock<Connection>>),
     Listener(Box<ListenerObject>),
 }

@@ -1,8 +1,9 @@
 //! Pollers: a lasting set of sockets and descriptors to wait for (zmq_poller_*).
 //!
 //! A poller owns one waiter. It is registered once in the mailbox of each socket, when that is added, so
-//! that a wait costs nothing per socket but a look at its events; its descriptor is zmq_poller_fd. Called
-//! by `ffi`. Must not know handles of pollers, nor the C structs. Contract: api.md section 7.
+//! that a wait costs nothing per socket but a look at its events, and, with few sockets, at the streams that it
+//! may read itself; its descriptor is zmq_poller_fd. Called by `ffi`. Must not know handles of pollers, nor
+//! the C structs. Contract: api.md section 7.
 //!
 //! A poller may be changed, or destroyed, while threads wait in it: they wake and look again. They share
 //! the waiter, and whoever takes its wake-up and leaves passes it on to the others.
