@@ -250,7 +250,8 @@ static void connections(void)
     close(listener);
 }
 
-/* More threads than the mask has bits: 0 means them all. */
+/* More threads than the mask has bits: 0 means them all. libzmq counts a listener some time after the thread watches it,
+ * so that one thread may get two. */
 static void more_than_bits(void)
 {
     void *ctx = context_of_threads(70);
@@ -264,7 +265,7 @@ static void more_than_bits(void)
     watched(70, after);
     for (int i = 0; i < 70; i++)
         one_each += after[i] - before[i] == 1;
-    line("mask 0, one each", "%d", one_each);
+    say("mask 0", one_each > 64 ? "one on more threads than there are bits" : text("one each on %d", one_each));
     set_affinity(pull, 1ull << 63);
     bind_any(pull, TCP);
     spread(70, before, 71);

@@ -69,8 +69,20 @@ impl Session {
         stream: &Stream,
         accepted: bool,
     ) {
+        self.emit_of_stream_after(|| (), event, values, stream, accepted);
+    }
+
+    /// Does `first`, and emits an event of a stream as if both were one step ([`Monitor::emit_after`]).
+    pub(crate) fn emit_of_stream_after<R>(
+        &self,
+        first: impl FnOnce() -> R,
+        event: Event,
+        values: &[u64],
+        stream: &Stream,
+        accepted: bool,
+    ) -> R {
         if !self.monitor.wants(event) {
-            return;
+            return first();
         }
         let (local, remote) = stream.endpoint_texts();
         let texts = EndpointTexts { local, remote };
@@ -79,7 +91,8 @@ impl Session {
             true => texts.local.as_bytes(),
             false => &self.endpoint,
         };
-        self.monitor.emit(event, values, endpoint, &texts);
+        self.monitor
+            .emit_after(first, event, values, endpoint, &texts)
     }
 
     /// The least loaded thread that may serve the endpoint, lowest index on ties.

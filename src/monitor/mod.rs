@@ -155,15 +155,30 @@ impl Monitor {
         endpoint: &[u8],
         texts: &EndpointTexts,
     ) {
-        if !self.wants(event) {
-            return;
+        if self.wants(event) {
+            self.emit_after(|| (), event, values, endpoint, texts);
         }
-        if let Some(active) = &mut *self.active.lock()
+    }
+
+    /// Does `first` and sends an event that was asked for, before anybody can end the monitor: who sees what `first` did
+    /// and then ends it gets the event.
+    pub(crate) fn emit_after<R>(
+        &self,
+        first: impl FnOnce() -> R,
+        event: Event,
+        values: &[u64],
+        endpoint: &[u8],
+        texts: &EndpointTexts,
+    ) -> R {
+        let mut active = self.active.lock();
+        let result = first();
+        if let Some(active) = &mut *active
             && active.events & event as u64 != 0
         {
             let frames = active.frames(event, values, endpoint, texts);
             active.consumers.send(frames);
         }
+        result
     }
 }
 

@@ -98,6 +98,25 @@ fn only_the_events_asked_for_come() {
     assert!(end.is_exhausted());
 }
 
+/// The end of a monitor waits for an event whose cause it has seen.
+#[test]
+fn an_event_comes_with_what_it_is_about() {
+    let monitor = started(ALL, 1, Kind::Pair);
+    let mut end = consumer(&monitor);
+    let texts = EndpointTexts::default();
+    std::thread::scope(|threads| {
+        let ends = || {
+            threads.spawn(|| monitor.stop());
+            while monitor.wants(Event::Listening) {
+                std::thread::yield_now();
+            }
+        };
+        monitor.emit_after(ends, Event::Listening, &[1], b"", &texts);
+    });
+    let stopped = (Event::MonitorStopped as u64 as u16, 0);
+    assert_eq!(events(&mut end), [listening([1]), vec![stopped]].concat());
+}
+
 #[test]
 fn version_2_has_all_values_and_both_endpoints() {
     let monitor = started(ALL, 2, Kind::Pair);

@@ -90,26 +90,40 @@ impl Connection {
         Ok(())
     }
 
-    /// What was read is in the pipe: gives that to the socket if it is new, and tells of the handshake if it was part of
-    /// what was read.
+    /// What was read is in the pipe: gives that to the socket, and tells of the handshake if it was part of what was read.
     pub(crate) fn publish(&mut self) -> Result<(), Loss> {
+        let of_handshake = |live: &mut Live| {
+            let succeeded = std::mem::take(&mut live.succeeded);
+            succeeded.then(|| Arc::clone(&live.stream))
+        };
+        match self.live.as_mut().and_then(of_handshake) {
+            Some(stream) if self.detached.is_none() => {
+                // One step: who sees the event finds the peer at the socket, and who has read from the peer has the
+                // event, even if the monitor ends then.
+                let session = Arc::clone(&self.session);
+                let accepted = self.accepted_by().is_some();
+                session.emit_of_stream_after(
+                    || self.hand_over(),
+                    Event::HandshakeSucceeded,
+                    &[0],
+                    &stream,
+                    accepted,
+                )
+            }
+            _ => self.hand_over(),
+        }
+    }
+
+    /// Lets the socket see what is in the pipe, and the pipe if it is new.
+    fn hand_over(&mut self) -> Result<(), Loss> {
         if let Some(pipe) = &mut self.pipe {
             pipe.flush();
         }
-        let Some(live) = &mut self.live else {
-            return Ok(());
-        };
-        let attachment = live.attachment.take();
-        let succeeded = std::mem::take(&mut live.succeeded);
-        if let Some(attachment) = attachment {
-            let attached = self.session.attach(attachment);
-            attached.map_err(|_| Loss::Dismissed)?;
+        let attachment = self.live.as_mut().and_then(|live| live.attachment.take());
+        match attachment {
+            Some(attachment) => self.session.attach(attachment).map_err(|_| Loss::Dismissed),
+            None => Ok(()),
         }
-        if let Some(live) = self.live.as_ref().filter(|_| succeeded) {
-            // Last: who sees the event finds the peer at the socket.
-            self.emit(Event::HandshakeSucceeded, 0, &live.stream);
-        }
-        Ok(())
     }
 
     /// Puts what is known of the peer into the pipe.
