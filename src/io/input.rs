@@ -170,20 +170,23 @@ impl Connection {
     /// Reads until the kernel has no more, the pipe has no room, or the turn is over.
     pub(crate) fn pump_in(&mut self, around: &mut Surroundings<'_>) -> Result<Pumped, Loss> {
         let result = self.read_turn(around);
-        self.count_leftover();
+        self.note_hang_up();
         // Complete messages of a read become visible together, also those before an error.
         let published = self.publish();
         result.and_then(|pumped| published.map(|()| pumped))
     }
 
     /// A peer that filled its pipe and went keeps its connection until that is read: it counts as one that left that
-    /// much behind.
-    fn count_leftover(&mut self) {
-        if let (Some(live), Some(pipe), Role::Accepted { .. }) =
-            (&mut self.live, &self.pipe, &self.role)
-            && live.input.hung_up
+    /// much behind. Its reader is told that there is an end to it.
+    fn note_hang_up(&mut self) {
+        let (Some(live), Some(pipe)) = (&mut self.live, &self.pipe) else {
+            return;
+        };
+        pipe.announce_last(live.input.hung_up);
+        if live.input.hung_up
             && live.input.paused
             && live.input.leftover.is_none()
+            && matches!(self.role, Role::Accepted { .. })
         {
             live.input.leftover = Some(Box::new(pipe.count_unread(&self.session.leftovers)));
         }

@@ -220,6 +220,33 @@ mod tests {
         }
     }
 
+    /// What changes nothing costs more, as long as it may go on without an end.
+    #[test]
+    fn a_flood_without_an_end_is_taken_in_slowly() {
+        let step = STEADY.div_ceil(Work::of_topic(1));
+        for (last, expected) in [(false, 60..70), (true, 3..7)] {
+            let mut publisher = Bench::<Pub>::new();
+            let flood = publisher.peer();
+            publisher.subscribe(flood, true, b"t");
+            let first = BURST / (16 * Work::of_topic(1));
+            let rest = (0..first + 4 * step).map(|_| *b"t");
+            for topic in rest.chain([*b"x"]) {
+                let (subscribe, topic) = (true, topic.into());
+                let special = Special::Subscription { subscribe, topic };
+                publisher.wires.arrive_special(flood, special);
+            }
+            let mut calls = 0;
+            while publisher.pattern.topics_count() == Some(1) {
+                publisher
+                    .pattern
+                    .readable(&mut publisher.wires.pipes, flood);
+                publisher.wires.far(flood).announce_last(last);
+                calls += 1;
+            }
+            assert!(expected.contains(&calls), "last: {last}, {calls} calls");
+        }
+    }
+
     /// Long topics are more work.
     #[test]
     fn a_flood_of_long_topics_is_taken_in_by_and_by() {

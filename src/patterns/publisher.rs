@@ -50,7 +50,8 @@ struct Options {
 /// that the socket is entered: a peer that does not stop asking delays every call by the second of these only.
 pub(super) const BURST: usize = 28 * 1024 * 1024;
 pub(super) const STEADY: usize = Work::STEP;
-/// What does not give the peer a topic more costs as much as so many topics: it may go on without an end.
+/// What does not give the peer a topic more costs as much as so many topics: it may go on without an end, as long as the
+/// peer has not hung up.
 const ENDLESS: usize = 16;
 /// A peer has to wait while so much of it (in bytes, about) is in the inbox and not received: half a million
 /// subscriptions, for an XPUB that never receives has to serve its subscribers, too.
@@ -294,7 +295,7 @@ impl Publisher {
                     return;
                 }
             };
-            let cost = match self.held_by(key) > held {
+            let cost = match self.held_by(key) > held || pipes.is_last(key) {
                 true => work,
                 false => work.saturating_mul(ENDLESS),
             };

@@ -93,6 +93,8 @@ struct Link {
 struct Direction {
     writer: AtomicU8,
     reader_gone: AtomicBool,
+    /// The writer has nothing more but what the kernel holds of a peer that has hung up.
+    last: AtomicBool,
     credit: Credit,
     /// What the unread markers weigh: they need no credit, but a peer that floods its connection with them has to
     /// wait.
@@ -130,6 +132,7 @@ impl Direction {
         Self {
             writer: AtomicU8::new(OPEN),
             reader_gone: AtomicBool::new(false),
+            last: AtomicBool::new(false),
             credit: Credit::new(
                 writer_limit.unwrap_or(NOT_COUNTED),
                 reader_limit.unwrap_or(NOT_COUNTED),
@@ -401,6 +404,15 @@ impl PipeEnd {
 
     fn count_markers(&self, weight: u64) {
         self.out().markers.fetch_add(weight, Ordering::Relaxed);
+    }
+
+    /// Tells the reader whether the peer has hung up: then what comes has an end.
+    pub(crate) fn announce_last(&self, last: bool) {
+        let announced = &self.out().last;
+        // Looked at first: the reader's cache line stays where it is.
+        if announced.load(Ordering::Relaxed) != last {
+            announced.store(last, Ordering::Relaxed);
+        }
     }
 
     /// So many markers are unread that the writer is to wait; it is woken. Not inside a message, of

@@ -241,6 +241,11 @@ impl Pipes {
         }
     }
 
+    /// The peer has hung up: there is an end to what comes.
+    pub(crate) fn is_last(&mut self, key: PipeKey) -> bool {
+        self.get(key).is_some_and(|end| end.is_last())
+    }
+
     /// Takes the notification at the head.
     pub(crate) fn take_notification(&mut self, key: PipeKey) {
         if let Some(end) = self.get(key)

@@ -246,6 +246,11 @@ impl PipeEnd {
         self.peer.as_ref()
     }
 
+    /// The peer has hung up: there is an end to what comes. See [`PipeEnd::announce_last`].
+    pub(crate) fn is_last(&self) -> bool {
+        self.inbound().last.load(Ordering::Relaxed)
+    }
+
     /// The inbound direction has ended and is read to its end.
     pub(crate) fn is_exhausted(&self) -> bool {
         self.exhausted
