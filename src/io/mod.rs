@@ -14,6 +14,7 @@ mod direct;
 mod input;
 mod listener;
 mod output;
+mod producers;
 mod resolver;
 mod session;
 mod thread;

@@ -10,7 +10,7 @@ use std::io::{self, IoSlice};
 use std::time::Instant;
 
 use crate::io::connection::{Connection, Live};
-use crate::io::turn::{Pumped, Surroundings};
+use crate::io::turn::{Pumped, SMALL, Surroundings};
 use crate::message::Storage;
 use crate::pipe::queue::{Cut, Gather, HeaderOf, Run, Special};
 use crate::pipe::{Head, PipeEnd};
@@ -131,10 +131,16 @@ impl Connection {
     /// Writes until the kernel takes no more, everything is sent, or the turn is over.
     pub(crate) fn pump_out(&mut self, around: &mut Surroundings<'_>) -> io::Result<Pumped> {
         let before = around.moved;
-        while around.moved - before < around.turn.bytes {
+        // What ZMQ_OUT_BATCH_SIZE cuts says nothing of who sends.
+        let limit = self.session.write_limit();
+        let small = limit.map_or(SMALL, |limit| limit.min(SMALL));
+        let mut small_writes = 0;
+        while around.moved - before < around.turn.bytes && small_writes < around.turn.small_writes {
+            let moved = around.moved;
             if self.write_once(around)? == Pumped::Blocked {
                 return Ok(Pumped::Blocked);
             }
+            small_writes += usize::from(around.moved - moved < small);
         }
         Ok(Pumped::More)
     }

@@ -17,8 +17,9 @@ use crate::error::Result;
 use crate::io::connection::Connection;
 use crate::io::direct;
 use crate::io::listener::ListenerObject;
+use crate::io::producers::Producers;
 use crate::io::timers::Timers;
-use crate::io::turn::{Outcome, Scratch, Surroundings, Turn};
+use crate::io::turn::{Outcome, SMALL, Scratch, Surroundings, Turn};
 use crate::io::{IoCommand, IoHandle, ObjectId};
 use crate::message::release;
 use crate::sync::Lock;
@@ -68,6 +69,9 @@ pub(crate) struct IoThread {
     /// those who keep the thread busy delay them by one turn, however many they are.
     ready: VecDeque<ObjectId>,
     turn: Turn,
+    /// Bytes of the last turn.
+    moved: usize,
+    producers: Producers,
     scratch: Scratch,
     stopping: bool,
 }
@@ -85,6 +89,8 @@ impl IoThread {
             timers: Timers::default(),
             ready: VecDeque::new(),
             turn: Turn::SHARED,
+            moved: 0,
+            producers: Producers::default(),
             scratch: Scratch::new()?,
             stopping: false,
         };
@@ -288,12 +294,18 @@ impl IoThread {
         if let Some(object) = self.objects.get_mut(&id) {
             object.scheduled = false;
         }
+        let small_writes = self.producers.small_writes();
         self.turn = match self.ready.is_empty() {
-            true => Turn::ALONE,
-            false => Turn::SHARED,
+            true => Turn::ALONE.again(small_writes),
+            false => Turn::SHARED.again(small_writes),
         };
         self.with_connection(id, Connection::drive);
         self.turn = Turn::SHARED;
+        let small = self.moved < SMALL;
+        self.producers.note_turn(small);
+        if small && !self.ready.is_empty() {
+            self.producers.let_run();
+        }
     }
 
     /// Whether a connection has its turn from the queue, rather than as soon as it is ready.
@@ -365,6 +377,7 @@ impl IoThread {
                 Outcome::Gone
             });
         let moved = around.moved;
+        self.moved = moved;
         match outcome {
             Outcome::Gone => {
                 self.timers.remove(object.armed, id);

@@ -53,19 +53,34 @@ pub(crate) struct Turn {
     pub(super) bytes: usize,
     /// Steps of decoding: bytes alone say little of what they cost.
     pub(super) steps: usize,
+    /// Writes of less than [`SMALL`]: who sends is slower than this thread, and is to have time to send more.
+    pub(super) small_writes: usize,
 }
+
+/// Bytes of a write that was hardly worth a system call; see [`crate::io::producers`].
+pub(super) const SMALL: usize = 16 * 1024;
 
 impl Turn {
     /// While others wait.
     pub(crate) const SHARED: Self = Self {
         bytes: 64 * 1024,
         steps: 256,
+        small_writes: 2,
     };
     /// While nobody else has much to do.
     pub(crate) const ALONE: Self = Self {
         bytes: 256 * 1024,
         steps: 1024,
+        small_writes: 2,
     };
+
+    /// As before, for who has had a turn and wanted another: see [`Turn::small_writes`].
+    pub(crate) fn again(self, small_writes: usize) -> Self {
+        Self {
+            small_writes,
+            ..self
+        }
+    }
 }
 
 /// What a connection needs only while it is driven; one per thread.

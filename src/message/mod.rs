@@ -30,7 +30,7 @@ use crate::error::Result;
 use layout::{Group, Payload};
 pub(crate) use layout::{close_raw, from_raw, view_raw, write_raw};
 pub(crate) use peer::PeerInfo;
-pub(crate) use storage::{Slab, Storage};
+pub(crate) use storage::{Slab, Storage, copy_front};
 
 /// Payloads up to this many bytes lie inside the message.
 pub(crate) const INLINE_MAX: usize = 33;

@@ -7,7 +7,6 @@
 )]
 
 use std::cell::Cell;
-use std::marker::PhantomData;
 use std::ptr;
 
 use super::storage::{Foreign, dispose_foreign};
@@ -18,38 +17,42 @@ use super::storage::{Foreign, dispose_foreign};
 /// It is to be made before any lock is taken, and to be dropped after the last one is released.
 #[derive(Debug)]
 pub(crate) struct Hold {
-    /// The depth is the thread's.
-    _not_send: PhantomData<*const ()>,
+    /// The thread's own, looked up once: in a shared library that is a call.
+    state: *const State,
 }
 
 impl Hold {
     pub(crate) fn new() -> Self {
-        STATE.with(|state| state.depth.set(state.depth.get() + 1));
-        Self {
-            _not_send: PhantomData,
-        }
+        STATE.with(|state| {
+            state.depth.set(state.depth.get() + 1);
+            Self { state }
+        })
+    }
+
+    #[inline]
+    fn state(&self) -> &State {
+        // SAFETY: a pointer that is not `Send` keeps this on its thread, whose state is there at any time.
+        unsafe { &*self.state }
     }
 
     /// What was collected so far, for another thread to release. `None` if there is nothing.
     pub(crate) fn take(&self) -> Option<Released> {
-        STATE.with(|state| {
-            let first = state.first.replace(ptr::null_mut());
-            state.last.set(ptr::null_mut());
-            (!first.is_null()).then_some(Released { first })
-        })
+        let state = self.state();
+        let first = state.first.replace(ptr::null_mut());
+        state.last.set(ptr::null_mut());
+        (!first.is_null()).then_some(Released { first })
     }
 }
 
 impl Drop for Hold {
     #[inline]
     fn drop(&mut self) {
-        STATE.with(|state| {
-            let depth = state.depth.get() - 1;
-            state.depth.set(depth);
-            if depth == 0 && !state.first.get().is_null() {
-                state.run_all();
-            }
-        });
+        let state = self.state();
+        let depth = state.depth.get() - 1;
+        state.depth.set(depth);
+        if depth == 0 && !state.first.get().is_null() {
+            state.run_all();
+        }
     }
 }
 

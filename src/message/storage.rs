@@ -7,6 +7,7 @@
 
 use std::alloc::{self, Layout};
 use std::ffi::c_void;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::process;
 use std::ptr::{self, NonNull};
@@ -35,6 +36,14 @@ pub(crate) struct Storage {
 unsafe impl Send for Storage {}
 // SAFETY: as above; a shared `Storage` only reads.
 unsafe impl Sync for Storage {}
+
+/// Copies what of `bytes` fits to the front of a caller's buffer.
+#[inline(always)]
+pub(crate) fn copy_front(bytes: &[u8], buffer: &mut [MaybeUninit<u8>]) {
+    let length = bytes.len().min(buffer.len());
+    // SAFETY: both have so many bytes, and what is borrowed uniquely does not overlap anything else.
+    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), buffer.as_mut_ptr().cast(), length) };
+}
 
 /// Mark in `owner`: some message with this storage was copied (ZMQ_SHARED).
 const COPIED: usize = 1;

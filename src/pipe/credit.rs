@@ -33,6 +33,7 @@ impl Credit {
     }
 
     /// The limit in messages; 0 = unlimited.
+    #[inline]
     pub(crate) fn limit(&self) -> u64 {
         let limits = (
             self.writer_limit.load(Ordering::Relaxed),

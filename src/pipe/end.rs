@@ -73,8 +73,8 @@ pub(crate) fn pipe(first: Limits, second: Limits, conflate: Conflate) -> (PipeEn
         leftover: Mutex::new(None),
     });
     (
-        PipeEnd::new(Arc::clone(&link), 0, forth_writer, back_reader),
-        PipeEnd::new(link, 1, back_writer, forth_reader),
+        PipeEnd::new(Arc::clone(&link), false, forth_writer, back_reader),
+        PipeEnd::new(link, true, back_writer, forth_reader),
     )
 }
 
@@ -148,8 +148,8 @@ impl Direction {
 #[derive(Debug)]
 pub(crate) struct PipeEnd {
     link: Arc<Link>,
-    /// 0 or 1.
-    side: u8,
+    /// The second end.
+    side: bool,
     writer: Writer,
     reader: Reader,
     /// Whole messages written.
@@ -186,7 +186,7 @@ pub(crate) struct PipeEnd {
 }
 
 impl PipeEnd {
-    fn new(link: Arc<Link>, side: u8, writer: Writer, reader: Reader) -> Self {
+    fn new(link: Arc<Link>, side: bool, writer: Writer, reader: Reader) -> Self {
         let mut end = Self {
             link,
             side,
@@ -216,20 +216,17 @@ impl PipeEnd {
     /// From now on `wake` reaches the owner. The caller looks at the pipe once afterwards, since what
     /// happened before could not wake anybody.
     pub(crate) fn set_wake(&self, wake: Arc<dyn Wake>) {
-        if let Some(slot) = self.link.wakes.get(usize::from(self.side)) {
-            *slot.lock() = Some(wake);
-        }
+        *self.link.wakes[usize::from(self.side)].lock() = Some(wake);
     }
 
     #[inline(always)]
     fn out(&self) -> &Direction {
-        // `side` is 0 or 1 from construction.
         &self.link.directions[usize::from(self.side)]
     }
 
     #[inline(always)]
     fn inbound(&self) -> &Direction {
-        &self.link.directions[usize::from(1 - self.side)]
+        &self.link.directions[usize::from(!self.side)]
     }
 
     /// What reaches this side's own owner.
@@ -254,7 +251,7 @@ impl PipeEnd {
     }
 
     fn wake_other(&self, notice: Notice) {
-        let wake = self.link.wakes[usize::from(1 - self.side)].lock().clone();
+        let wake = self.link.wakes[usize::from(!self.side)].lock().clone();
         if let Some(wake) = wake {
             wake.wake(notice);
         }

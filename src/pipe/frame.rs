@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::message::{Message, PeerInfo, Storage};
+use crate::message::{Message, PeerInfo, Storage, copy_front};
 
 /// Bodies up to this many bytes are copied into the queue; longer ones travel by reference.
 ///
@@ -162,7 +162,7 @@ impl<'a> Incoming<'a> {
         peer: Option<&Arc<PeerInfo>>,
     ) -> Result<()> {
         match &mut self.target {
-            Target::Buffer(buffer) => fill(buffer, body),
+            Target::Buffer(buffer) => copy_front(body, buffer),
             Target::Message(message) => {
                 let mut received = Message::from_slice(body)?;
                 received.set_more(more);
@@ -185,7 +185,7 @@ impl<'a> Incoming<'a> {
         self.size = body.len();
         self.more = more;
         match &mut self.target {
-            Target::Buffer(buffer) => fill(buffer, body.bytes()),
+            Target::Buffer(buffer) => copy_front(body.bytes(), buffer),
             Target::Message(message) => {
                 let mut received = Message::from_storage(body);
                 received.set_more(more);
@@ -200,15 +200,8 @@ impl<'a> Incoming<'a> {
         self.size = received.len();
         self.more = received.more();
         match &mut self.target {
-            Target::Buffer(buffer) => fill(buffer, received.bytes()),
+            Target::Buffer(buffer) => copy_front(received.bytes(), buffer),
             Target::Message(message) => **message = received,
         }
-    }
-}
-
-#[inline(always)]
-fn fill(buffer: &mut [MaybeUninit<u8>], body: &[u8]) {
-    for (slot, byte) in buffer.iter_mut().zip(body) {
-        slot.write(*byte);
     }
 }

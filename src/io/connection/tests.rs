@@ -258,5 +258,35 @@ fn heartbeats_are_heard_though_nothing_is_read() {
     assert_eq!(alone.outcome, Outcome::Gone);
 }
 
+/// A connection that has turn after turn has another one when it has written little, so that more may come together.
+#[test]
+fn small_writes_end_a_turn() {
+    let again = |alone: &mut Alone| {
+        alone.work(|connection, around| {
+            around.turn = Turn::SHARED.again(1);
+            connection.drive(around)
+        });
+        alone.outcome
+    };
+    let send = |alone: &mut Alone, message: &[u8]| {
+        let socket = alone.socket.as_mut().expect("a socket");
+        socket.append_bytes(message, false).expect("memory");
+        socket.flush();
+    };
+    let mut alone = Alone::open(|_| ());
+    send(&mut alone, b"m");
+    alone.work(Connection::drive);
+    assert_eq!(alone.outcome, Outcome::Wait);
+    send(&mut alone, b"m");
+    assert_eq!(again(&mut alone), Outcome::Again);
+    assert_eq!(again(&mut alone), Outcome::Wait);
+    // Nothing is known of who sends if writes are cut.
+    let mut alone = Alone::open(|options| options.out_batch_size = Some(10));
+    send(&mut alone, &[1; 98]);
+    assert_eq!(again(&mut alone), Outcome::Wait);
+    send(&mut alone, &[1; 99]);
+    assert_eq!(again(&mut alone), Outcome::Again);
+}
+
 const STANDSTILL: Duration = Duration::from_millis(10);
 const MOMENT: Duration = Duration::from_millis(1);
