@@ -21,6 +21,8 @@ const PAUSE: u32 = 1023;
 pub(super) struct Producers {
     /// Turns to come without a yield.
     pause: u32,
+    /// Little turns since the last yield.
+    turns: usize,
     /// The last yield let somebody else run.
     gave: bool,
 }
@@ -34,12 +36,18 @@ impl Producers {
         }
     }
 
-    /// A turn is over that moved little, though there may be more.
-    pub(super) fn let_run(&mut self) {
+    /// A turn is over that moved little, though there may be more. So many connections are `ready`: all of them have
+    /// their turns before a yield.
+    pub(super) fn let_run(&mut self, ready: usize) {
         if self.pause > 0 {
             self.pause -= 1;
             return;
         }
+        self.turns += 1;
+        if self.turns < ready {
+            return;
+        }
+        self.turns = 0;
         let before = clock::now();
         std::thread::yield_now();
         self.gave = clock::now() - before > LONG;
@@ -66,7 +74,10 @@ mod tests {
             (false, true, 0),
             (false, false, 0),
         ] {
-            let mut producers = Producers { pause: 0, gave };
+            let mut producers = Producers {
+                gave,
+                ..Producers::default()
+            };
             producers.note_turn(little);
             assert_eq!(producers.pause, pause);
             producers.note_turn(true);
@@ -74,11 +85,11 @@ mod tests {
         }
         let mut producers = Producers {
             pause: PAUSE,
-            gave: false,
+            ..Producers::default()
         };
         for _ in 0..PAUSE {
             assert_eq!(producers.small_writes(), usize::MAX);
-            producers.let_run();
+            producers.let_run(1);
         }
         assert_eq!(producers.small_writes(), 1);
     }

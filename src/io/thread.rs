@@ -304,7 +304,7 @@ impl IoThread {
         let small = self.moved < SMALL;
         self.producers.note_turn(small);
         if small && !self.ready.is_empty() {
-            self.producers.let_run();
+            self.producers.let_run(self.ready.len());
         }
     }
 

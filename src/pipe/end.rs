@@ -329,13 +329,35 @@ impl PipeEnd {
         Ok(())
     }
 
-    /// As [`PipeEnd::write`] for a frame that goes to other pipes, too.
-    pub(crate) fn write_shared(&mut self, frame: &mut Outgoing<'_>, more: bool) -> Result<()> {
+    /// As [`PipeEnd::write`], but the reader is not woken: the caller owes it [`queue::before_wakes`] and
+    /// [`PipeEnd::wake_reader`], once for all pipes that a message goes to. `last`: no other pipe takes the frame.
+    #[inline(always)]
+    pub(crate) fn write_quietly(
+        &mut self,
+        frame: &mut Outgoing<'_>,
+        more: bool,
+        last: bool,
+    ) -> Result<()> {
         self.append(frame, more)?;
+        if last {
+            frame.give_up();
+        }
         if !more {
-            self.flush();
+            self.writer.publish();
         }
         Ok(())
+    }
+
+    /// Wakes the reader if it sleeps.
+    #[inline(always)]
+    pub(crate) fn wake_reader(&mut self) {
+        let foreign = std::mem::take(&mut self.foreign);
+        if self.writer.must_wake() {
+            self.wake_other(match foreign {
+                true => Notice::ReadableForeign,
+                false => Notice::Readable,
+            });
+        }
     }
 
     /// As [`PipeEnd::write`], but nothing becomes visible before [`PipeEnd::flush`].
@@ -463,12 +485,9 @@ impl PipeEnd {
     /// Makes what was appended visible, and wakes the reader if it sleeps.
     #[inline(always)]
     pub(crate) fn flush(&mut self) {
-        let foreign = std::mem::take(&mut self.foreign);
-        if self.writer.commit() {
-            self.wake_other(match foreign {
-                true => Notice::ReadableForeign,
-                false => Notice::Readable,
-            });
+        if self.writer.publish() {
+            queue::before_wakes();
+            self.wake_reader();
         }
     }
 

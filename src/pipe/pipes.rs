@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::message::{Message, PeerInfo};
 use crate::pipe::end::{Head, PipeEnd};
 use crate::pipe::frame::{Incoming, Outgoing};
-use crate::pipe::queue::Special;
+use crate::pipe::queue::{self, Special};
 use crate::pipe::{Leftover, Wake};
 
 /// Names a pipe of a socket. A key whose pipe is gone finds nothing, also after the slot was reused.
@@ -178,15 +178,28 @@ impl Pipes {
         self.get(key).ok_or(Error::NotFound)?.write(frame, more)
     }
 
-    /// As [`Pipes::write`] for a frame that goes to other pipes, too.
-    pub(crate) fn write_shared(
+    /// As [`Pipes::write`] for a frame that goes to several pipes, this one the `last` of them or not. Nobody is woken
+    /// before [`Pipes::wake_readers`].
+    #[inline(always)]
+    pub(crate) fn write_quietly(
         &mut self,
         key: PipeKey,
         frame: &mut Outgoing<'_>,
         more: bool,
+        last: bool,
     ) -> Result<()> {
         let end = self.get(key).ok_or(Error::NotFound)?;
-        end.write_shared(frame, more)
+        end.write_quietly(frame, more, last)
+    }
+
+    /// Wakes those who sleep at the other ends of pipes that a whole message was written to quietly.
+    pub(crate) fn wake_readers(&mut self, keys: &[PipeKey]) {
+        queue::before_wakes();
+        for &key in keys {
+            if let Some(end) = self.get(key) {
+                end.wake_reader();
+            }
+        }
     }
 
     /// Writes a frame that the pattern made itself (a delimiter, an envelope).

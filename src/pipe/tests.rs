@@ -109,7 +109,7 @@ fn the_writer_keeps_nothing_of_what_it_wrote() {
         let (mut from, mut to) = unlimited();
         let mut message = Message::with_size(size).unwrap();
         let mut frame = Outgoing::from_message(&mut message, false);
-        from.write_shared(&mut frame, false).unwrap();
+        from.write_quietly(&mut frame, false, false).unwrap();
         assert_eq!(frame.bytes().len(), size);
         from.write(&mut frame, true).unwrap();
         assert_eq!(frame.bytes().len(), size);
@@ -123,7 +123,7 @@ fn the_writer_keeps_nothing_of_what_it_wrote() {
     let bytes = [1; COPY_LIMIT + 1];
     let (mut from, mut to) = unlimited();
     let mut frame = Outgoing::from_bytes(&bytes, false);
-    from.write_shared(&mut frame, false).unwrap();
+    from.write_quietly(&mut frame, false, false).unwrap();
     from.write(&mut frame, false).unwrap();
     assert_eq!(frame.bytes().len(), 0);
     for _ in 0..2 {

@@ -132,11 +132,7 @@ impl Distributor {
                 return false;
             }
             let written = !pipes.is_write_closed(key)
-                && if left == 0 {
-                    pipes.write(key, frame, more).is_ok()
-                } else {
-                    pipes.write_shared(key, frame, more).is_ok()
-                };
+                && pipes.write_quietly(key, frame, more, left == 0).is_ok();
             if !written {
                 pipes.rollback(key);
             }
@@ -144,6 +140,7 @@ impl Distributor {
         });
         self.mid_message = more;
         if !more {
+            pipes.wake_readers(&self.receivers);
             self.receivers.clear();
         }
     }

@@ -37,7 +37,7 @@ mod tests_loom;
 pub(crate) use chunk::NO_MEMORY;
 pub(crate) use gather::{Gather, Run};
 pub(crate) use reader::{Advanced, BodyRef, Cut, Item, Reader};
-pub(crate) use writer::Writer;
+pub(crate) use writer::{Writer, before_wakes};
 
 use crate::memory::ShortBytes;
 use crate::message::Storage;

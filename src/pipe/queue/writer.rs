@@ -109,15 +109,20 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes the whole messages appended so far visible, all at once. True if the reader sleeps: the
-    /// caller has to wake it, and will not be told again.
+    /// Makes the whole messages appended so far visible, all at once; false if there are none. A wake-up is owed then:
+    /// [`before_wakes`], once for any number of queues, and [`Self::must_wake`].
     #[inline(always)]
-    pub(crate) fn commit(&mut self) -> bool {
+    pub(crate) fn publish(&mut self) -> bool {
         if self.committed == self.whole {
             return false;
         }
-        self.publish();
-        fence(Ordering::SeqCst);
+        self.publish_whole();
+        true
+    }
+
+    /// True if the reader sleeps: the caller has to wake it, and will not be told again.
+    #[inline(always)]
+    pub(crate) fn must_wake(&self) -> bool {
         // Looked at first: the flag is rarely set, and the swap would take its cache line each time.
         self.shared.asleep.load(Ordering::Relaxed)
             && self.shared.asleep.swap(false, Ordering::AcqRel)
@@ -234,7 +239,7 @@ impl Writer {
     }
 
     /// Publishes everything up to the last whole message.
-    fn publish(&mut self) {
+    fn publish_whole(&mut self) {
         let Some(last) = self.whole.chunk else { return };
         if self.committed.chunk == self.whole.chunk {
             // SAFETY: alive: the reader cannot have passed a chunk that is not sealed.
@@ -318,6 +323,23 @@ impl Drop for Writer {
             self.take_back(self.committed);
         }
     }
+}
+
+#[cfg(test)]
+impl Writer {
+    /// All of it. True if the caller has to wake the reader.
+    pub(crate) fn commit(&mut self) -> bool {
+        let any = self.publish();
+        before_wakes();
+        any && self.must_wake()
+    }
+}
+
+/// Between what was published and the look at who sleeps: a reader that falls asleep does the same in the other order, so
+/// that one of the two sees the other.
+#[inline(always)]
+pub(crate) fn before_wakes() {
+    fence(Ordering::SeqCst);
 }
 
 /// Bytes before a body of this length.
