@@ -88,8 +88,13 @@ pub(crate) fn note_wait() {
     HAS_WAITED.set(true);
 }
 
-/// Whether the wait that begins now may be for an answer: the calling thread has sent something to a connection since its
-/// last wait.
+/// The calling thread has sent something to who slept: an answer may come.
+pub(crate) fn note_sent() {
+    HAS_SENT.set(true);
+}
+
+/// Whether the wait that begins now may be for an answer: the calling thread has sent something since its last wait, to
+/// a connection or a socket that had nothing else to do.
 pub(crate) fn waits_for_answer() -> bool {
     HAS_SENT.take()
 }
@@ -194,7 +199,7 @@ impl ConnectionHandle {
 impl Wake for ConnectionHandle {
     fn wake(&self, notice: Notice) {
         if notice == Notice::Readable {
-            HAS_SENT.set(true);
+            note_sent();
             if self.write() {
                 return;
             }

@@ -27,7 +27,7 @@ pub(crate) mod tests;
 
 pub(crate) use connecter::Connecter;
 pub(crate) use connection::Connection;
-pub(crate) use direct::{ConnectionHandle, Lease, note_wait, waits_for_answer};
+pub(crate) use direct::{ConnectionHandle, Lease, note_sent, note_wait, waits_for_answer};
 pub(crate) use listener::ListenerObject;
 pub(crate) use session::{EndpointTexts, Session};
 pub(crate) use thread::IoThread;

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use crate::context::{Context, Slot};
 use crate::error::{Error, Result};
-use crate::io::{ConnectionHandle, Lease, Linger, ObjectId};
+use crate::io::{self, ConnectionHandle, Lease, Linger, ObjectId};
 use crate::mailbox::Mailbox;
 use crate::monitor::Monitor;
 use crate::options::{Bytes, SocketOptions};
@@ -78,6 +78,9 @@ struct NotifySocket {
 
 impl Wake for NotifySocket {
     fn wake(&self, notice: Notice) {
+        if notice == Notice::Readable {
+            io::note_sent();
+        }
         // A closed socket has left its pipes; nobody misses the notice.
         let _ = self.mailbox.push(SocketCommand::Pipe(self.key, notice));
     }
@@ -338,10 +341,10 @@ impl Core {
         sent.map(|()| size)
     }
 
-    /// Whether what a thread waits for comes from other sockets of the process, or is an answer that comes by streams
-    /// that it reads itself.
+    /// Whether what a thread waits for is an answer that comes from other sockets of the process, or by streams that it
+    /// reads itself.
     fn is_worth_a_spin(&self, lease: &Lease, answers: bool) -> bool {
-        self.connections.is_empty() || (answers && !lease.is_empty())
+        answers && (self.connections.is_empty() || !lease.is_empty())
     }
 
     /// Lends the streams that messages come by to a thread that is about to wait for them.

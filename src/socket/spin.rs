@@ -4,9 +4,9 @@
 //! spin yields it in each turn, and is over as soon as somebody else had use for it; and a spin that found nothing, or
 //! that somebody paid for, is followed by ever more waits without one.
 //!
-//! Nobody spins for what an I/O thread brings: that has to be woken, too, before it comes. Nor for what comes by streams
-//! without having been asked for: a reader who takes each piece at once reads smaller ones. (Two processes that stream
-//! messages of 1000 bytes on two processors lose up to a third of their rate.)
+//! Nobody spins for what an I/O thread brings: that has to be woken, too, before it comes. Nor for what comes without
+//! having been asked for: a reader who takes each piece at once takes smaller ones. (Two processes that stream messages of
+//! 1000 bytes on two processors lose up to a third of their rate; two threads over inproc, 10 bytes, nearly half.)
 
 #![forbid(unsafe_code)]
 
