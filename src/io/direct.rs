@@ -232,7 +232,9 @@ impl Lease {
     pub(crate) const MOST: usize = 8;
     /// A home thread with more objects than these is often in the middle of something, and who reads by itself would
     /// have to wait for it ([`IoHandle::catch_up`]): one message to each of 50 receivers took half as long again.
-    const MOST_OF_THREAD: usize = 16;
+    pub(crate) const MOST_OF_THREAD: usize = 16;
+    /// A home thread that has one connection, and perhaps its listener, has nothing else to do.
+    pub(crate) const ALONE: usize = 2;
 
     /// Borrows nothing yet; `waiter` is woken if something is to be given back.
     pub(crate) fn new(waiter: &Arc<Waiter>) -> Self {
@@ -247,9 +249,9 @@ impl Lease {
         self.borrowed.iter().all(Option::is_none)
     }
 
-    /// Borrows a stream, if there is room, and it is at rest.
-    pub(crate) fn take(&mut self, handle: &ConnectionHandle) {
-        if !is_enabled() || IS_IO_THREAD.get() || handle.thread.load() > Self::MOST_OF_THREAD {
+    /// Borrows a stream, if there is room, it is at rest, and its home thread has at `most` so many objects.
+    pub(crate) fn take(&mut self, handle: &ConnectionHandle, most: usize) {
+        if !is_enabled() || IS_IO_THREAD.get() || handle.thread.load() > most {
             return;
         }
         let Some(place) = self.borrowed.iter_mut().find(|place| place.is_none()) else {

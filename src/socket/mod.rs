@@ -9,6 +9,7 @@
 pub(crate) mod api;
 mod close;
 mod endpoints;
+mod lending;
 mod monitoring;
 mod options;
 pub(crate) mod poll;
@@ -29,6 +30,7 @@ use crate::pipe::{
     Dismissal, Incoming, Leftovers, Notice, Outgoing, PipeEnd, PipeKey, Pipes, Prepared, Wake,
 };
 use crate::socket::endpoints::Endpoints;
+use crate::socket::lending::Lending;
 use crate::socket::spin::Spin;
 use crate::sync::atomic::AtomicBool;
 
@@ -103,6 +105,7 @@ pub(crate) struct Core {
     /// See [`crate::io::Session`].
     leftovers: Arc<Leftovers>,
     spin: Spin,
+    lending: Lending,
     /// ZMQ_RCVMORE.
     receive_more: bool,
     /// The stop of the context was noticed: everything but close fails.
@@ -129,6 +132,7 @@ impl Core {
             stop_refused: Arc::new(AtomicBool::new(false)),
             leftovers: Arc::default(),
             spin: Spin::NEW,
+            lending: Lending::default(),
             receive_more: false,
             stopped: false,
             monitor_slot: None,
@@ -338,6 +342,7 @@ impl Core {
         let size = frame.bytes().len();
         let sent = self.pattern.send(&mut self.pipes, frame);
         self.settle();
+        self.lending.note_sent();
         sent.map(|()| size)
     }
 
@@ -348,12 +353,13 @@ impl Core {
     }
 
     /// Lends the streams that messages come by to a thread that is about to wait for them.
-    fn lend(&self, lease: &mut Lease) {
+    fn lend(&mut self, lease: &mut Lease) {
+        let most = self.lending.begin_wait();
         // With ZMQ_FD handed out somebody else may wait for them, too.
         if self.connections.len() <= Lease::MOST && !self.mailbox.is_exported() {
             self.connections
                 .values()
-                .for_each(|connection| lease.take(connection));
+                .for_each(|connection| lease.take(connection, most));
         }
     }
 
@@ -365,6 +371,7 @@ impl Core {
         self.settle();
         received?;
         self.receive_more = into.more;
+        self.lending.note_received(into.more);
         Ok(into.size)
     }
 

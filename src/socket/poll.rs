@@ -79,7 +79,7 @@ impl Watched {
     /// Borrows its streams if it is polled for input. True if a spin may find what `events` ask for; `answers`: see
     /// [`io::waits_for_answer`].
     pub(crate) fn lend(&self, events: i32, lease: &mut Lease, answers: bool) -> Result<bool> {
-        let inside = self.enter()?;
+        let mut inside = self.enter()?;
         if events & c::ZMQ_POLLIN != 0 {
             inside.lend(lease);
         }
