@@ -44,6 +44,9 @@ skip() {
 crate_tests() {
     if cargo nextest --version >/dev/null 2>&1; then
         step "unit and header tests" 900 cargo nextest run --no-fail-fast --status-level fail --final-status-level fail
+        # No spin, and application threads move no bytes.
+        step "unit tests, fast paths off" 900 env ZEROXIDE_SPIN=0 ZEROXIDE_DIRECT=0 \
+            cargo nextest run --lib --no-fail-fast --status-level fail --final-status-level fail
     else
         step "unit and header tests" 900 cargo test --no-fail-fast --lib --tests --quiet
     fi
@@ -69,11 +72,13 @@ loom_tests() {
 c_tests() {
     command -v ip >/dev/null || install_packages iproute2 || true
     [ -e /usr/include/uv.h ] || install_packages libuv1-dev || true
+    command -v valgrind >/dev/null || install_packages valgrind || true
     program_lane >"$results/programs" 2>&1 &
     bindings_lane
     wait
     cat "$results/programs"
     step "benchmark smoke run" 600 /usr/bin/python3 capi-tests/bench/run.py --quick --ours "$library"
+    step "instructions per message" 600 /usr/bin/python3 capi-tests/bench/instructions.py --ours "$library"
 }
 
 # What compares and attacks the library by programs of our own.
@@ -83,6 +88,8 @@ program_lane() {
     step "wire interoperation, stock and ours" 900 /usr/bin/python3 capi-tests/interop/run.py --ours "$library"
     step "lives and endings" 900 /usr/bin/python3 capi-tests/claims.py lifecycle --ours "$library" --static
     step "ends and losses, stock and ours" 900 /usr/bin/python3 capi-tests/loss/run.py --ours "$library" --quick
+    step "ends and losses, fast paths off" 900 env ZEROXIDE_SPIN=0 ZEROXIDE_DIRECT=0 \
+        /usr/bin/python3 capi-tests/loss/run.py --ours "$library" --quick
     step "network faults, stock and ours" 900 /usr/bin/python3 capi-tests/faults/run.py --ours "$library" --quick
     step "hostile peers" 900 /usr/bin/python3 capi-tests/hostile/run.py --ours "$library" --quick
 }
@@ -94,6 +101,8 @@ bindings_lane() {
     step "C programs under AddressSanitizer" 1800 /usr/bin/python3 capi-tests/sanitize.py address
     step "storms under ThreadSanitizer" 900 /usr/bin/python3 capi-tests/sanitize.py thread
     step "storms on shared sockets" 900 /usr/bin/python3 capi-tests/claims.py storms --ours "$library"
+    step "storms, fast paths off" 900 env ZEROXIDE_SPIN=0 ZEROXIDE_DIRECT=0 \
+        /usr/bin/python3 capi-tests/claims.py storms --ours "$library"
     step "Python demo" 600 env ZEROXIDE_DIR="$library" sh bindings/demo.sh --quick
     step "Python programs, stock and ours" 1800 sh bindings/python/run.sh "$library"
     step "cppzmq's pollers" 600 sh bindings/cppzmq/run.sh "$library"

@@ -21,14 +21,16 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const PING: &[u8] = b"\x04\x0a\x04PING\0\0abc";
 const PONG: &[u8] = b"\x04\x08\x04PONGabc";
 
-/// A thread that waits in a receive call, and has borrowed what it waits for.
+/// A thread that waits in a receive call, and has borrowed what it waits for, if threads borrow at all.
 fn waiting(socket: &'static SocketCell) -> JoinHandle<Result<Vec<u8>, Error>> {
     let thread = thread::spawn(move || {
         let mut message = Message::new();
         api::receive(socket, &mut Incoming::into_message(&mut message), false)?;
         Ok(message.bytes().to_vec())
     });
-    wait_until_lent(socket);
+    if direct::is_enabled() {
+        wait_until_lent(socket);
+    }
     thread
 }
 
@@ -124,7 +126,7 @@ fn pings_are_answered_while_a_thread_waits() {
 #[test]
 fn a_peer_that_falls_silent_is_noticed_while_a_thread_waits() {
     let (monitored, mut peer) = pull_and_peer();
-    let thread = waiting_if_enabled(monitored.socket);
+    let thread = waiting(monitored.socket);
     // 200 ms to live.
     peer.write_all(b"\x04\x07\x04PING\0\x02").expect("write");
     skip_until(&monitored, c::ZMQ_EVENT_DISCONNECTED);
@@ -132,22 +134,11 @@ fn a_peer_that_falls_silent_is_noticed_while_a_thread_waits() {
     assert_eq!(thread.join().expect("thread"), Err(Error::NotSocket));
 }
 
-fn waiting_if_enabled(socket: &'static SocketCell) -> JoinHandle<Result<Vec<u8>, Error>> {
-    match direct::is_enabled() {
-        true => waiting(socket),
-        false => thread::spawn(move || {
-            let mut message = Message::new();
-            api::receive(socket, &mut Incoming::into_message(&mut message), false)?;
-            Ok(message.bytes().to_vec())
-        }),
-    }
-}
-
 #[test]
 fn the_end_of_the_peer_is_seen_while_a_thread_waits() {
     for ending in [b"".as_slice(), b"\0\x05half", b"\xff"] {
         let (monitored, mut peer) = pull_and_peer();
-        let thread = waiting_if_enabled(monitored.socket);
+        let thread = waiting(monitored.socket);
         peer.write_all(ending).expect("write");
         drop(peer);
         skip_until(&monitored, c::ZMQ_EVENT_DISCONNECTED);
@@ -163,13 +154,13 @@ fn the_end_of_the_peer_is_seen_while_a_thread_waits() {
 fn what_is_borrowed_ends_with_its_socket_and_its_endpoint() {
     // zmq_close.
     let (monitored, mut peer) = pull_and_peer();
-    let thread = waiting_if_enabled(monitored.socket);
+    let thread = waiting(monitored.socket);
     api::close(monitored.socket).expect("close");
     assert_eq!(thread.join().expect("thread"), Err(Error::NotSocket));
     assert_eq!(peer.read(&mut [0; 10]).ok(), Some(0));
     // zmq_unbind.
     let (monitored, mut peer) = pull_and_peer();
-    let thread = waiting_if_enabled(monitored.socket);
+    let thread = waiting(monitored.socket);
     let endpoint = format!("tcp://{}", monitored.address());
     api::end_endpoint(monitored.socket, Some(endpoint.as_bytes())).expect("unbind");
     assert_eq!(peer.read(&mut [0; 10]).ok(), Some(0));
@@ -184,7 +175,7 @@ fn what_is_borrowed_ends_with_its_socket_and_its_endpoint() {
     peer.write_all(&opening(b"PUSH")).expect("write");
     peer.read_exact(&mut [0; 64 + 28]).expect("its opening");
     skip_until(&monitored, c::ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
-    let thread = waiting_if_enabled(monitored.socket);
+    let thread = waiting(monitored.socket);
     let endpoint = format!("tcp://{}", monitored.address());
     api::end_endpoint(monitored.socket, Some(endpoint.as_bytes())).expect("disconnect");
     assert_eq!(peer.read(&mut [0; 10]).ok(), Some(0));
@@ -204,7 +195,7 @@ fn a_lost_connection_comes_back_while_a_thread_waits() {
         let (mut peer, _) = bound.accept().expect("accept");
         peer.write_all(&opening(b"PUSH")).expect("write");
         skip_until(&monitored, c::ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
-        thread = thread.or_else(|| Some(waiting_if_enabled(monitored.socket)));
+        thread = thread.or_else(|| Some(waiting(monitored.socket)));
     }
     let (mut peer, _) = bound.accept().expect("accept");
     peer.write_all(&opening(b"PUSH")).expect("write");
