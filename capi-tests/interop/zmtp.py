@@ -93,17 +93,31 @@ class Wire:
         self.stream.sendall(data)
 
     def expect(self, wanted, what):
+        got = self.read(len(wanted))
+        if got != wanted:
+            raise Failure(f"{what}: {got[:80].hex(' ')} instead of {wanted[:80].hex(' ')}")
+
+    def expect_behind(self, repeated, wanted, what):
+        """`wanted` behind one or more of `repeated`, which is shorter and begins otherwise."""
+        self.expect(repeated, what)
+        while (got := self.read(len(repeated))) == repeated:
+            pass
+        if got != wanted[:len(got)]:
+            raise Failure(f"{what}: {got.hex(' ')} instead of {wanted[:80].hex(' ')}")
+        self.expect(wanted[len(got):], what)
+
+    def read(self, size):
+        """So many bytes, or what comes of them."""
         got = b""
         try:
-            while len(got) < len(wanted):
-                part = self.stream.recv(len(wanted) - len(got))
+            while len(got) < size:
+                part = self.stream.recv(size - len(got))
                 if not part:
                     break
                 got += part
         except OSError:
             pass
-        if got != wanted:
-            raise Failure(f"{what}: {got[:80].hex(' ')} instead of {wanted[:80].hex(' ')}")
+        return got
 
     def expect_silence(self, what, seconds=0.05):
         self.stream.settimeout(seconds)

@@ -268,9 +268,9 @@ static void more_than_bits(void)
     say("mask 0", one_each > 64 ? "one on more threads than there are bits" : text("one each on %d", one_each));
     set_affinity(pull, 1ull << 63);
     bind_any(pull, TCP);
-    spread(70, before, 71);
-    watched(70, after);
-    line("the last bit", "%d %d %d", after[62] - before[62], after[63] - before[63], after[64] - before[64]);
+    spread(70, after, 1);
+    watched(70, before);
+    line("the last bit", "%d %d %d", before[62] - after[62], before[63] - after[63], before[64] - after[64]);
 }
 
 /* ---- in number ---- */

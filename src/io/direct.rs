@@ -11,7 +11,7 @@
 //!
 //! Both move traffic only. Ends, errors and phases are the home thread's: what a borrower comes upon is left in
 //! [`Connection::pending`], and a command drives the home thread. A round trip takes two system calls and two wake-ups
-//! less on each side that way; streams of messages hardly ever take this path.
+//! less on each side that way. Where much comes, the home thread reads (`socket::lending`).
 
 #![forbid(unsafe_code)]
 
@@ -189,6 +189,7 @@ impl ConnectionHandle {
             turn: Turn::SHARED,
             borrows: false,
             moved: 0,
+            wrote_little: false,
             now,
         });
         SCRATCH.with(|own| own.replace(Some(scratch)));
@@ -359,9 +360,12 @@ impl Borrowed {
         if !connection.is_lent_to(waiter) {
             return true;
         }
+        let has_sent = HAS_SENT.get();
         let read = |around: &mut Surroundings<'_>| connection.read_directly(around);
         // Without what it takes the home thread reads.
         let read = self.handle.with_surroundings(clock::now(), read);
+        // What this thread has read for its own socket, it has not sent.
+        HAS_SENT.set(has_sent);
         read.unwrap_or(true)
     }
 

@@ -142,6 +142,7 @@ impl Connection {
             }
             small_writes += usize::from(around.moved - moved < small);
         }
+        around.wrote_little = small_writes >= around.turn.small_writes;
         Ok(Pumped::More)
     }
 

@@ -10,25 +10,26 @@ use std::time::Duration;
 
 use crate::clock;
 
-/// A yield that takes longer has let somebody else run.
+/// A yield that takes longer has let somebody else run whom nothing stopped.
 const LONG: Duration = Duration::from_micros(300);
-/// Turns without a yield, if that was somebody who computes and sends nothing: one in a thousand may be kept waiting like
-/// this.
+/// Rounds of the thread without a yield, if that was somebody who sent much: other connections have waited, too.
+const SHORT_PAUSE: u32 = 15;
+/// If it was somebody who computes and sends nothing: one round in a thousand may be kept waiting like this.
 const PAUSE: u32 = 1023;
 
 /// What an I/O thread has learnt of them.
 #[derive(Debug, Default)]
 pub(super) struct Producers {
-    /// Turns to come without a yield.
+    /// Rounds to come without a yield.
     pause: u32,
-    /// Little turns since the last yield.
+    /// Little turns since the last yield, and since the last one that was not.
     turns: usize,
-    /// The last yield let somebody else run.
+    /// The last yield was long.
     gave: bool,
 }
 
 impl Producers {
-    /// Small writes after which the turn of a connection that had one before is over, and [`Self::let_run`] is called.
+    /// Small writes after which the turn of a connection that had one before is over.
     pub(super) fn small_writes(&self) -> usize {
         match self.pause {
             0 => 1,
@@ -36,41 +37,40 @@ impl Producers {
         }
     }
 
-    /// A turn is over that moved little, though there may be more. So many connections are `ready`: all of them have
-    /// their turns before a yield.
-    pub(super) fn let_run(&mut self, ready: usize) {
-        if self.pause > 0 {
-            self.pause -= 1;
-            return;
-        }
-        self.turns += 1;
-        if self.turns < ready {
-            return;
-        }
-        self.turns = 0;
-        let before = clock::now();
-        std::thread::yield_now();
-        self.gave = clock::now() - before > LONG;
+    /// The thread has gone round: commands, timers, a turn, events.
+    pub(super) fn note_round(&mut self) {
+        self.pause = self.pause.saturating_sub(1);
     }
 
-    /// A turn has moved little, or much: what the last yield has brought.
-    pub(super) fn note_turn(&mut self, little: bool) {
-        if std::mem::take(&mut self.gave) && little {
-            self.pause = PAUSE;
+    /// A turn is over, because it wrote `little` and there may be more, or not. So many connections are `ready` for
+    /// another one: a yield follows when all of them have written little.
+    pub(super) fn note_turn(&mut self, little: bool, ready: usize) {
+        if std::mem::take(&mut self.gave) {
+            self.pause = if little { PAUSE } else { SHORT_PAUSE };
+        }
+        if self.pause > 0 {
+            return;
+        }
+        self.turns = if little { self.turns + 1 } else { 0 };
+        if self.turns > 0 && self.turns >= ready {
+            self.turns = 0;
+            let before = clock::now();
+            std::thread::yield_now();
+            self.gave = clock::now() - before > LONG;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{PAUSE, Producers};
+    use super::{PAUSE, Producers, SHORT_PAUSE};
 
-    /// Who computes and sends nothing is not let run again soon.
+    /// Who computes is not let run again soon, and who sends much not each time.
     #[test]
-    fn a_yield_that_brought_nothing_is_not_repeated_soon() {
+    fn a_long_yield_is_followed_by_a_pause() {
         for (gave, little, pause) in [
             (true, true, PAUSE),
-            (true, false, 0),
+            (true, false, SHORT_PAUSE),
             (false, true, 0),
             (false, false, 0),
         ] {
@@ -78,19 +78,30 @@ mod tests {
                 gave,
                 ..Producers::default()
             };
-            producers.note_turn(little);
-            assert_eq!(producers.pause, pause);
-            producers.note_turn(true);
-            assert_eq!(producers.pause, pause);
+            producers.note_turn(little, 1000);
+            for _ in 0..pause {
+                assert_eq!(producers.small_writes(), usize::MAX);
+                producers.note_turn(true, 1000);
+                producers.note_round();
+            }
+            assert_eq!(producers.small_writes(), 1);
         }
-        let mut producers = Producers {
-            pause: PAUSE,
-            ..Producers::default()
-        };
-        for _ in 0..PAUSE {
-            assert_eq!(producers.small_writes(), usize::MAX);
-            producers.let_run(1);
+    }
+
+    /// All that are ready have their turns before a yield.
+    #[test]
+    fn a_round_of_little_turns_comes_before_a_yield() {
+        let mut producers = Producers::default();
+        for (little, turns) in [
+            (true, 1),
+            (true, 2),
+            (false, 0),
+            (true, 1),
+            (true, 2),
+            (true, 0),
+        ] {
+            producers.note_turn(little, 3);
+            assert_eq!(producers.turns, turns);
         }
-        assert_eq!(producers.small_writes(), 1);
     }
 }

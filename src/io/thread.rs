@@ -19,7 +19,7 @@ use crate::io::direct;
 use crate::io::listener::ListenerObject;
 use crate::io::producers::Producers;
 use crate::io::timers::Timers;
-use crate::io::turn::{Outcome, SMALL, Scratch, Surroundings, Turn};
+use crate::io::turn::{Outcome, Scratch, Surroundings, Turn};
 use crate::io::{IoCommand, IoHandle, ObjectId};
 use crate::message::release;
 use crate::sync::Lock;
@@ -69,8 +69,8 @@ pub(crate) struct IoThread {
     /// those who keep the thread busy delay them by one turn, however many they are.
     ready: VecDeque<ObjectId>,
     turn: Turn,
-    /// Bytes of the last turn.
-    moved: usize,
+    /// The last turn ended because little was written.
+    wrote_little: bool,
     producers: Producers,
     scratch: Scratch,
     stopping: bool,
@@ -89,7 +89,7 @@ impl IoThread {
             timers: Timers::default(),
             ready: VecDeque::new(),
             turn: Turn::SHARED,
-            moved: 0,
+            wrote_little: false,
             producers: Producers::default(),
             scratch: Scratch::new()?,
             stopping: false,
@@ -106,6 +106,7 @@ impl IoThread {
             self.handle_timers();
             self.run_ready();
             self.handle.note_round();
+            self.producers.note_round();
             match self.sleep(&mut events) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -299,13 +300,11 @@ impl IoThread {
             true => Turn::ALONE.again(small_writes),
             false => Turn::SHARED.again(small_writes),
         };
+        self.wrote_little = false;
         self.with_connection(id, Connection::drive);
         self.turn = Turn::SHARED;
-        let small = self.moved < SMALL;
-        self.producers.note_turn(small);
-        if small && !self.ready.is_empty() {
-            self.producers.let_run(self.ready.len());
-        }
+        self.producers
+            .note_turn(self.wrote_little, self.ready.len());
     }
 
     /// Whether a connection has its turn from the queue, rather than as soon as it is ready.
@@ -368,6 +367,7 @@ impl IoThread {
             turn: self.turn,
             borrows: false,
             moved: 0,
+            wrote_little: false,
             now: clock::now(),
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut object.kind, &mut around)))
@@ -377,7 +377,7 @@ impl IoThread {
                 Outcome::Gone
             });
         let moved = around.moved;
-        self.moved = moved;
+        self.wrote_little = around.wrote_little;
         match outcome {
             Outcome::Gone => {
                 self.timers.remove(object.armed, id);

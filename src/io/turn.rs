@@ -22,6 +22,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) borrows: bool,
     /// Bytes that this turn has moved, in both directions.
     pub(crate) moved: usize,
+    /// It ended because little was written; see [`Turn::small_writes`].
+    pub(crate) wrote_little: bool,
     pub(crate) now: Instant,
 }
 

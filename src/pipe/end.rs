@@ -348,6 +348,12 @@ impl PipeEnd {
         Ok(())
     }
 
+    /// The outbound direction keeps only its newest message.
+    #[inline(always)]
+    pub(super) fn writes_newest_only(&self) -> bool {
+        self.out().slot.is_some()
+    }
+
     /// Wakes the reader if it sleeps.
     #[inline(always)]
     pub(crate) fn wake_reader(&mut self) {

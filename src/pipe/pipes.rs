@@ -196,7 +196,8 @@ impl Pipes {
     pub(crate) fn wake_readers(&mut self, keys: &[PipeKey]) {
         queue::before_wakes();
         for &key in keys {
-            if let Some(end) = self.get(key) {
+            // A conflating pipe has woken its reader by itself.
+            if let Some(end) = self.get(key).filter(|end| !end.writes_newest_only()) {
                 end.wake_reader();
             }
         }

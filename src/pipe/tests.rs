@@ -514,9 +514,13 @@ fn a_conflating_direction_keeps_the_newest() {
     assert_eq!(owner.told(), [Notice::Readable]);
     assert_eq!(read(&mut to), Some((b"3".to_vec(), false)));
     assert_eq!(read(&mut to), None);
-    write_frame(&mut from, b"4", false);
+    let mut pipes = Pipes::default();
+    let key = pipes.insert(from);
+    let mut frame = Outgoing::from_bytes(b"4", false);
+    pipes.write_quietly(key, &mut frame, false, true).unwrap();
+    pipes.wake_readers(&[key]);
     assert_eq!(owner.told(), [Notice::Readable]);
-    from.finish();
+    pipes.get(key).unwrap().finish();
     assert_eq!(read(&mut to), Some((b"4".to_vec(), false)));
     assert_eq!(to.head(), Head::Empty);
     assert!(to.is_exhausted());

@@ -301,7 +301,10 @@ fn block<R>(
         waiter.clear_if_woken();
         inside = enter_again(cell, generation)?;
         match waited {
-            Ok(true) => {}
+            Ok(true) => match attempt(&mut inside.core) {
+                Err(Error::Again) => {}
+                other => return other,
+            },
             // The time is over: one last look.
             Ok(false) => return attempt(&mut inside.core),
             Err(error) => return Err(error),

@@ -15,12 +15,25 @@ const FEW: u32 = 2;
 const PAUSE: u32 = 15;
 
 /// What a socket's traffic since its last wait says.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lending {
     received: u32,
     has_sent: bool,
     /// Waits to come until messages are held to be lone ones.
     pause: u32,
+    /// What was found last.
+    most: usize,
+}
+
+impl Default for Lending {
+    fn default() -> Self {
+        Self {
+            received: 0,
+            has_sent: false,
+            pause: 0,
+            most: Lease::MOST_OF_THREAD,
+        }
+    }
 }
 
 impl Lending {
@@ -35,19 +48,24 @@ impl Lending {
         self.has_sent = true;
     }
 
-    /// The thread is about to wait: streams are lent by I/O threads that have so many objects at most.
+    /// The thread is about to wait: streams are lent by I/O threads that have so many objects at most. A wait that brought
+    /// nothing says nothing.
     pub(super) fn begin_wait(&mut self) -> usize {
+        if self.received == 0 && !self.has_sent {
+            return self.most;
+        }
         let received = std::mem::take(&mut self.received);
         let has_sent = std::mem::take(&mut self.has_sent);
         self.pause = match received > FEW {
             true => PAUSE,
             false => self.pause.saturating_sub(1),
         };
-        match (self.pause, has_sent) {
+        self.most = match (self.pause, has_sent) {
             (0, _) => Lease::MOST_OF_THREAD,
             (_, false) => Lease::ALONE,
             (_, true) => 0,
-        }
+        };
+        self.most
     }
 }
 
@@ -73,10 +91,12 @@ mod tests {
                 }
             }
             assert_eq!(lending.begin_wait(), expected, "{messages}");
+            assert_eq!(lending.begin_wait(), expected, "and nothing came");
         }
         for _ in 1..PAUSE {
             lending.note_sent();
             assert_eq!(lending.begin_wait(), 0);
+            assert_eq!(lending.begin_wait(), 0, "and nothing came");
         }
         lending.note_sent();
         assert_eq!(lending.begin_wait(), Lease::MOST_OF_THREAD);

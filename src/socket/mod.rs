@@ -80,7 +80,7 @@ struct NotifySocket {
 
 impl Wake for NotifySocket {
     fn wake(&self, notice: Notice) {
-        if notice == Notice::Readable {
+        if matches!(notice, Notice::Readable | Notice::ReadableForeign) {
             io::note_sent();
         }
         // A closed socket has left its pipes; nobody misses the notice.

@@ -258,6 +258,17 @@ fn heartbeats_are_heard_though_nothing_is_read() {
     assert_eq!(alone.outcome, Outcome::Gone);
 }
 
+/// The socket hears that there is an end to what comes.
+#[test]
+fn a_peer_that_hung_up_is_announced() {
+    let mut alone = Alone::open(|_| ());
+    alone.say(b"\0\x01m\0\x01m\0\x01m");
+    assert!(!alone.socket.as_ref().expect("a socket").is_last());
+    alone.connection.lock().note_ready(true, true, true);
+    alone.work(Connection::drive);
+    assert!(alone.socket.as_ref().expect("a socket").is_last());
+}
+
 /// A connection that has turn after turn has another one when it has written little, so that more may come together.
 #[test]
 fn small_writes_end_a_turn() {

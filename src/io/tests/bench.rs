@@ -39,6 +39,7 @@ impl Bench {
             turn: Turn::SHARED,
             borrows: false,
             moved: 0,
+            wrote_little: false,
             now: self.now,
         }
     }

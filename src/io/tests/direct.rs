@@ -294,6 +294,25 @@ fn polling_sees_what_it_borrowed(
     assert!(loans > 0 || !direct::is_enabled(), "never borrowed");
 }
 
+/// Who only receives waits for no answer, though what it reads by itself wakes its own socket.
+#[test]
+fn a_thread_that_reads_by_itself_has_sent_nothing() {
+    let (monitored, mut peer) = pull_and_peer();
+    for _ in 0..10 {
+        let socket = monitored.socket;
+        let thread = thread::spawn(move || {
+            let mut message = Message::new();
+            let size = api::receive(socket, &mut Incoming::into_message(&mut message), false);
+            (size, direct::waits_for_answer())
+        });
+        if direct::is_enabled() {
+            wait_until_lent(monitored.socket);
+        }
+        peer.write_all(b"\0\x01x").expect("write");
+        assert_eq!(thread.join().expect("thread"), (Ok(1), false));
+    }
+}
+
 /// Who has read a message by itself finds in force what had come before it to other connections of the thread.
 #[test]
 fn a_subscription_that_came_before_a_message_is_in_force_after_it() {

@@ -88,6 +88,41 @@ fn loom_commit_is_seen_or_wakes() {
     });
 }
 
+/// One fence behind what is published to several queues: each reader sees it before it sleeps, or is to be woken.
+#[test]
+fn loom_many_published_queues_have_one_fence() {
+    check(|| {
+        let bell = crate::sync::Arc::new(EventFd::new().unwrap());
+        let same_bell = crate::sync::Arc::clone(&bell);
+        let (mut writers, mut readers) = (Vec::new(), Vec::new());
+        for _ in 0..2 {
+            let (writer, reader) = queue_with_chunks(TINY);
+            writers.push(writer);
+            readers.push(reader);
+        }
+        let writing = thread::spawn(move || {
+            for writer in &mut writers {
+                append(writer, false, 7, 1);
+                assert!(writer.publish());
+            }
+            before_wakes();
+            for writer in &writers {
+                if writer.must_wake() {
+                    bell.write();
+                }
+            }
+        });
+        let reading = thread::spawn(move || {
+            for reader in &mut readers {
+                wait(reader, &same_bell);
+                assert_eq!(frame(reader), (false, 7, 1));
+            }
+        });
+        writing.join().unwrap();
+        reading.join().unwrap();
+    });
+}
+
 /// A reader that does something else in between: the flag of its sleep is put back when it finds
 /// something by itself.
 #[test]
