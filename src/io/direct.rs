@@ -31,6 +31,7 @@ use crate::io::{Connection, IoCommand, IoHandle, ObjectId};
 use crate::mailbox::Waiter;
 use crate::pipe::{Notice, Wake};
 use crate::sync::Lock;
+use crate::sync::atomic::Ordering;
 use crate::sys::epoll::{Directions, Epoll};
 use crate::sys::poll::{self, Descriptor};
 use crate::sys::switch::Switch;
@@ -267,6 +268,7 @@ impl Lease {
         else {
             return;
         };
+        handle.thread.loans.fetch_add(1, Ordering::Relaxed);
         *place = Some(Borrowed {
             handle: handle.clone(),
             connection,
@@ -370,6 +372,7 @@ impl Borrowed {
     }
 
     fn give_back(self, waiter: &Arc<Waiter>) {
+        self.handle.thread.loans.fetch_sub(1, Ordering::Relaxed);
         let mut connection = self.connection.lock();
         if !connection.is_lent_to(waiter) {
             return;

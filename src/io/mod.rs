@@ -121,6 +121,8 @@ pub(crate) struct IoHandle {
     epoll: Epoll,
     /// How often the thread has looked at everything there is.
     rounds: AtomicUsize,
+    /// Streams that threads which wait have borrowed.
+    loans: AtomicUsize,
     /// Objects on the thread; the least loaded gets the next one.
     load: AtomicUsize,
     index: usize,
@@ -134,6 +136,7 @@ impl IoHandle {
             waker: mio::Waker::new(poll.registry(), thread::WAKE_TOKEN)?,
             epoll: Epoll::of(poll),
             rounds: AtomicUsize::new(0),
+            loans: AtomicUsize::new(0),
             load: AtomicUsize::new(0),
             index,
         })
@@ -182,6 +185,11 @@ impl IoHandle {
             }
             std::thread::yield_now();
         }
+    }
+
+    /// Somebody has borrowed a stream, and will have to catch up.
+    fn has_loans(&self) -> bool {
+        self.loans.load(Ordering::Relaxed) > 0
     }
 
     /// Objects on the thread.

@@ -364,7 +364,10 @@ impl IoThread {
             epoll: self.handle.epoll,
             handle: &self.handle,
             scratch: &mut self.scratch,
-            turn: self.turn,
+            turn: match self.handle.has_loans() {
+                true => Turn::HASTY.again(self.turn.small_writes),
+                false => self.turn,
+            },
             borrows: false,
             moved: 0,
             wrote_little: false,

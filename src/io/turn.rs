@@ -76,6 +76,14 @@ impl Turn {
         small_writes: 2,
     };
 
+    /// While somebody has borrowed a stream of the thread, and will have to wait for this turn and the next
+    /// ([`crate::io::IoHandle::catch_up`]).
+    pub(crate) const HASTY: Self = Self {
+        bytes: 32 * 1024,
+        steps: 64,
+        small_writes: 2,
+    };
+
     /// As before, for who has had a turn and wanted another: see [`Turn::small_writes`].
     pub(crate) fn again(self, small_writes: usize) -> Self {
         Self {
