@@ -342,8 +342,9 @@ impl Core {
         let size = frame.bytes().len();
         let sent = self.pattern.send(&mut self.pipes, frame);
         self.settle();
+        sent?;
         self.lending.note_sent();
-        sent.map(|()| size)
+        Ok(size)
     }
 
     /// Whether what a thread waits for is an answer that comes from other sockets of the process, or by streams that it
