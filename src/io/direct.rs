@@ -219,6 +219,17 @@ pub(crate) struct Lease {
     waiter: Arc<Waiter>,
 }
 
+/// What a socket's traffic says of who should read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Terms {
+    /// Messages come one by one, and nothing is gained if the I/O thread brings them.
+    Lone,
+    /// Many come, and nothing goes: who waits reads in large pieces as well, where its I/O thread has nothing else to do.
+    Streaming,
+    /// Much comes and goes: the I/O thread brings many messages at once.
+    Busy,
+}
+
 #[derive(Debug)]
 struct Borrowed {
     handle: ConnectionHandle,
@@ -232,11 +243,11 @@ struct Borrowed {
 impl Lease {
     /// A thread that waits for more streams than these leaves them to their home threads.
     pub(crate) const MOST: usize = 8;
-    /// A home thread with more objects than these is often in the middle of something, and who reads by itself would
-    /// have to wait for it ([`IoHandle::catch_up`]): one message to each of 50 receivers took half as long again.
-    pub(crate) const MOST_OF_THREAD: usize = 16;
+    /// A home thread with more objects than these, which does not sleep, is often in the middle of something, and who
+    /// reads by itself would have to wait for it ([`IoHandle::catch_up`]).
+    const FEW: usize = 16;
     /// A home thread that has one connection, and perhaps its listener, has nothing else to do.
-    pub(crate) const ALONE: usize = 2;
+    const ALONE: usize = 2;
 
     /// Borrows nothing yet; `waiter` is woken if something is to be given back.
     pub(crate) fn new(waiter: &Arc<Waiter>) -> Self {
@@ -251,9 +262,16 @@ impl Lease {
         self.borrowed.iter().all(Option::is_none)
     }
 
-    /// Borrows a stream, if there is room, it is at rest, and its home thread has at `most` so many objects.
-    pub(crate) fn take(&mut self, handle: &ConnectionHandle, most: usize) {
-        if !is_enabled() || IS_IO_THREAD.get() || handle.thread.load() > most {
+    /// Borrows a stream, if there is room, it is at rest, and `terms` allow it.
+    pub(crate) fn take(&mut self, handle: &ConnectionHandle, terms: Terms) {
+        let load = handle.thread.load();
+        let is_alone = load <= Self::ALONE;
+        let allowed = match terms {
+            Terms::Lone => load <= Self::FEW || handle.thread.is_asleep(),
+            Terms::Streaming => is_alone,
+            Terms::Busy => false,
+        };
+        if !allowed || !is_enabled() || IS_IO_THREAD.get() {
             return;
         }
         let Some(place) = self.borrowed.iter_mut().find(|place| place.is_none()) else {
@@ -262,10 +280,9 @@ impl Lease {
         let Some(connection) = handle.connection.upgrade() else {
             return;
         };
-        let Some(stream) = connection
-            .try_lock()
-            .and_then(|mut connection| connection.lend(&self.waiter, handle.thread.epoll))
-        else {
+        let Some(stream) = connection.try_lock().and_then(|mut connection| {
+            connection.lend(&self.waiter, handle.thread.epoll, is_alone)
+        }) else {
             return;
         };
         handle.thread.loans.fetch_add(1, Ordering::Relaxed);
@@ -424,15 +441,16 @@ impl Connection {
         }
     }
 
-    /// Lends the stream to the thread of `waiter`, if it is open, at rest, and nobody has it.
-    fn lend(&mut self, waiter: &Arc<Waiter>, epoll: Epoll) -> Option<Arc<Stream>> {
+    /// Lends the stream to the thread of `waiter`, if it is open, at rest, and nobody has it; one that much comes by only
+    /// if it is `alone` on its home thread.
+    fn lend(&mut self, waiter: &Arc<Waiter>, epoll: Epoll, alone: bool) -> Option<Arc<Stream>> {
         if self.detached.is_some() || self.pending.is_some() {
             return None;
         }
         let token = self.id().token();
         let live = self.live.as_mut()?;
         let rests = live.phase.is_traffic() && !live.lent.is_lent() && live.input.is_at_rest();
-        if !rests {
+        if !rests || (!alone && live.input.brings_crowds()) {
             return None;
         }
         let writes = !live.output.writable;

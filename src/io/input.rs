@@ -31,6 +31,10 @@ const WITHIN_LIMIT: u64 = 32 * 1024 * 1024;
 const SLICE_LEAST: usize = SLAB / 16;
 /// So little was sent by itself: nobody looks for more behind it.
 const LONE: usize = 4096;
+/// More frames and commands than these in one read are no answer to anybody.
+const CROWD: usize = 16;
+/// So many waits of application threads pass before one of them may read the stream again that brought a crowd.
+const CROWD_PAUSE: u8 = 15;
 /// More than this waits for credit in its slab, less in a copy: a slow reader's connection then holds
 /// no slab.
 const COPIED_REST: usize = 4096;
@@ -62,6 +66,8 @@ pub(crate) struct Input {
     unfinished: bool,
     /// Messages came that nobody wanted: the socket has left.
     discarded: bool,
+    /// Much came at once: so many application threads are to wait for it without reading it themselves.
+    crowd_pause: u8,
 }
 
 /// Part of a slab, in the connection's hands until it is decoded.
@@ -134,6 +140,14 @@ impl Input {
     /// The kernel has no more, as far as is known, and everything was taken in.
     pub(super) fn is_at_rest(&self) -> bool {
         !self.readable && !self.hung_up && !self.paused && !self.unfinished
+    }
+
+    /// An application thread is about to wait: true if much came at once not long ago, which the home thread would read
+    /// at less cost, and without keeping the application from its other peers.
+    pub(super) fn brings_crowds(&mut self) -> bool {
+        let pauses = self.crowd_pause > 0;
+        self.crowd_pause = self.crowd_pause.saturating_sub(1);
+        pauses
     }
 
     /// There is more to do without another event.
@@ -357,6 +371,9 @@ impl Connection {
                 }
             }
             steps += 1;
+            if steps == CROWD {
+                live.input.crowd_pause = CROWD_PAUSE;
+            }
             let input = slab.bytes().get(at..range.end).unwrap_or_default();
             let decoded = live.protocol.decode(input).map_err(Loss::Protocol)?;
             at += decoded.consumed;

@@ -27,7 +27,7 @@ pub(crate) mod tests;
 
 pub(crate) use connecter::Connecter;
 pub(crate) use connection::Connection;
-pub(crate) use direct::{ConnectionHandle, Lease, note_sent, note_wait, waits_for_answer};
+pub(crate) use direct::{ConnectionHandle, Lease, Terms, note_sent, note_wait, waits_for_answer};
 pub(crate) use listener::ListenerObject;
 pub(crate) use session::{EndpointTexts, Session};
 pub(crate) use thread::IoThread;
@@ -111,6 +111,9 @@ pub(crate) enum IoCommand {
     Stop,
 }
 
+/// Looks between two yields of who waits for an I/O thread: some 5 us.
+const CATCH_UP_SPINS: u32 = 100;
+
 /// Reaches an I/O thread. Shared by everybody who may command it.
 #[derive(Debug)]
 pub(crate) struct IoHandle {
@@ -119,8 +122,9 @@ pub(crate) struct IoHandle {
     waker: mio::Waker,
     /// For those who change from elsewhere what the thread waits for.
     epoll: Epoll,
-    /// How often the thread has looked at everything there is.
-    rounds: AtomicUsize,
+    /// How often the thread has begun to look at what the kernel has, and how often it has dealt with that: odd while it
+    /// does.
+    looks: AtomicUsize,
     /// Streams that threads which wait have borrowed.
     loans: AtomicUsize,
     /// Objects on the thread; the least loaded gets the next one.
@@ -135,7 +139,7 @@ impl IoHandle {
             asleep: AtomicBool::new(false),
             waker: mio::Waker::new(poll.registry(), thread::WAKE_TOKEN)?,
             epoll: Epoll::of(poll),
-            rounds: AtomicUsize::new(0),
+            looks: AtomicUsize::new(0),
             loans: AtomicUsize::new(0),
             load: AtomicUsize::new(0),
             index,
@@ -153,11 +157,19 @@ impl IoHandle {
         accepted
     }
 
-    /// The thread has looked at everything once more.
-    fn note_round(&self) {
-        // Nobody else writes it.
-        let rounds = self.rounds.load(Ordering::Relaxed);
-        self.rounds.store(rounds.wrapping_add(1), Ordering::Release);
+    /// The thread is about to take what the kernel has for it.
+    fn look_begins(&self) {
+        // Nobody else writes it. A look that one call of the kernel was not enough for goes on.
+        let looks = self.looks.load(Ordering::Relaxed);
+        self.looks.store(looks | 1, Ordering::Release);
+        // Seen before the look itself.
+        fence(Ordering::SeqCst);
+    }
+
+    /// The thread has dealt with it.
+    fn look_ended(&self) {
+        let looks = self.looks.load(Ordering::Relaxed);
+        self.looks.store(looks.wrapping_add(1), Ordering::Release);
     }
 
     /// The thread sleeps: it has done everything that it was asked for.
@@ -172,16 +184,23 @@ impl IoHandle {
     /// that was there before is to be in force. The thread itself would have read in that order. The caller holds no
     /// lock: the thread may be waiting for it.
     fn catch_up(&self) {
-        let rounds = self.rounds.load(Ordering::Acquire);
+        let looks = self.looks.load(Ordering::Acquire);
+        // A turn that was under way is over with the next look, which also finds what had come; one that was under way
+        // may have been too early.
+        let enough = 2 + looks % 2;
         loop {
             // What was found and taken, the thread is dealing with, and it had woken before: so this order. The first look
             // only saves a system call.
             if self.is_asleep() && !self.epoll.has_events() && self.is_asleep() {
                 return;
             }
-            // One round may have been under way; the one after it looked at everything.
-            if self.rounds.load(Ordering::Acquire).wrapping_sub(rounds) >= 2 {
-                return;
+            // A turn is mostly shorter than what a yield costs that lets somebody else run.
+            for _ in 0..CATCH_UP_SPINS {
+                let looked = self.looks.load(Ordering::Acquire).wrapping_sub(looks);
+                if looked >= enough || self.commands.is_closed() {
+                    return;
+                }
+                std::hint::spin_loop();
             }
             std::thread::yield_now();
         }

@@ -105,7 +105,6 @@ impl IoThread {
             self.handle_commands();
             self.handle_timers();
             self.run_ready();
-            self.handle.note_round();
             self.producers.note_round();
             match self.sleep(&mut events) {
                 Ok(()) => {}
@@ -133,6 +132,9 @@ impl IoThread {
                     }
                     Kind::Listener(listener) => listener.handle_ready(around),
                 });
+            }
+            if events.iter().nth(EVENTS - 1).is_none() {
+                self.handle.look_ended();
             }
         }
         // Whatever is left goes without ceremony: the context waited for those who mattered.
@@ -177,6 +179,7 @@ impl IoThread {
             self.handle.asleep.store(false, Ordering::Release);
             timeout = Some(Duration::ZERO);
         }
+        self.handle.look_begins();
         let taken = self.poll.poll(events, timeout);
         self.handle.asleep.store(false, Ordering::Relaxed);
         taken

@@ -76,7 +76,7 @@ impl Turn {
         small_writes: 2,
     };
 
-    /// While somebody has borrowed a stream of the thread, and will have to wait for this turn and the next
+    /// While somebody has borrowed a stream of the thread, and will have to wait for this turn
     /// ([`crate::io::IoHandle::catch_up`]).
     pub(crate) const HASTY: Self = Self {
         bytes: 32 * 1024,

@@ -93,6 +93,11 @@ impl<T> CommandQueue<T> {
         let head = self.head.load(Ordering::Relaxed);
         head.is_null() || head == closed()
     }
+
+    /// Refuses commands for ever.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.head.load(Ordering::Relaxed) == closed()
+    }
 }
 
 impl<T> Drop for CommandQueue<T> {

@@ -7,7 +7,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::io::Lease;
+use crate::io::Terms;
 
 /// More messages than these between two waits are no lone ones.
 const FEW: u32 = 2;
@@ -22,7 +22,7 @@ pub(super) struct Lending {
     /// Waits to come until messages are held to be lone ones.
     pause: u32,
     /// What was found last.
-    most: usize,
+    terms: Terms,
 }
 
 impl Default for Lending {
@@ -31,7 +31,7 @@ impl Default for Lending {
             received: 0,
             has_sent: false,
             pause: 0,
-            most: Lease::MOST_OF_THREAD,
+            terms: Terms::Lone,
         }
     }
 }
@@ -48,11 +48,10 @@ impl Lending {
         self.has_sent = true;
     }
 
-    /// The thread is about to wait: streams are lent by I/O threads that have so many objects at most. A wait that brought
-    /// nothing says nothing.
-    pub(super) fn begin_wait(&mut self) -> usize {
+    /// The thread is about to wait: on which terms streams are lent. A wait that brought nothing says nothing.
+    pub(super) fn begin_wait(&mut self) -> Terms {
         if self.received == 0 && !self.has_sent {
-            return self.most;
+            return self.terms;
         }
         let received = std::mem::take(&mut self.received);
         let has_sent = std::mem::take(&mut self.has_sent);
@@ -60,28 +59,28 @@ impl Lending {
             true => PAUSE,
             false => self.pause.saturating_sub(1),
         };
-        self.most = match (self.pause, has_sent) {
-            (0, _) => Lease::MOST_OF_THREAD,
-            (_, false) => Lease::ALONE,
-            (_, true) => 0,
+        self.terms = match (self.pause, has_sent) {
+            (0, _) => Terms::Lone,
+            (_, false) => Terms::Streaming,
+            (_, true) => Terms::Busy,
         };
-        self.most
+        self.terms
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{FEW, Lending, PAUSE};
-    use crate::io::Lease;
+    use crate::io::Terms;
 
     /// Messages of several frames are one each.
     #[test]
     fn much_is_left_to_the_io_thread_for_a_while() {
         let mut lending = Lending::default();
         for (messages, sends, expected) in [
-            (FEW, true, Lease::MOST_OF_THREAD),
-            (FEW + 1, true, 0),
-            (FEW + 1, false, Lease::ALONE),
+            (FEW, true, Terms::Lone),
+            (FEW + 1, true, Terms::Busy),
+            (FEW + 1, false, Terms::Streaming),
         ] {
             for _ in 0..messages {
                 lending.note_received(true);
@@ -95,10 +94,10 @@ mod tests {
         }
         for _ in 1..PAUSE {
             lending.note_sent();
-            assert_eq!(lending.begin_wait(), 0);
-            assert_eq!(lending.begin_wait(), 0, "and nothing came");
+            assert_eq!(lending.begin_wait(), Terms::Busy);
+            assert_eq!(lending.begin_wait(), Terms::Busy, "and nothing came");
         }
         lending.note_sent();
-        assert_eq!(lending.begin_wait(), Lease::MOST_OF_THREAD);
+        assert_eq!(lending.begin_wait(), Terms::Lone);
     }
 }

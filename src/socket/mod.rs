@@ -355,12 +355,12 @@ impl Core {
 
     /// Lends the streams that messages come by to a thread that is about to wait for them.
     fn lend(&mut self, lease: &mut Lease) {
-        let most = self.lending.begin_wait();
+        let terms = self.lending.begin_wait();
         // With ZMQ_FD handed out somebody else may wait for them, too.
         if self.connections.len() <= Lease::MOST && !self.mailbox.is_exported() {
             self.connections
                 .values()
-                .for_each(|connection| lease.take(connection, most));
+                .for_each(|connection| lease.take(connection, terms));
         }
     }
 

@@ -348,6 +348,37 @@ fn a_subscription_that_came_before_a_message_is_in_force_after_it() {
     }
 }
 
+/// Its home thread reads it at less cost, and who waits is not kept from others; but not for ever.
+#[test]
+fn a_stream_that_brings_a_crowd_is_not_lent_for_a_while() {
+    if !direct::is_enabled() {
+        return;
+    }
+    let (monitored, mut peer) = pull_and_peer();
+    // So that its home thread has something else to do.
+    let other = api::open(&monitored.context, c::ZMQ_PULL).expect("socket");
+    let _closed_at_the_end = ClosedAtTheEnd(other);
+    api::bind(other, b"tcp://127.0.0.1:*").expect("bind");
+    let is_lent_for_a_message = |peer: &mut TcpStream| {
+        let socket = monitored.socket;
+        let thread = thread::spawn(move || receive(socket));
+        let was_lent = wait_until_lent(socket);
+        peer.write_all(b"\0\x01x").expect("write");
+        assert_eq!(thread.join().expect("thread"), Some(b"x".to_vec()));
+        was_lent
+    };
+    let until = clock::now() + PATIENCE;
+    while !is_lent_for_a_message(&mut peer) {
+        assert!(clock::now() < until, "never lent");
+    }
+    peer.write_all(&PING.repeat(20)).expect("write");
+    peer.read_exact(&mut [0; 20 * PONG.len()]).expect("PONGs");
+    assert!(!is_lent_for_a_message(&mut peer));
+    while !is_lent_for_a_message(&mut peer) {
+        assert!(clock::now() < until, "never lent again");
+    }
+}
+
 /// A socket of somebody else's context, which would wait for it when the test has failed.
 struct ClosedAtTheEnd(&'static SocketCell);
 

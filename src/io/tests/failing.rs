@@ -85,7 +85,8 @@ fn nobody_waits_for_an_io_thread_whose_poll_descriptor_fails() {
         if leaves_before {
             api::close(socket).expect("close");
         }
-        for thread in context.threads(0).expect("threads").iter() {
+        let threads = context.threads(0).expect("threads");
+        for thread in threads.iter() {
             thread.epoll.break_down();
             thread.post(IoCommand::Drive(ObjectId::new()));
         }
@@ -96,5 +97,13 @@ fn nobody_waits_for_an_io_thread_whose_poll_descriptor_fails() {
         std::thread::spawn(move || done.send(context.terminate()));
         let ended = end.recv_timeout(Duration::from_secs(10));
         assert_eq!(ended, Ok(Ok(())), "{leaves_before}");
+        // Nor whoever had read by itself.
+        let (done, end) = mpsc::channel();
+        std::thread::spawn(move || done.send(threads.iter().for_each(|thread| thread.catch_up())));
+        assert_eq!(
+            end.recv_timeout(Duration::from_secs(10)),
+            Ok(()),
+            "{leaves_before}"
+        );
     }
 }
