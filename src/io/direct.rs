@@ -144,7 +144,7 @@ impl ConnectionHandle {
     /// Writes what the pipe has, unless this is a burst or the connection is busy. False: the I/O thread has to.
     fn write(&self) -> bool {
         // What it was asked for before goes out before, whichever connection that is.
-        if !is_enabled() || !self.thread.is_asleep() {
+        if !is_enabled() || !self.thread.commands.is_served() {
             return false;
         }
         let now = clock::now();

@@ -200,6 +200,9 @@ impl IoHandle {
                 if looked >= enough || self.commands.is_closed() {
                     return;
                 }
+                if self.is_asleep() {
+                    break;
+                }
                 std::hint::spin_loop();
             }
             std::thread::yield_now();

@@ -206,9 +206,10 @@ impl IoThread {
     }
 
     fn handle_commands(&mut self) {
-        for command in self.handle.clone().commands.drain() {
-            self.handle_command(command);
-        }
+        let handle = Arc::clone(&self.handle);
+        handle
+            .commands
+            .serve(|command| self.handle_command(command));
     }
 
     fn handle_command(&mut self, command: IoCommand) {

@@ -9,13 +9,15 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::sync::atomic::{AtomicPtr, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 /// The queue. Any thread pushes; draining from several threads is safe as well, but then their order is
 /// theirs to keep.
 pub(crate) struct CommandQueue<T> {
     /// The youngest command; null when there is none, [`closed`] once closed.
     head: AtomicPtr<Node<T>>,
+    /// Commands that were taken are being served.
+    serving: AtomicBool,
     content: PhantomData<Box<Node<T>>>,
 }
 
@@ -33,6 +35,7 @@ impl<T> CommandQueue<T> {
     pub(crate) fn new() -> Self {
         Self {
             head: AtomicPtr::new(std::ptr::null_mut()),
+            serving: AtomicBool::new(false),
             content: PhantomData,
         }
     }
@@ -69,7 +72,8 @@ impl<T> CommandQueue<T> {
             match self.head.compare_exchange_weak(
                 head,
                 std::ptr::null_mut(),
-                Ordering::Acquire,
+                // Who sees that it is empty sees who emptied it ([`Self::is_served`]).
+                Ordering::AcqRel,
                 Ordering::Relaxed,
             ) {
                 Ok(_) => return Drain::from_stack(head),
@@ -77,6 +81,18 @@ impl<T> CommandQueue<T> {
             }
         }
         Drain::from_stack(std::ptr::null_mut())
+    }
+
+    /// Takes everything and serves it, oldest first. One thread at a time.
+    pub(crate) fn serve(&self, serve: impl FnMut(T)) {
+        self.serving.store(true, Ordering::Relaxed);
+        self.drain().for_each(serve);
+        self.serving.store(false, Ordering::Release);
+    }
+
+    /// Everything that the caller knows to have been queued was served.
+    pub(crate) fn is_served(&self) -> bool {
+        self.head.load(Ordering::Acquire).is_null() && !self.serving.load(Ordering::Acquire)
     }
 
     /// Refuses commands from now on, and takes what is queued, oldest first. Again: takes nothing.

@@ -52,6 +52,21 @@ fn numbers(letters: impl Iterator<Item = Letter>) -> Vec<u32> {
     letters.map(Letter::open).collect()
 }
 
+/// Who has queued a command, and finds everything served, finds what serving it did.
+#[test]
+fn loom_what_is_served_was_done() {
+    check(3, || {
+        let (sender, server) = shared(CommandQueue::new());
+        // Not in the race: loom would not look whether it is served while it is.
+        assert!(sender.push(()).is_ok());
+        let (done, seen) = shared(AtomicBool::new(false));
+        race(
+            move || assert!(!sender.is_served() || seen.load(Ordering::Relaxed)),
+            move || server.serve(|()| done.store(true, Ordering::Relaxed)),
+        );
+    });
+}
+
 /// Each command is taken once, those of one sender in their order.
 #[test]
 fn loom_push_and_drain() {
