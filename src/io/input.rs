@@ -366,7 +366,8 @@ impl Connection {
                     return Ok((at, Stopped::NoCredit));
                 }
                 // What is left is at least a byte, or there would be nothing to go on with.
-                if steps == around.turn.steps {
+                if steps == around.turn.steps || (steps % CROWD == CROWD - 1 && around.is_awaited())
+                {
                     return Ok((at, Stopped::TurnOver));
                 }
             }

@@ -109,7 +109,12 @@ impl ListenerObject {
                 Ok(Some(stream)) => self.begin(stream, around.now),
                 Err(failure) => Err(failure),
             };
-            let Err(failure) = begun else { continue };
+            let Err(failure) = begun else {
+                if around.is_awaited() {
+                    break;
+                }
+                continue;
+            };
             let errno = crate::ffi::errno::number(failure.error);
             self.session
                 .emit(Event::AcceptFailed, event_value(errno), &self.texts);

@@ -127,6 +127,8 @@ pub(crate) struct IoHandle {
     looks: AtomicUsize,
     /// Streams that threads which wait have borrowed.
     loans: AtomicUsize,
+    /// Threads that have read, and wait for this one to catch up.
+    awaited: AtomicUsize,
     /// Objects on the thread; the least loaded gets the next one.
     load: AtomicUsize,
     index: usize,
@@ -141,6 +143,7 @@ impl IoHandle {
             epoll: Epoll::of(poll),
             looks: AtomicUsize::new(0),
             loans: AtomicUsize::new(0),
+            awaited: AtomicUsize::new(0),
             load: AtomicUsize::new(0),
             index,
         })
@@ -184,29 +187,46 @@ impl IoHandle {
     /// that was there before is to be in force. The thread itself would have read in that order. The caller holds no
     /// lock: the thread may be waiting for it.
     fn catch_up(&self) {
+        if self.has_caught_up() {
+            return;
+        }
         let looks = self.looks.load(Ordering::Acquire);
         // A turn that was under way is over with the next look, which also finds what had come; one that was under way
         // may have been too early.
         let enough = 2 + looks % 2;
-        loop {
-            // What was found and taken, the thread is dealing with, and it had woken before: so this order. The first look
-            // only saves a system call.
-            if self.is_asleep() && !self.epoll.has_events() && self.is_asleep() {
-                return;
-            }
-            // A turn is mostly shorter than what a yield costs that lets somebody else run.
-            for _ in 0..CATCH_UP_SPINS {
-                let looked = self.looks.load(Ordering::Acquire).wrapping_sub(looks);
-                if looked >= enough || self.commands.is_closed() {
-                    return;
-                }
-                if self.is_asleep() {
-                    break;
-                }
-                std::hint::spin_loop();
-            }
+        self.awaited.fetch_add(1, Ordering::Relaxed);
+        while !self.is_seen_to_look(looks, enough) && !self.has_caught_up() {
             std::thread::yield_now();
         }
+        self.awaited.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// There is nothing to wait for.
+    fn has_caught_up(&self) -> bool {
+        // What was found and taken, the thread is dealing with, and it had woken before: so this order. The first look
+        // only saves a system call.
+        self.is_asleep() && !self.epoll.has_events() && self.is_asleep()
+    }
+
+    /// The thread has begun and ended looks `enough` times since it had `before`, or does so within the time that a yield
+    /// would take which lets somebody else run.
+    fn is_seen_to_look(&self, before: usize, enough: usize) -> bool {
+        for _ in 0..CATCH_UP_SPINS {
+            let looked = self.looks.load(Ordering::Acquire).wrapping_sub(before);
+            if looked >= enough || self.commands.is_closed() {
+                return true;
+            }
+            if self.is_asleep() {
+                break;
+            }
+            std::hint::spin_loop();
+        }
+        false
+    }
+
+    /// Somebody has read by itself, and waits for the thread to catch up: turns are to be short.
+    fn is_awaited(&self) -> bool {
+        self.awaited.load(Ordering::Relaxed) > 0
     }
 
     /// Somebody has borrowed a stream, and will have to catch up.

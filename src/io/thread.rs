@@ -72,6 +72,8 @@ pub(crate) struct IoThread {
     /// The last turn ended because little was written.
     wrote_little: bool,
     producers: Producers,
+    /// The last turn was put off.
+    defers: bool,
     scratch: Scratch,
     stopping: bool,
 }
@@ -91,6 +93,7 @@ impl IoThread {
             turn: Turn::SHARED,
             wrote_little: false,
             producers: Producers::default(),
+            defers: false,
             scratch: Scratch::new()?,
             stopping: false,
         };
@@ -293,6 +296,11 @@ impl IoThread {
     }
 
     fn run_ready(&mut self) {
+        // Who waits for this thread does not wait for a turn of those who keep it busy; but they have every other one.
+        self.defers = !self.defers && self.handle.is_awaited();
+        if self.defers {
+            return;
+        }
         let Some(id) = self.ready.pop_front() else {
             return;
         };

@@ -27,6 +27,13 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) now: Instant,
 }
 
+impl Surroundings<'_> {
+    /// Somebody waits for the thread to end this turn ([`IoHandle::catch_up`]).
+    pub(super) fn is_awaited(&self) -> bool {
+        !self.borrows && self.handle.is_awaited()
+    }
+}
+
 /// What an object wants of its thread after a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
