@@ -99,7 +99,10 @@ fn nobody_waits_for_an_io_thread_whose_poll_descriptor_fails() {
         assert_eq!(ended, Ok(Ok(())), "{leaves_before}");
         // Nor whoever had read by itself.
         let (done, end) = mpsc::channel();
-        std::thread::spawn(move || done.send(threads.iter().for_each(|thread| thread.catch_up())));
+        std::thread::spawn(move || {
+            threads.iter().for_each(|thread| thread.catch_up());
+            done.send(())
+        });
         assert_eq!(
             end.recv_timeout(Duration::from_secs(10)),
             Ok(()),
