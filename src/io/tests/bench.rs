@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::clock;
-use crate::io::IoHandle;
 use crate::io::turn::{Scratch, Surroundings, Turn};
+use crate::io::{IoCommand, IoHandle, ObjectId};
 use crate::sys::epoll::Epoll;
 
 /// In virtual time.
@@ -22,6 +22,8 @@ impl Bench {
     pub(in crate::io) fn new() -> Self {
         let poll = mio::Poll::new().expect("poll");
         let handle = Arc::new(IoHandle::new(0, &poll).expect("a handle"));
+        // Nobody serves it: who sends leaves it to the test to write.
+        assert!(handle.post(IoCommand::Drive(ObjectId::new())));
         Self {
             poll,
             epoll: handle.epoll,
