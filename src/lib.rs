@@ -47,10 +47,11 @@
 //! 7. `socket/api::receive` -> `patterns/pull` -> `parts/fair_queue` -> `pipe.read`; credit goes back at
 //!    the low-water step.
 //!
-//! A thread that waits for an answer spins for a moment before it sleeps (`socket/spin`). A send that stands alone does step 4
-//! itself, and a thread that waits for few connections step 5, if their I/O thread serves few others and little comes (`io/direct`, `socket/lending`): it
-//! does not act on what it read before that thread has taken in what came earlier. ZEROXIDE_SPIN=0 and ZEROXIDE_DIRECT=0 in the
-//! environment switch them off.
+//! A thread that waits for an answer spins for a moment before it sleeps (`socket/spin`). A send that stands alone
+//! does step 4 itself once the I/O thread has served the commands it had, and a thread that waits for few connections
+//! step 5, if their I/O thread sleeps or serves few others, and little comes (`io/direct`, `socket/lending`): it does not
+//! act on what it read before that thread has taken in what came earlier. ZEROXIDE_SPIN=0 and ZEROXIDE_DIRECT=0 in
+//! the environment switch them off.
 //!
 //! What every message passes on this way is `inline(always)`: that saved a quarter of all instructions
 //! (`capi-tests/bench/instructions.py` counts them).

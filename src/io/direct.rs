@@ -1,8 +1,9 @@
 //! Application threads that move a connection's bytes themselves, where handing them to the I/O thread would take
 //! longer than moving them.
 //!
-//! **Direct write** ([`ConnectionHandle::wake`]): who sends into the pipe of a sleeping connection writes at once, if it
-//! is not in the middle of a burst: then the I/O thread does, in large pieces, while the application prepares more.
+//! **Direct write** ([`ConnectionHandle::wake`]): who sends into the pipe of a sleeping connection writes at once, if the
+//! I/O thread has served the commands it had, and this is not in the middle of a burst: then the I/O thread does, in large
+//! pieces, while the application prepares more.
 //!
 //! **Direct read** ([`Lease`]): who waits for messages of a few connections borrows their streams. While it does, their
 //! home threads do not listen to them (but write, answer and keep time as ever); it reads what comes, and gives the

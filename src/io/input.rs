@@ -31,7 +31,8 @@ const WITHIN_LIMIT: u64 = 32 * 1024 * 1024;
 const SLICE_LEAST: usize = SLAB / 16;
 /// So little was sent by itself: nobody looks for more behind it.
 const LONE: usize = 4096;
-/// More frames and commands than these in one read are no answer to anybody.
+/// So many frames and commands in one read are no answer to anybody. As often a turn looks whether somebody waits for its
+/// end.
 const CROWD: usize = 16;
 /// So many waits of application threads pass before one of them may read the stream again that brought a crowd.
 const CROWD_PAUSE: u8 = 15;
@@ -66,7 +67,7 @@ pub(crate) struct Input {
     unfinished: bool,
     /// Messages came that nobody wanted: the socket has left.
     discarded: bool,
-    /// Much came at once: so many application threads are to wait for it without reading it themselves.
+    /// Much came at once: so many further waits of application threads do not read it themselves.
     crowd_pause: u8,
 }
 
@@ -366,15 +367,16 @@ impl Connection {
                     return Ok((at, Stopped::NoCredit));
                 }
                 // What is left is at least a byte, or there would be nothing to go on with.
-                if steps == around.turn.steps || (steps % CROWD == CROWD - 1 && around.is_awaited())
-                {
+                let mut is_over = steps == around.turn.steps;
+                if steps % CROWD == CROWD - 1 {
+                    live.input.crowd_pause = CROWD_PAUSE;
+                    is_over |= around.is_awaited();
+                }
+                if is_over {
                     return Ok((at, Stopped::TurnOver));
                 }
             }
             steps += 1;
-            if steps == CROWD {
-                live.input.crowd_pause = CROWD_PAUSE;
-            }
             let input = slab.bytes().get(at..range.end).unwrap_or_default();
             let decoded = live.protocol.decode(input).map_err(Loss::Protocol)?;
             at += decoded.consumed;

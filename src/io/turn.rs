@@ -83,8 +83,8 @@ impl Turn {
         small_writes: 2,
     };
 
-    /// While somebody has borrowed a stream of the thread, and will have to wait for this turn
-    /// ([`crate::io::IoHandle::catch_up`]).
+    /// While somebody has borrowed a stream of the thread, and may come to wait for this turn
+    /// ([`crate::io::IoHandle::catch_up`]): what was begun is not cut short.
     pub(crate) const HASTY: Self = Self {
         bytes: 32 * 1024,
         steps: 64,

@@ -164,7 +164,8 @@ pub(crate) fn spin<'a>(
     SPIN.set(spin);
 }
 
-/// Borrows the streams that the sockets among the items are polled for, if they are few. True if a spin may find what is waited for.
+/// Borrows the streams that the sockets among the items are polled for, if they are few. True if a spin may find what is
+/// waited for.
 fn lend(items: &[PollItem], lease: &mut Lease, answers: bool) -> Result<bool> {
     if items.len() > Lease::MOST {
         return Ok(false);

@@ -2,8 +2,12 @@
 //!
 //! It is released by a plain store: a second instruction that locks the bus, besides the one that takes it, would be a
 //! seventh of what sending a short message costs (9 ns of 65). So the store may become visible only after the look at
-//! who sleeps, and a thread that falls asleep in between would not be woken. That takes two threads within some tens of
-//! nanoseconds, of which one enters the kernel meanwhile; for this case sleepers come back by themselves.
+//! who sleeps, and a thread that falls asleep in between would not be woken. So who has said that it sleeps watches the
+//! lock for some time more, far longer than stores take to be seen; and as nothing promises that, sleepers come back by
+//! themselves.
+//!
+//! They sleep on the word that says so, not on the state: who wakes one clears it first, and then nobody can fall asleep
+//! whom the next release would not see.
 //!
 //! Locks that keep their waiters in a process-global table are of no use here: a fork at the wrong moment
 //! leaves that table locked in the child, and with it every contended lock of a fresh context there.
@@ -14,7 +18,7 @@
 )]
 
 use std::hint::spin_loop;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// A lock. A leaf as well: those of a fresh context in a child must not depend on the parent's either.
@@ -27,6 +31,10 @@ pub(crate) type MappedLockGuard<'a, T> = lock_api::MappedMutexGuard<'a, RawLock,
 const FREE: u32 = 0;
 const HELD: u32 = 1;
 
+/// Nobody sleeps whom a release is to wake.
+const NONE: u32 = 0;
+const SOME: u32 = 1;
+
 /// The first sleep is no longer than this, each further one twice as long as the one before, up to the longest.
 const FIRST_SLEEP: Duration = Duration::from_millis(1);
 const LONGEST_SLEEP: Duration = Duration::from_millis(64);
@@ -35,8 +43,8 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(64);
 #[derive(Debug)]
 pub(crate) struct RawLock(Words);
 
-// SAFETY: `lock` returns only after it changed the word from FREE to a held state, and only `unlock`
-// changes it back, so at most one thread holds the lock.
+// SAFETY: `lock` returns only after it changed the state from FREE to HELD, and only `unlock` changes it back, so at
+// most one thread holds the lock.
 unsafe impl lock_api::RawMutex for RawLock {
     #[allow(
         clippy::declare_interior_mutable_const,
@@ -44,7 +52,7 @@ unsafe impl lock_api::RawMutex for RawLock {
     )]
     const INIT: Self = Self(Words {
         state: AtomicU32::new(FREE),
-        sleepers: AtomicBool::new(false),
+        sleepers: AtomicU32::new(NONE),
     });
 
     type GuardMarker = lock_api::GuardNoSend;
@@ -69,6 +77,18 @@ unsafe impl lock_api::RawMutex for RawLock {
     }
 }
 
+#[cfg(all(test, not(loom)))]
+impl RawLock {
+    /// As if its releaser had not seen yet that somebody sleeps. Whoever holds the lock has forgotten its guard.
+    pub(super) fn release_unnoticed(&self) {
+        self.0.set_free();
+    }
+
+    pub(super) fn has_sleepers(&self) -> bool {
+        self.0.has_sleepers()
+    }
+}
+
 /// The lock's protocol over words that threads can sleep on: the kernel's, or a model's.
 pub(super) trait LockWords {
     /// Turns before a thread sleeps. Critical sections are short, but a holder that was preempted does
@@ -84,10 +104,10 @@ pub(super) trait LockWords {
     /// Somebody may sleep; seen before what the caller does next.
     fn announce_sleeper(&self);
     fn has_sleepers(&self) -> bool;
-    /// True for who is to wake one.
+    /// Takes back what was announced. True for who is to wake one.
     fn take_sleepers(&self) -> bool;
-    /// Sleeps while the state is this, not longer than `timeout`; returns spuriously at will.
-    fn wait_while(&self, state: u32, timeout: Duration);
+    /// Sleeps while nobody has taken back what was announced, not longer than `timeout`; returns spuriously at will.
+    fn sleep(&self, timeout: Duration);
     fn wake_one(&self);
 
     #[inline(always)]
@@ -114,7 +134,8 @@ pub(super) trait LockWords {
 
     #[cold]
     fn acquire_contended(&self) {
-        if self.spin() == FREE && self.try_acquire() {
+        self.spin();
+        if self.try_acquire() {
             return;
         }
         let mut timeout = FIRST_SLEEP;
@@ -122,25 +143,23 @@ pub(super) trait LockWords {
             // Also for who has slept, and cannot know whether others still do: it wakes one when it goes, perhaps for
             // nothing.
             self.announce_sleeper();
+            self.spin();
             if self.try_acquire() {
                 return;
             }
-            self.wait_while(HELD, timeout);
+            self.sleep(timeout);
             self.spin();
             timeout = (timeout * 2).min(LONGEST_SLEEP);
         }
     }
 
-    /// Waits for a change for a short time; the last state seen.
-    fn spin(&self) -> u32 {
-        let mut turns = Self::SPINS;
-        loop {
-            let state = self.read();
-            if state == FREE || turns == 0 {
-                return state;
+    /// Waits for the lock to be free, for a short time.
+    fn spin(&self) {
+        for _ in 0..Self::SPINS {
+            if self.read() == FREE {
+                return;
             }
             spin_loop();
-            turns -= 1;
         }
     }
 }
@@ -148,8 +167,8 @@ pub(super) trait LockWords {
 #[derive(Debug)]
 struct Words {
     state: AtomicU32,
-    /// Somebody may sleep.
-    sleepers: AtomicBool,
+    /// What threads sleep on.
+    sleepers: AtomicU32,
 }
 
 impl LockWords for Words {
@@ -172,19 +191,19 @@ impl LockWords for Words {
     }
 
     fn announce_sleeper(&self) {
-        self.sleepers.swap(true, Ordering::SeqCst);
+        self.sleepers.swap(SOME, Ordering::SeqCst);
     }
 
     #[inline(always)]
     fn has_sleepers(&self) -> bool {
-        self.sleepers.load(Ordering::Relaxed)
+        self.sleepers.load(Ordering::Relaxed) != NONE
     }
 
     fn take_sleepers(&self) -> bool {
-        self.sleepers.swap(false, Ordering::Relaxed)
+        self.sleepers.swap(NONE, Ordering::Relaxed) != NONE
     }
 
-    fn wait_while(&self, state: u32, timeout: Duration) {
+    fn sleep(&self, timeout: Duration) {
         let timeout = libc::timespec {
             tv_sec: 0,
             // At most LONGEST_SLEEP.
@@ -194,9 +213,9 @@ impl LockWords for Words {
         unsafe {
             libc::syscall(
                 libc::SYS_futex,
-                self.state.as_ptr(),
+                self.sleepers.as_ptr(),
                 libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
-                state,
+                SOME,
                 &raw const timeout,
             );
         }
@@ -207,7 +226,7 @@ impl LockWords for Words {
         unsafe {
             libc::syscall(
                 libc::SYS_futex,
-                self.state.as_ptr(),
+                self.sleepers.as_ptr(),
                 libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
                 1,
             );

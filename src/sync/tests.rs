@@ -47,3 +47,23 @@ fn wakes_a_sleeper() {
     other.join().unwrap();
     assert_eq!(*lock.lock(), 1);
 }
+
+/// The releaser may look at who sleeps before its store is seen.
+#[test]
+fn a_sleeper_that_nobody_wakes_comes_back() {
+    let lock = Arc::new(Lock::new(0));
+    std::mem::forget(lock.lock());
+    let other = {
+        let lock = Arc::clone(&lock);
+        thread::spawn(move || *lock.lock() += 1)
+    };
+    #[expect(unsafe_code, reason = "lock_api's way to the raw lock")]
+    // SAFETY: the guard was forgotten; nobody else releases it.
+    let raw = unsafe { lock.raw() };
+    while !raw.has_sleepers() {
+        thread::yield_now();
+    }
+    raw.release_unnoticed();
+    other.join().unwrap();
+    assert_eq!(*lock.lock(), 1);
+}

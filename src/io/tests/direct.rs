@@ -348,6 +348,30 @@ fn a_subscription_that_came_before_a_message_is_in_force_after_it() {
     }
 }
 
+/// A home thread that sleeps keeps nobody waiting, however many objects it has.
+#[test]
+fn a_stream_beside_many_idle_ones_is_lent() {
+    if !direct::is_enabled() {
+        return;
+    }
+    let (monitored, mut peer) = pull_and_peer();
+    let other = api::open(&monitored.context, c::ZMQ_PULL).expect("socket");
+    let _closed_at_the_end = ClosedAtTheEnd(other);
+    for _ in 0..20 {
+        api::bind(other, b"tcp://127.0.0.1:*").expect("bind");
+    }
+    let until = clock::now() + PATIENCE;
+    let mut was_lent = false;
+    while !was_lent {
+        assert!(clock::now() < until, "never lent");
+        let socket = monitored.socket;
+        let thread = thread::spawn(move || receive(socket));
+        was_lent = wait_until_lent(socket);
+        peer.write_all(b"\0\x01x").expect("write");
+        assert_eq!(thread.join().expect("thread"), Some(b"x".to_vec()));
+    }
+}
+
 /// Its home thread reads it at less cost, and who waits is not kept from others; but not for ever.
 #[test]
 fn a_stream_that_brings_a_crowd_is_not_lent_for_a_while() {
