@@ -137,7 +137,7 @@ impl Proxy {
         for _ in 0..BURST {
             let mut frame = Message::new();
             match api::receive(sockets[from], &mut Incoming::into_message(&mut frame), true) {
-                Ok(_) => {}
+                Ok(()) => {}
                 Err(Error::Again) => return Ok(()),
                 Err(error) => return Err(error),
             }
@@ -166,7 +166,7 @@ impl Proxy {
     fn obey(&mut self, control: &'static SocketCell) -> Result<()> {
         let mut command = Message::new();
         match api::receive(control, &mut Incoming::into_message(&mut command), true) {
-            Ok(_) => {}
+            Ok(()) => {}
             Err(Error::Again) => return Ok(()),
             Err(error) => return Err(error),
         }

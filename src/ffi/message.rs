@@ -291,7 +291,8 @@ unsafe fn send(msg: *mut zmq_msg_t, socket: *mut c_void, flags: c_int) -> Result
     // SAFETY: NULL or a message.
     let message = unsafe { edit(msg) }.or_else(|fault| after_stop(socket, fault))?;
     let more = arguments::send_more(flags);
-    let size = api::send_message(socket, message, more, arguments::dont_wait(flags))?;
+    let size = message.len();
+    api::send_message(socket, message, more, arguments::dont_wait(flags))?;
     Ok(arguments::capped(size))
 }
 
@@ -301,8 +302,8 @@ unsafe fn receive(msg: *mut zmq_msg_t, socket: *mut c_void, flags: c_int) -> Res
     // SAFETY: NULL or a message.
     let message = unsafe { edit(msg) }.or_else(|fault| after_stop(socket, fault))?;
     let mut incoming = Incoming::into_message(message);
-    let size = api::receive(socket, &mut incoming, arguments::dont_wait(flags))?;
-    Ok(arguments::capped(size))
+    api::receive(socket, &mut incoming, arguments::dont_wait(flags))?;
+    Ok(arguments::capped(incoming.size))
 }
 
 /// `fault`, unless the context has ended, which comes first.

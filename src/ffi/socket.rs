@@ -128,8 +128,8 @@ pub unsafe extern "C" fn zmq_send(
         // SAFETY: C promises the bytes.
         let bytes = unsafe { arguments::bytes(buf, len) }?;
         let more = arguments::send_more(flags);
-        let size = api::send_bytes(socket, bytes, more, arguments::dont_wait(flags))?;
-        Ok(arguments::capped(size))
+        api::send_bytes(socket, bytes, more, arguments::dont_wait(flags))?;
+        Ok(arguments::capped(bytes.len()))
     })
 }
 
@@ -151,8 +151,8 @@ pub unsafe extern "C" fn zmq_send_const(
         let storage = unsafe { Storage::constant_raw(buf.cast_mut(), len) };
         let mut message = Message::from_storage(storage);
         let more = arguments::send_more(flags);
-        let size = api::send_message(socket, &mut message, more, arguments::dont_wait(flags))?;
-        Ok(arguments::capped(size))
+        api::send_message(socket, &mut message, more, arguments::dont_wait(flags))?;
+        Ok(arguments::capped(len))
     })
 }
 
@@ -171,8 +171,8 @@ pub unsafe extern "C" fn zmq_recv(
         // SAFETY: C promises the space.
         let space = unsafe { arguments::space(buf, len) }?;
         let mut incoming = Incoming::into_buffer(space);
-        let size = api::receive(socket, &mut incoming, arguments::dont_wait(flags))?;
-        Ok(arguments::capped(size))
+        api::receive(socket, &mut incoming, arguments::dont_wait(flags))?;
+        Ok(arguments::capped(incoming.size))
     })
 }
 
@@ -195,7 +195,8 @@ pub unsafe extern "C" fn zmq_sendiov(
             // SAFETY: C promises the bytes.
             let bytes = unsafe { arguments::bytes(buffer.iov_base, buffer.iov_len) }?;
             let more = arguments::send_more(flags) && index + 1 < buffers.len();
-            size = api::send_bytes(socket, bytes, more, arguments::dont_wait(flags))?;
+            api::send_bytes(socket, bytes, more, arguments::dont_wait(flags))?;
+            size = bytes.len();
         }
         Ok(arguments::capped(size))
     })

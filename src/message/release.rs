@@ -87,6 +87,8 @@ impl Drop for Released {
 ///
 /// # Safety
 /// `buffer` is a live block, its count is zero, and the caller gives it up.
+// Not inlined: the address of the state would be asked for, by a call, wherever a body of any kind is dropped.
+#[inline(never)]
 pub(super) unsafe fn release(buffer: *mut Foreign) {
     STATE.with(|state| {
         if state.depth.get() == 0 {

@@ -33,7 +33,7 @@ impl Credit {
     }
 
     /// The limit in messages; 0 = unlimited.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn limit(&self) -> u64 {
         let limits = (
             self.writer_limit.load(Ordering::Relaxed),

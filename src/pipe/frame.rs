@@ -163,12 +163,7 @@ impl<'a> Incoming<'a> {
     ) -> Result<()> {
         match &mut self.target {
             Target::Buffer(buffer) => copy_front(body, buffer),
-            Target::Message(message) => {
-                let mut received = Message::from_slice(body)?;
-                received.set_more(more);
-                received.set_peer(peer.cloned());
-                **message = received;
-            }
+            Target::Message(message) => fill(message, more, body, peer)?,
         }
         self.size = body.len();
         self.more = more;
@@ -176,6 +171,7 @@ impl<'a> Incoming<'a> {
     }
 
     /// Takes a frame that is held by reference.
+    #[inline(never)]
     pub(crate) fn accept_storage(
         &mut self,
         more: bool,
@@ -204,4 +200,19 @@ impl<'a> Incoming<'a> {
             Target::Message(message) => **message = received,
         }
     }
+}
+
+// Not inlined: what receives into buffers stays small enough to be inlined itself.
+#[inline(never)]
+fn fill(
+    message: &mut Message,
+    more: bool,
+    body: &[u8],
+    peer: Option<&Arc<PeerInfo>>,
+) -> Result<()> {
+    let mut received = Message::from_slice(body)?;
+    received.set_more(more);
+    received.set_peer(peer.cloned());
+    *message = received;
+    Ok(())
 }

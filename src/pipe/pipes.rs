@@ -178,6 +178,18 @@ impl Pipes {
         self.get(key).ok_or(Error::NotFound)?.write(frame, more)
     }
 
+    /// As [`Pipes::write`] where [`Pipes::can_write`] holds, else `None`.
+    #[inline(always)]
+    pub(crate) fn write_if_possible(
+        &mut self,
+        key: PipeKey,
+        frame: &mut Outgoing<'_>,
+        more: bool,
+    ) -> Option<Result<()>> {
+        let end = self.get(key)?;
+        end.can_write().then(|| end.write(frame, more))
+    }
+
     /// As [`Pipes::write`] for a frame that goes to several pipes, this one the `last` of them or not. Nobody is woken
     /// before [`Pipes::wake_readers`].
     #[inline(always)]

@@ -28,7 +28,7 @@ fn pair(context: &Arc<Context>, endpoint: &[u8]) -> (Socket, Socket) {
 }
 
 fn send(socket: Socket, bytes: &[u8]) {
-    assert_eq!(api::send_bytes(socket, bytes, false, true), Ok(bytes.len()));
+    assert_eq!(api::send_bytes(socket, bytes, false, true), Ok(()));
 }
 
 fn receive(socket: Socket) {

@@ -336,15 +336,14 @@ impl Core {
 
     /// One try to send a frame; `Again` = would block.
     #[inline(always)]
-    fn send_once(&mut self, frame: &mut Outgoing<'_>) -> Result<usize> {
+    fn send_once(&mut self, frame: &mut Outgoing<'_>) -> Result<()> {
         self.notice()?;
         frame.mark();
-        let size = frame.bytes().len();
         let sent = self.pattern.send(&mut self.pipes, frame);
         self.settle();
         sent?;
         self.lending.note_sent();
-        Ok(size)
+        Ok(())
     }
 
     /// Whether what a thread waits for is an answer that comes from other sockets of the process, or by streams that it
@@ -366,14 +365,14 @@ impl Core {
 
     /// One try to receive a frame; `Again` = nothing there.
     #[inline(always)]
-    fn receive_once(&mut self, into: &mut Incoming<'_>) -> Result<usize> {
+    fn receive_once(&mut self, into: &mut Incoming<'_>) -> Result<()> {
         self.notice()?;
         let received = self.pattern.recv(&mut self.pipes, into);
         self.settle();
         received?;
         self.receive_more = into.more;
         self.lending.note_received(into.more);
-        Ok(into.size)
+        Ok(())
     }
 
     /// ZMQ_EVENTS, consuming the signal of ZMQ_FD: clear, drain, evaluate, in that order.

@@ -54,29 +54,53 @@ impl LoadBalancer {
         pipes: &mut Pipes,
         frame: &mut Outgoing<'_>,
     ) -> Result<Option<PipeKey>> {
+        let more = frame.more;
+        // Nearly always the pipe whose turn it is has room: one look at it for asking and writing.
+        if self.progress == Progress::Between
+            && let Some(key) = self.rotation.current()
+            && let Some(written) = pipes.write_if_possible(key, frame, more)
+        {
+            written?;
+            self.wrote(more);
+            return Ok(Some(key));
+        }
+        self.select_and_send(pipes, frame)
+    }
+
+    #[inline(never)]
+    fn select_and_send(
+        &mut self,
+        pipes: &mut Pipes,
+        frame: &mut Outgoing<'_>,
+    ) -> Result<Option<PipeKey>> {
+        let more = frame.more;
         let key = match self.progress {
             Progress::Between => self.select(pipes).ok_or(Error::Again)?,
             Progress::Writing => match self.rotation.current() {
                 Some(key) if !pipes.is_write_closed(key) => key,
                 _ => {
-                    self.found_dead(pipes, frame.more);
+                    self.found_dead(pipes, more);
                     return Ok(None);
                 }
             },
             Progress::Discarding => {
-                self.discarded(frame.more);
+                self.discarded(more);
                 return Ok(None);
             }
         };
-        let more = frame.more;
         pipes.write(key, frame, more)?;
+        self.wrote(more);
+        Ok(Some(key))
+    }
+
+    #[inline(always)]
+    fn wrote(&mut self, more: bool) {
         if more {
             self.progress = Progress::Writing;
         } else {
             self.progress = Progress::Between;
             self.rotation.advance();
         }
-        Ok(Some(key))
     }
 
     /// Between two messages: the pipe that the next message would go to. It stays the choice of

@@ -158,8 +158,16 @@ impl PipeEnd {
         self.report_if_due();
     }
 
+    #[inline(always)]
     fn report_if_due(&mut self) {
-        if self.read >= self.next_report && !self.adopt_larger_step() {
+        if self.read >= self.next_report {
+            self.report_steps();
+        }
+    }
+
+    #[cold]
+    fn report_steps(&mut self) {
+        if !self.adopt_larger_step() {
             self.report(self.read - self.read % self.step.max(1));
         }
     }

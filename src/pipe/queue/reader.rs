@@ -497,7 +497,7 @@ impl Reader {
     }
 
     /// The frame that begins here. There has to be one.
-    #[inline]
+    #[inline(always)]
     fn frame(&self) -> Frame {
         debug_assert!(self.position < self.committed);
         if let Some(chunk) = self.chunk {
@@ -524,6 +524,7 @@ impl Reader {
     }
 
     /// The body of the frame that begins here.
+    #[inline(always)]
     fn body(&self, frame: Frame) -> &[u8] {
         if !frame.stored {
             return self.bytes(frame.start, frame.start + frame.length);
@@ -544,7 +545,7 @@ impl Reader {
     }
 
     /// Goes past a frame, whose body was taken if it was stored.
-    #[inline]
+    #[inline(always)]
     fn pass(&mut self, frame: Frame) {
         self.position = if frame.stored {
             frame.start

@@ -116,7 +116,15 @@ impl Writer {
         if self.committed == self.whole {
             return false;
         }
-        self.publish_whole();
+        if self.committed.chunk == self.whole.chunk
+            && let Some(last) = self.whole.chunk
+        {
+            // SAFETY: alive: the reader cannot have passed a chunk that is not sealed.
+            unsafe { last.publish(self.whole.word, Ordering::Release) };
+            self.committed = self.whole;
+        } else {
+            self.publish_chunks();
+        }
         true
     }
 
@@ -238,15 +246,10 @@ impl Writer {
         unsafe { place.write(entry) };
     }
 
-    /// Publishes everything up to the last whole message.
-    fn publish_whole(&mut self) {
+    /// Publishes everything up to the last whole message, which is in another chunk than what was published before.
+    #[cold]
+    fn publish_chunks(&mut self) {
         let Some(last) = self.whole.chunk else { return };
-        if self.committed.chunk == self.whole.chunk {
-            // SAFETY: alive: the reader cannot have passed a chunk that is not sealed.
-            unsafe { last.publish(self.whole.word, Ordering::Release) };
-            self.committed = self.whole;
-            return;
-        }
         // Later chunks first; the reader gets to them by the store below only.
         // SAFETY: alive, as it is not published.
         unsafe { last.publish(self.whole.word, Ordering::Relaxed) };
