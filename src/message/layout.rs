@@ -179,6 +179,10 @@ impl Payload {
         self.peek().is_some_and(|storage| storage.is_shared())
     }
 
+    pub(super) fn is_own_block(&self) -> bool {
+        self.peek().is_some_and(|storage| !storage.is_user_owned())
+    }
+
     pub(super) fn storage(&self) -> Option<Storage> {
         self.peek().map(|storage| Storage::clone(&storage))
     }

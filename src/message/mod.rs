@@ -151,6 +151,12 @@ impl Message {
         std::mem::take(self)
     }
 
+    /// The bytes are in a block of the library's own: nobody is told when they go, and nobody but who holds the message
+    /// knows where they are.
+    pub(crate) fn is_own_block(&self) -> bool {
+        self.payload.is_own_block()
+    }
+
     /// Another reference to the payload's storage, for a pipe; `None` if the bytes are inline.
     /// The message does not count as copied by this.
     pub(crate) fn share_storage(&self) -> Option<Storage> {

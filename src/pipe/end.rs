@@ -157,6 +157,8 @@ pub(crate) struct PipeEnd {
     reported: u64,
     /// Found full; stays so until the reader's next report is noticed.
     full: bool,
+    /// The other end is a connection's.
+    into_stream: bool,
     /// Frames of an unfinished message were written.
     mid_write: bool,
     /// Users' buffers are among what was appended since the last commit.
@@ -194,6 +196,7 @@ impl PipeEnd {
             written: 0,
             reported: 0,
             full: false,
+            into_stream: false,
             mid_write: false,
             foreign: false,
             mid_write_markers: 0,
@@ -210,6 +213,11 @@ impl PipeEnd {
         };
         end.adopt_step(low_water_step(end.inbound().credit.limit()));
         end
+    }
+
+    /// What is written here goes to a connection.
+    pub(crate) fn leads_to_stream(&mut self) {
+        self.into_stream = true;
     }
 
     /// From now on `wake` reaches the owner. The caller looks at the pipe once afterwards, since what

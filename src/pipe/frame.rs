@@ -67,18 +67,22 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// What a queue should hold for this frame. Sharing leaves the frame usable for further pipes.
+    /// What a queue should hold for this frame; `into_stream`: its reader is a connection. Sharing leaves the frame usable
+    /// for further pipes.
     #[inline(always)]
-    pub(crate) fn stored(&mut self) -> Result<Stored<'_>> {
+    pub(crate) fn stored(&mut self, into_stream: bool) -> Result<Stored<'_>> {
         if let Body::Bytes(bytes) = self.body {
             if bytes.len() <= COPY_LIMIT {
                 return Ok(Stored::Copy(bytes));
             }
             self.body = Body::Shared(Storage::copy_of(bytes)?);
         }
-        Ok(match &mut self.body {
+        Ok(match &self.body {
             Body::Bytes(bytes) => Stored::Copy(bytes),
             Body::Shared(storage) => Stored::Reference(storage.clone()),
+            Body::Message(message) if into_stream && is_short_block(message) => {
+                Stored::Copy(message.bytes())
+            }
             Body::Message(message) => match message.share_storage() {
                 Some(storage) => Stored::Reference(storage),
                 None => Stored::Copy(message.bytes()),
@@ -90,7 +94,7 @@ impl<'a> Outgoing<'a> {
 impl Outgoing<'_> {
     /// The frame as a message of its own, which shares long bytes. Errors: `NoMemory`.
     pub(super) fn shared_message(&mut self) -> Result<Message> {
-        Ok(match self.stored()? {
+        Ok(match self.stored(false)? {
             Stored::Copy(bytes) => Message::from_slice(bytes)?,
             Stored::Reference(storage) => Message::from_storage(storage),
         })
@@ -107,6 +111,17 @@ impl Outgoing<'_> {
             Body::Shared(_) => self.body = Body::Bytes(&[]),
         }
     }
+}
+
+/// What zmq_msg_init_size made, and is soon copied: by reference the I/O thread would free each block on another thread
+/// than the one that asks for the next, and write each as a piece of its own. Copied, 100 B over tcp go 1.6 times as fast,
+/// and a proxy does 1.5 times the round trips.
+///
+/// Over inproc the block itself arrives; and what is the user's goes by reference in any case, since its free function
+/// tells when it was sent.
+#[inline(always)]
+fn is_short_block(message: &Message) -> bool {
+    message.len() <= COPY_LIMIT && message.is_own_block()
 }
 
 /// How a queue takes a frame.

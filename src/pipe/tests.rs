@@ -4,9 +4,10 @@ mod limits;
 
 use std::sync::Arc;
 
+use super::frame::COPY_LIMIT;
 use super::queue::{Gather, Special};
 use super::*;
-use crate::message::{Message, PeerInfo};
+use crate::message::{Message, PeerInfo, Storage};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Mutex, thread};
 
@@ -96,6 +97,36 @@ fn the_reader_is_told_once_when_it_sleeps() {
     assert_eq!(owner.told(), [Notice::Readable]);
     assert!(write(&mut from));
     assert_eq!(owner.told(), []);
+}
+
+/// Whether the bytes of a message stay where they are on their way into a pipe.
+fn goes_by_reference(body: Storage, into_stream: bool) -> bool {
+    let (mut from, mut to) = unlimited();
+    if into_stream {
+        from.leads_to_stream();
+    }
+    let mut message = Message::from_storage(body);
+    let at = message.bytes().as_ptr();
+    let mut frame = Outgoing::from_message(&mut message, false);
+    from.write(&mut frame, false).unwrap();
+    assert_eq!(to.head(), Head::Frame);
+    let (_, bytes) = to.peek().expect("a frame");
+    bytes.as_ptr() == at
+}
+
+/// Over inproc the block itself arrives (protocols: "Records"); to a connection only what is long, or the user's.
+#[test]
+fn short_blocks_are_copied_for_connections() {
+    let own = |size| Storage::copy_of(&vec![7; size]).unwrap();
+    for (size, into_stream, expected) in [
+        (COPY_LIMIT, true, false),
+        (COPY_LIMIT + 1, true, true),
+        (COPY_LIMIT, false, true),
+    ] {
+        let found = goes_by_reference(own(size), into_stream);
+        assert_eq!(found, expected, "{size} B, into a stream: {into_stream}");
+    }
+    assert!(goes_by_reference(Storage::constant(b"user's"), true));
 }
 
 #[test]

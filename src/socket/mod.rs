@@ -185,12 +185,15 @@ impl Core {
     /// Takes in a pipe.
     fn attach(&mut self, attachment: Attachment) -> PipeKey {
         let Attachment {
-            end,
+            mut end,
             origin,
             connection,
             hello,
             ..
         } = attachment;
+        if connection.is_some() {
+            end.leads_to_stream();
+        }
         let key = self.pipes.insert(end);
         if let Some(connection) = connection {
             self.connections.insert(key, connection);

@@ -125,7 +125,7 @@ impl PipeEnd {
             self.replace_newest(frame.shared_message()?);
             return Ok(());
         }
-        match frame.stored()? {
+        match frame.stored(self.into_stream)? {
             Stored::Copy(bytes) => self.writer.append(more, bytes)?,
             Stored::Reference(storage) => {
                 self.foreign |= storage.is_user_owned();
