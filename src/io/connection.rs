@@ -23,6 +23,7 @@ mod starting;
 pub(crate) use loss::Loss;
 
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -281,18 +282,43 @@ impl Connection {
         }
     }
 
-    fn drive_stream(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+    /// The stream is ready, but the connection has much to send, and its turn in that comes later: what its peer says is
+    /// taken in all the same, before what others say afterwards.
+    pub(crate) fn read_ahead(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+        if self
+            .live
+            .as_ref()
+            .is_some_and(|live| live.phase.is_traffic())
+            && let ControlFlow::Break(outcome) = self.read(around)
+        {
+            return outcome;
+        }
+        Outcome::Again
+    }
+
+    /// The peer has sent more than its last turn took in, as far as is known.
+    pub(crate) fn has_more_input(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.input.has_more())
+    }
+
+    /// Reads; a break if that ends the connection.
+    fn read(&mut self, around: &mut Surroundings<'_>) -> ControlFlow<Outcome, Pumped> {
         let pending = self.pending.take();
-        let input = match pending.map_or_else(|| self.pump_in(around), Err) {
-            Ok(pumped) => pumped,
+        match pending.map_or_else(|| self.pump_in(around), Err) {
+            Ok(_) if self.is_refused() => ControlFlow::Break(self.lose(Loss::Dismissed, around)),
+            Ok(pumped) => ControlFlow::Continue(pumped),
             Err(loss) => {
                 self.show_what_is_wrong(loss, around);
-                return self.lose(loss, around);
+                ControlFlow::Break(self.lose(loss, around))
             }
-        };
-        if self.is_refused() {
-            return self.lose(Loss::Dismissed, around);
         }
+    }
+
+    fn drive_stream(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+        let input = match self.read(around) {
+            ControlFlow::Continue(pumped) => pumped,
+            ControlFlow::Break(outcome) => return outcome,
+        };
         let output = self.send(around);
         if self.detached.is_some() && self.has_sent_everything() {
             return self.begin_closing(around);
@@ -304,7 +330,7 @@ impl Connection {
     }
 
     fn send(&mut self, around: &mut Surroundings<'_>) -> Pumped {
-        let moved_before = around.moved;
+        let before = around.written;
         let pumped = self.pump_out(around).unwrap_or_else(|_| {
             self.sending_failed();
             Pumped::Blocked
@@ -314,7 +340,7 @@ impl Connection {
             self.stop_sending();
         }
         if let (Some(detached), Some(live)) = (&mut self.detached, &self.live) {
-            if around.moved > moved_before {
+            if around.written > before {
                 detached.unwanted.note_progress();
             }
             if live.output.blocked {

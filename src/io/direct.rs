@@ -12,7 +12,8 @@
 //!
 //! Both move traffic only. Ends, errors and phases are the home thread's: what a borrower comes upon is left in
 //! [`Connection::pending`], and a command drives the home thread. A round trip takes two system calls and two wake-ups
-//! less on each side that way. Where much comes, the home thread reads (`socket::lending`).
+//! less on each side that way. Where much comes, the home thread reads (`socket::lending`, and `Input` for single
+//! streams).
 
 #![forbid(unsafe_code)]
 
@@ -32,7 +33,6 @@ use crate::io::{Connection, IoCommand, IoHandle, ObjectId};
 use crate::mailbox::Waiter;
 use crate::pipe::{Notice, Wake};
 use crate::sync::Lock;
-use crate::sync::atomic::Ordering;
 use crate::sys::epoll::{Directions, Epoll};
 use crate::sys::poll::{self, Descriptor};
 use crate::sys::switch::Switch;
@@ -47,7 +47,7 @@ pub(crate) struct ConnectionHandle {
     pub(super) connection: Weak<Lock<Connection>>,
 }
 
-/// Sends closer together than this are a burst. A thread that waited in between is not in one: a round trip may be
+/// Sends to sleeping connections closer together than this are a burst. A thread that waited in between is not in one: a round trip may be
 /// as short.
 const BURST: Duration = Duration::from_micros(20);
 
@@ -56,7 +56,8 @@ thread_local! {
     static HAS_WAITED: Cell<bool> = const { Cell::new(true) };
     /// It has sent something since its last wait, and what it waits for next may be the answer.
     static HAS_SENT: Cell<bool> = const { Cell::new(false) };
-    static LAST_WRITE: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// When it last might have written by itself but for a burst.
+    static LAST_CHANCE: Cell<Option<Instant>> = const { Cell::new(None) };
     static IS_IO_THREAD: Cell<bool> = const { Cell::new(false) };
     /// What it takes to move bytes. Without a destructor: `thread_end` says why.
     static SCRATCH: ManuallyDrop<RefCell<Option<Box<Scratch>>>> =
@@ -80,7 +81,7 @@ pub(crate) fn is_enabled() -> bool {
     SWITCH.is_on()
 }
 
-/// Whoever receives here (in a free function) leaves it to the threads: it would wait for itself to catch up.
+/// Whoever sends or receives here (in a free function) leaves it to the threads: it would wait for itself to catch up.
 pub(super) fn this_is_an_io_thread() {
     IS_IO_THREAD.set(true);
 }
@@ -144,17 +145,15 @@ impl ConnectionHandle {
 
     /// Writes what the pipe has, unless this is a burst or the connection is busy. False: the I/O thread has to.
     fn write(&self) -> bool {
-        // What it was asked for before goes out before, whichever connection that is.
-        if !is_enabled() || !self.thread.commands.is_served() {
+        // The home thread has looked at whatever it was to send before. Asked first: where one message goes to many, the
+        // clock is read once.
+        if !is_enabled() || !self.thread.commands.is_served() || IS_IO_THREAD.get() {
             return false;
         }
         let now = clock::now();
-        let alone = HAS_WAITED.take()
-            || LAST_WRITE
-                .get()
-                .is_none_or(|last| now.saturating_duration_since(last) >= BURST);
-        LAST_WRITE.set(Some(now));
-        if !alone {
+        let before = LAST_CHANCE.replace(Some(now));
+        let is_apart = before.is_none_or(|last| now.saturating_duration_since(last) >= BURST);
+        if !(HAS_WAITED.take() || is_apart) {
             return false;
         }
         let Some(connection) = self.connection.upgrade() else {
@@ -190,7 +189,8 @@ impl ConnectionHandle {
             scratch: &mut scratch,
             turn: Turn::SHARED,
             borrows: false,
-            moved: 0,
+            read: 0,
+            written: 0,
             wrote_little: false,
             now,
         });
@@ -216,6 +216,8 @@ impl Wake for ConnectionHandle {
 #[derive(Debug)]
 pub(crate) struct Lease {
     borrowed: [Option<Borrowed>; Self::MOST],
+    /// It does not borrow.
+    refrains: bool,
     has_read: Cell<bool>,
     waiter: Arc<Waiter>,
 }
@@ -254,9 +256,15 @@ impl Lease {
     pub(crate) fn new(waiter: &Arc<Waiter>) -> Self {
         Self {
             borrowed: Default::default(),
+            refrains: false,
             has_read: Cell::new(false),
             waiter: Arc::clone(waiter),
         }
+    }
+
+    /// From now on: what is waited for is too much to be read by who waits.
+    pub(crate) fn take_nothing(&mut self) {
+        self.refrains = true;
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -272,7 +280,7 @@ impl Lease {
             Terms::Streaming => is_alone,
             Terms::Busy => false,
         };
-        if !allowed || !is_enabled() || IS_IO_THREAD.get() {
+        if !allowed || self.refrains || !is_enabled() || IS_IO_THREAD.get() {
             return;
         }
         let Some(place) = self.borrowed.iter_mut().find(|place| place.is_none()) else {
@@ -286,7 +294,6 @@ impl Lease {
         }) else {
             return;
         };
-        handle.thread.loans.fetch_add(1, Ordering::Relaxed);
         *place = Some(Borrowed {
             handle: handle.clone(),
             connection,
@@ -390,7 +397,6 @@ impl Borrowed {
     }
 
     fn give_back(self, waiter: &Arc<Waiter>) {
-        self.handle.thread.loans.fetch_sub(1, Ordering::Relaxed);
         let mut connection = self.connection.lock();
         if !connection.is_lent_to(waiter) {
             return;
@@ -451,7 +457,7 @@ impl Connection {
         let token = self.id().token();
         let live = self.live.as_mut()?;
         let rests = live.phase.is_traffic() && !live.lent.is_lent() && live.input.is_at_rest();
-        if !rests || (!alone && live.input.brings_crowds()) {
+        if !rests || (!alone && live.input.passes_over_wait()) {
             return None;
         }
         let writes = !live.output.writable;
@@ -476,7 +482,7 @@ impl Connection {
         }
         around.borrows = true;
         let pumped = self.pump_in(around);
-        let came = around.moved > 0;
+        let came = around.read > 0;
         match pumped {
             Ok(Pumped::Blocked) => {}
             Ok(Pumped::More) => self.needs_home(),

@@ -31,10 +31,10 @@ const WITHIN_LIMIT: u64 = 32 * 1024 * 1024;
 const SLICE_LEAST: usize = SLAB / 16;
 /// So little was sent by itself: nobody looks for more behind it.
 const LONE: usize = 4096;
-/// So many frames and commands in one read are no answer to anybody. As often a turn looks whether somebody waits for its
-/// end.
+/// So many frames and commands in one read are no answer to anybody.
 const CROWD: usize = 16;
-/// So many waits of application threads pass before one of them may read the stream again that brought a crowd.
+/// So many waits in which an application thread might have read it pass before one reads the stream again that brought a
+/// crowd.
 const CROWD_PAUSE: u8 = 15;
 /// More than this waits for credit in its slab, less in a copy: a slow reader's connection then holds
 /// no slab.
@@ -67,7 +67,7 @@ pub(crate) struct Input {
     unfinished: bool,
     /// Messages came that nobody wanted: the socket has left.
     discarded: bool,
-    /// Much came at once: so many further waits of application threads do not read it themselves.
+    /// Much came at once: so many waits are still passed over.
     crowd_pause: u8,
 }
 
@@ -143,9 +143,10 @@ impl Input {
         !self.readable && !self.hung_up && !self.paused && !self.unfinished
     }
 
-    /// An application thread is about to wait: true if much came at once not long ago, which the home thread would read
-    /// at less cost, and without keeping the application from its other peers.
-    pub(super) fn brings_crowds(&mut self) -> bool {
+    /// An application thread would read the stream in the wait that it begins: true if it is not to, since much came at
+    /// once not long ago, which the home thread would read at less cost, and without keeping the application from its
+    /// other peers.
+    pub(super) fn passes_over_wait(&mut self) -> bool {
         let pauses = self.crowd_pause > 0;
         self.crowd_pause = self.crowd_pause.saturating_sub(1);
         pauses
@@ -208,7 +209,7 @@ impl Connection {
     }
 
     fn read_turn(&mut self, around: &mut Surroundings<'_>) -> Result<Pumped, Loss> {
-        let before = around.moved;
+        let before = around.read;
         if self
             .live
             .as_ref()
@@ -231,7 +232,7 @@ impl Connection {
                 Stopped::NeedsMore | Stopped::Large => {}
             }
         }
-        while around.moved - before < around.turn.bytes {
+        while around.read - before < around.turn_bytes() {
             let reads_no_more = self.reads_no_more(around.now);
             let Some(live) = &mut self.live else {
                 return Ok(Pumped::Blocked);
@@ -246,7 +247,7 @@ impl Connection {
             };
             match received {
                 Some(bytes) => {
-                    around.moved += bytes;
+                    around.read += bytes;
                     if let Some(detached) = &mut self.detached {
                         detached.unwanted.note_read(bytes);
                     }
@@ -263,7 +264,10 @@ impl Connection {
     /// One read into the slab, decoded. `None`: stop reading for now.
     fn receive_into_slab(&mut self, around: &mut Surroundings<'_>) -> Result<Option<usize>, Loss> {
         // ZMQ_IN_BATCH_SIZE.
-        let limit = self.session.read_limit().unwrap_or(around.turn.bytes);
+        let limit = self
+            .session
+            .read_limit()
+            .unwrap_or_else(|| around.turn_bytes());
         let Some(live) = &mut self.live else {
             return Ok(None);
         };
@@ -367,16 +371,14 @@ impl Connection {
                     return Ok((at, Stopped::NoCredit));
                 }
                 // What is left is at least a byte, or there would be nothing to go on with.
-                let mut is_over = steps == around.turn.steps;
-                if steps % CROWD == CROWD - 1 {
-                    live.input.crowd_pause = CROWD_PAUSE;
-                    is_over |= around.is_awaited();
-                }
-                if is_over {
+                if steps == around.turn.steps {
                     return Ok((at, Stopped::TurnOver));
                 }
             }
             steps += 1;
+            if steps == CROWD {
+                live.input.crowd_pause = CROWD_PAUSE;
+            }
             let input = slab.bytes().get(at..range.end).unwrap_or_default();
             let decoded = live.protocol.decode(input).map_err(Loss::Protocol)?;
             at += decoded.consumed;
@@ -453,7 +455,7 @@ impl Connection {
         let result = match large.room() {
             Ok(room) => {
                 // No more than a turn: the kernel may hold megabytes.
-                let end = room.len().min(around.turn.bytes);
+                let end = room.len().min(around.turn_bytes());
                 receive(live, &mut room[..end])
             }
             Err(loss) => Err(loss),

@@ -82,7 +82,7 @@ impl ListenerObject {
         self.handle_ready(around)
     }
 
-    /// Accepts until nobody waits any more.
+    /// Accepts those who are there, up to a limit.
     pub(crate) fn handle_ready(&mut self, around: &Surroundings<'_>) -> Outcome {
         self.retry_at = None;
         let outcome = self.accept_some(around);
@@ -110,9 +110,6 @@ impl ListenerObject {
                 Err(failure) => Err(failure),
             };
             let Err(failure) = begun else {
-                if around.is_awaited() {
-                    break;
-                }
                 continue;
             };
             let errno = crate::ffi::errno::number(failure.error);

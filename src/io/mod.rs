@@ -13,6 +13,7 @@ mod connection;
 mod direct;
 mod input;
 mod listener;
+mod looks;
 mod output;
 mod producers;
 mod resolver;
@@ -37,6 +38,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::looks::{LookAfter, Looks};
 use crate::mailbox::CommandQueue;
 use crate::message::release::Released;
 use crate::sync::Lock;
@@ -111,7 +113,7 @@ pub(crate) enum IoCommand {
     Stop,
 }
 
-/// Looks between two yields of who waits for an I/O thread: some 5 us.
+/// How often who waits for an I/O thread looks between two yields: some 5 us.
 const CATCH_UP_SPINS: u32 = 100;
 
 /// Reaches an I/O thread. Shared by everybody who may command it.
@@ -122,13 +124,7 @@ pub(crate) struct IoHandle {
     waker: mio::Waker,
     /// For those who change from elsewhere what the thread waits for.
     epoll: Epoll,
-    /// How often the thread has begun to look at what the kernel has, and how often it has dealt with that: odd while it
-    /// does.
-    looks: AtomicUsize,
-    /// Streams that threads which wait have borrowed.
-    loans: AtomicUsize,
-    /// Threads that have read, and wait for this one to catch up.
-    awaited: AtomicUsize,
+    looks: Looks,
     /// Objects on the thread; the least loaded gets the next one.
     load: AtomicUsize,
     index: usize,
@@ -141,9 +137,7 @@ impl IoHandle {
             asleep: AtomicBool::new(false),
             waker: mio::Waker::new(poll.registry(), thread::WAKE_TOKEN)?,
             epoll: Epoll::of(poll),
-            looks: AtomicUsize::new(0),
-            loans: AtomicUsize::new(0),
-            awaited: AtomicUsize::new(0),
+            looks: Looks::new(),
             load: AtomicUsize::new(0),
             index,
         })
@@ -160,45 +154,28 @@ impl IoHandle {
         accepted
     }
 
-    /// The thread is about to take what the kernel has for it.
-    fn look_begins(&self) {
-        // Nobody else writes it. A look that one call of the kernel was not enough for goes on.
-        let looks = self.looks.load(Ordering::Relaxed);
-        self.looks.store(looks | 1, Ordering::Release);
-        // Seen before the look itself.
-        fence(Ordering::SeqCst);
-    }
-
-    /// The thread has dealt with it.
-    fn look_ended(&self) {
-        let looks = self.looks.load(Ordering::Relaxed);
-        self.looks.store(looks.wrapping_add(1), Ordering::Release);
-    }
-
     /// The thread sleeps: it has done everything that it was asked for.
     fn is_asleep(&self) -> bool {
         self.asleep.load(Ordering::Acquire)
     }
 
-    /// Waits until the thread has taken in what had come when this was called.
+    /// Waits until the thread has taken in what had come when this was called, as far as it would have before it read
+    /// anything that came later.
     ///
     /// For an application thread that has read by itself. What it has read may be the answer to a message that the
     /// thread is just counting as sent, and whoever has the answer is to find the room that it left; and a subscription
-    /// that was there before is to be in force. The thread itself would have read in that order. The caller holds no
-    /// lock: the thread may be waiting for it.
+    /// that was there before is to be in force. Of a connection that keeps the thread busy it takes in no more than its
+    /// turns bring. The caller holds no lock: the thread may be waiting for it.
     fn catch_up(&self) {
         if self.has_caught_up() {
             return;
         }
-        let looks = self.looks.load(Ordering::Acquire);
-        // A turn that was under way is over with the next look, which also finds what had come; one that was under way
-        // may have been too early.
-        let enough = 2 + looks % 2;
-        self.awaited.fetch_add(1, Ordering::Relaxed);
-        while !self.is_seen_to_look(looks, enough) && !self.has_caught_up() {
-            std::thread::yield_now();
-        }
-        self.awaited.fetch_sub(1, Ordering::Relaxed);
+        let look = self.looks.after();
+        self.looks.while_awaited(|| {
+            while !self.is_soon_over(look) && !self.has_caught_up() {
+                std::thread::yield_now();
+            }
+        });
     }
 
     /// There is nothing to wait for.
@@ -208,12 +185,10 @@ impl IoHandle {
         self.is_asleep() && !self.epoll.has_events() && self.is_asleep()
     }
 
-    /// The thread has begun and ended looks `enough` times since it had `before`, or does so within the time that a yield
-    /// would take which lets somebody else run.
-    fn is_seen_to_look(&self, before: usize, enough: usize) -> bool {
+    /// Looks for as long as a yield takes: true if the look is over, or the thread has ended.
+    fn is_soon_over(&self, look: LookAfter) -> bool {
         for _ in 0..CATCH_UP_SPINS {
-            let looked = self.looks.load(Ordering::Acquire).wrapping_sub(before);
-            if looked >= enough || self.commands.is_closed() {
+            if self.looks.is_over(look) || self.commands.is_closed() {
                 return true;
             }
             if self.is_asleep() {
@@ -222,16 +197,6 @@ impl IoHandle {
             std::hint::spin_loop();
         }
         false
-    }
-
-    /// Somebody has read by itself, and waits for the thread to catch up: turns are to be short.
-    fn is_awaited(&self) -> bool {
-        self.awaited.load(Ordering::Relaxed) > 0
-    }
-
-    /// Somebody has borrowed a stream, and will have to catch up.
-    fn has_loans(&self) -> bool {
-        self.loans.load(Ordering::Relaxed) > 0
     }
 
     /// Objects on the thread.

@@ -130,17 +130,19 @@ impl Output {
 impl Connection {
     /// Writes until the kernel takes no more, everything is sent, or the turn is over.
     pub(crate) fn pump_out(&mut self, around: &mut Surroundings<'_>) -> io::Result<Pumped> {
-        let before = around.moved;
+        let before = around.written;
         // What ZMQ_OUT_BATCH_SIZE cuts says nothing of who sends.
         let limit = self.session.write_limit();
         let small = limit.map_or(SMALL, |limit| limit.min(SMALL));
         let mut small_writes = 0;
-        while around.moved - before < around.turn.bytes && small_writes < around.turn.small_writes {
-            let moved = around.moved;
+        while around.written - before < around.turn_bytes()
+            && small_writes < around.turn.small_writes
+        {
+            let written = around.written;
             if self.write_once(around)? == Pumped::Blocked {
                 return Ok(Pumped::Blocked);
             }
-            small_writes += usize::from(around.moved - moved < small);
+            small_writes += usize::from(around.written - written < small);
         }
         around.wrote_little = small_writes >= around.turn.small_writes;
         Ok(Pumped::More)
@@ -163,7 +165,7 @@ impl Connection {
         let own_framing = live.protocol.own_framing();
         let run = match &mut self.pipe {
             Some(pipe) if has_run => {
-                let budget = limit.unwrap_or(around.turn.bytes);
+                let budget = limit.unwrap_or_else(|| around.turn_bytes());
                 let gather = &mut around.scratch.gather;
                 match own_framing {
                     None => pipe.gather(budget, gather),
@@ -178,7 +180,7 @@ impl Connection {
         }
         match send(live, run, limit) {
             Ok(written) => {
-                around.moved += written;
+                around.written += written;
                 self.note_written(written, own_framing, around.now);
                 Ok(Pumped::More)
             }

@@ -48,6 +48,8 @@ struct Object {
     scheduled: bool,
     /// Its last turn took long: the next one waits in the queue, whatever it is for.
     busy: bool,
+    /// That was for what its peer sent: the next input waits, too.
+    floods: bool,
 }
 
 #[derive(Debug)]
@@ -72,8 +74,8 @@ pub(crate) struct IoThread {
     /// The last turn ended because little was written.
     wrote_little: bool,
     producers: Producers,
-    /// The last turn was put off.
-    defers: bool,
+    /// Calls of the kernel since the look began that found as much as they can.
+    full_looks: usize,
     scratch: Scratch,
     stopping: bool,
 }
@@ -93,7 +95,7 @@ impl IoThread {
             turn: Turn::SHARED,
             wrote_little: false,
             producers: Producers::default(),
-            defers: false,
+            full_looks: 0,
             scratch: Scratch::new()?,
             stopping: false,
         };
@@ -124,21 +126,21 @@ impl IoThread {
                 let writable = event.is_writable() || event.is_error();
                 let hung_up = event.is_read_closed() || event.is_error();
                 let waits = self.waits_for_its_turn(id);
+                let floods = self.objects.get(&id).is_some_and(|object| object.floods);
                 self.with_object(id, |kind, around| match kind {
                     Kind::Connection(connection) => {
                         let mut connection = connection.lock();
                         connection.note_ready(readable, writable, hung_up);
-                        match waits {
-                            true => Outcome::Again,
-                            false => connection.handle_ready(around),
+                        match (waits, floods) {
+                            (false, _) => connection.handle_ready(around),
+                            (true, false) => connection.read_ahead(around),
+                            (true, true) => Outcome::Again,
                         }
                     }
                     Kind::Listener(listener) => listener.handle_ready(around),
                 });
             }
-            if events.iter().nth(EVENTS - 1).is_none() {
-                self.handle.look_ended();
-            }
+            self.note_look(events.iter().count());
         }
         // Whatever is left goes without ceremony: the context waited for those who mattered.
         let _hold = release::Hold::new();
@@ -182,10 +184,25 @@ impl IoThread {
             self.handle.asleep.store(false, Ordering::Release);
             timeout = Some(Duration::ZERO);
         }
-        self.handle.look_begins();
+        self.handle.looks.begin();
         let taken = self.poll.poll(events, timeout);
         self.handle.asleep.store(false, Ordering::Relaxed);
         taken
+    }
+
+    /// What one call of the kernel has found is dealt with. That was not all if it was as much as a call finds at once; but
+    /// what is found again stands behind what was there before, so there is an end to it while others go on.
+    fn note_look(&mut self, events: usize) {
+        self.full_looks = match events < EVENTS {
+            true => 0,
+            false => self.full_looks + 1,
+        };
+        if self.full_looks * EVENTS > self.objects.len() {
+            self.full_looks = 0;
+        }
+        if self.full_looks == 0 {
+            self.handle.looks.end();
+        }
     }
 
     /// How long the next wait may last. `Some(0)` while there is work. Going to sleep is announced
@@ -296,11 +313,6 @@ impl IoThread {
     }
 
     fn run_ready(&mut self) {
-        // Who waits for this thread does not wait for a turn of those who keep it busy; but they have every other one.
-        self.defers = !self.defers && self.handle.is_awaited();
-        if self.defers {
-            return;
-        }
         let Some(id) = self.ready.pop_front() else {
             return;
         };
@@ -334,6 +346,7 @@ impl IoThread {
                 armed: None,
                 scheduled: false,
                 busy: false,
+                floods: false,
             },
         );
     }
@@ -376,12 +389,10 @@ impl IoThread {
             epoll: self.handle.epoll,
             handle: &self.handle,
             scratch: &mut self.scratch,
-            turn: match self.handle.has_loans() {
-                true => Turn::HASTY.again(self.turn.small_writes),
-                false => self.turn,
-            },
+            turn: self.turn,
             borrows: false,
-            moved: 0,
+            read: 0,
+            written: 0,
             wrote_little: false,
             now: clock::now(),
         };
@@ -391,7 +402,7 @@ impl IoThread {
                 self.lingering.finished(id);
                 Outcome::Gone
             });
-        let moved = around.moved;
+        let (read, written) = (around.read, around.written);
         self.wrote_little = around.wrote_little;
         match outcome {
             Outcome::Gone => {
@@ -408,11 +419,18 @@ impl IoThread {
             }
             Outcome::Again | Outcome::Wait => {}
         }
-        object.busy = outcome == Outcome::Again || moved >= MUCH;
-        let deadline = match &object.kind {
-            Kind::Connection(connection) => connection.lock().deadline(),
-            Kind::Listener(listener) => listener.deadline(),
+        object.busy = outcome == Outcome::Again || read + written >= MUCH;
+        let (deadline, has_more) = match &object.kind {
+            Kind::Connection(connection) => {
+                let connection = connection.lock();
+                (connection.deadline(), connection.has_more_input())
+            }
+            Kind::Listener(listener) => (listener.deadline(), false),
         };
+        // Put off without a look at its input, it is what it was.
+        if read > 0 || outcome == Outcome::Wait {
+            object.floods = read >= MUCH || has_more;
+        }
         if let Some(deadline) = deadline
             && object.armed.is_none_or(|armed| deadline < armed)
         {

@@ -20,17 +20,24 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) turn: Turn,
     /// The caller is the application thread that has borrowed the stream.
     pub(crate) borrows: bool,
-    /// Bytes that this turn has moved, in both directions.
-    pub(crate) moved: usize,
+    /// Bytes that this turn has read.
+    pub(crate) read: usize,
+    /// Bytes that it has written.
+    pub(crate) written: usize,
     /// It ended because little was written; see [`Turn::small_writes`].
     pub(crate) wrote_little: bool,
     pub(crate) now: Instant,
 }
 
 impl Surroundings<'_> {
-    /// Somebody waits for the thread to end this turn ([`IoHandle::catch_up`]).
-    pub(super) fn is_awaited(&self) -> bool {
-        !self.borrows && self.handle.is_awaited()
+    /// Bytes that a direction may move in this turn. Less while somebody waits for the home thread
+    /// ([`IoHandle::catch_up`]); but frames of one read are taken in together all the same, since it may be the last one
+    /// that they are waited for.
+    pub(super) fn turn_bytes(&self) -> usize {
+        match !self.borrows && self.handle.looks.is_awaited() {
+            true => self.turn.bytes.min(HASTY_BYTES),
+            false => self.turn.bytes,
+        }
     }
 }
 
@@ -66,6 +73,9 @@ pub(crate) struct Turn {
     pub(super) small_writes: usize,
 }
 
+/// See [`Surroundings::turn_bytes`].
+const HASTY_BYTES: usize = 32 * 1024;
+
 /// Bytes of a write that was hardly worth a system call; see [`crate::io::producers`].
 pub(super) const SMALL: usize = 16 * 1024;
 
@@ -80,14 +90,6 @@ impl Turn {
     pub(crate) const ALONE: Self = Self {
         bytes: 256 * 1024,
         steps: 1024,
-        small_writes: 2,
-    };
-
-    /// While somebody has borrowed a stream of the thread, and may come to wait for this turn
-    /// ([`crate::io::IoHandle::catch_up`]): what was begun is not cut short.
-    pub(crate) const HASTY: Self = Self {
-        bytes: 32 * 1024,
-        steps: 64,
         small_writes: 2,
     };
 

@@ -324,8 +324,11 @@ impl<U: Copy> Poller<U> {
 
     /// Before a sleep: has this thread read the streams of a few sockets by itself, and spins if that may pay.
     fn borrow_streams(&self, entries: &[Entry<U>], lease: &mut Lease, deadline: Option<Instant>) {
-        if entries.len() > Lease::MOST || self.exported.load(Ordering::Relaxed) {
+        if self.exported.load(Ordering::Relaxed) {
             return;
+        }
+        if entries.len() > Lease::MOST {
+            lease.take_nothing();
         }
         let answers = io::waits_for_answer();
         let mut may_spin = true;

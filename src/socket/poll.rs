@@ -164,11 +164,11 @@ pub(crate) fn spin<'a>(
     SPIN.set(spin);
 }
 
-/// Borrows the streams that the sockets among the items are polled for, if they are few. True if a spin may find what is
+/// Borrows the streams that the sockets among the items are polled for, if these are few. True if a spin may find what is
 /// waited for.
 fn lend(items: &[PollItem], lease: &mut Lease, answers: bool) -> Result<bool> {
     if items.len() > Lease::MOST {
-        return Ok(false);
+        lease.take_nothing();
     }
     let mut may_spin = true;
     for item in items {

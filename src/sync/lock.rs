@@ -18,7 +18,8 @@
 )]
 
 use std::hint::spin_loop;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering, compiler_fence, fence};
 use std::time::Duration;
 
 /// A lock. A leaf as well: those of a fresh context in a child must not depend on the parent's either.
@@ -44,7 +45,8 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(64);
 pub(crate) struct RawLock(Words);
 
 // SAFETY: `lock` returns only after it changed the state from FREE to HELD, and only `unlock` changes it back, so at
-// most one thread holds the lock.
+// most one thread holds the lock. `unlock` looks at the lock once more when it is free already: it is alive, since who
+// unlocks has borrowed it.
 unsafe impl lock_api::RawMutex for RawLock {
     #[allow(
         clippy::declare_interior_mutable_const,
@@ -79,13 +81,8 @@ unsafe impl lock_api::RawMutex for RawLock {
 
 #[cfg(all(test, not(loom)))]
 impl RawLock {
-    /// As if its releaser had not seen yet that somebody sleeps. Whoever holds the lock has forgotten its guard.
-    pub(super) fn release_unnoticed(&self) {
-        self.0.set_free();
-    }
-
-    pub(super) fn has_sleepers(&self) -> bool {
-        self.0.has_sleepers()
+    pub(super) fn words(&self) -> &impl LockWords {
+        &self.0
     }
 }
 
@@ -106,8 +103,9 @@ pub(super) trait LockWords {
     fn has_sleepers(&self) -> bool;
     /// Takes back what was announced. True for who is to wake one.
     fn take_sleepers(&self) -> bool;
-    /// Sleeps while nobody has taken back what was announced, not longer than `timeout`; returns spuriously at will.
-    fn sleep(&self, timeout: Duration);
+    /// Sleeps while nobody has taken back what was announced, not longer than `timeout`, true if that is over; returns
+    /// spuriously at will.
+    fn sleep(&self, timeout: Duration) -> bool;
     fn wake_one(&self);
 
     #[inline(always)]
@@ -120,6 +118,8 @@ pub(super) trait LockWords {
     #[inline(always)]
     fn release(&self) {
         self.set_free();
+        // In this order, as far as the compiler is concerned.
+        compiler_fence(Ordering::SeqCst);
         if self.has_sleepers() {
             self.wake_sleeper();
         }
@@ -147,9 +147,11 @@ pub(super) trait LockWords {
             if self.try_acquire() {
                 return;
             }
-            self.sleep(timeout);
+            if self.sleep(timeout) {
+                timeout = (timeout * 2).min(LONGEST_SLEEP);
+            }
+            // Found free now, it needs no release to wake anybody.
             self.spin();
-            timeout = (timeout * 2).min(LONGEST_SLEEP);
         }
     }
 
@@ -191,7 +193,8 @@ impl LockWords for Words {
     }
 
     fn announce_sleeper(&self) {
-        self.sleepers.swap(SOME, Ordering::SeqCst);
+        self.sleepers.swap(SOME, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
     }
 
     #[inline(always)]
@@ -200,25 +203,26 @@ impl LockWords for Words {
     }
 
     fn take_sleepers(&self) -> bool {
-        self.sleepers.swap(NONE, Ordering::Relaxed) != NONE
+        // Behind the state, which whoever falls asleep looks at last.
+        self.sleepers.swap(NONE, Ordering::Release) != NONE
     }
 
-    fn sleep(&self, timeout: Duration) {
+    fn sleep(&self, timeout: Duration) -> bool {
         let timeout = libc::timespec {
-            tv_sec: 0,
-            // At most LONGEST_SLEEP.
+            tv_sec: timeout.as_secs() as libc::time_t,
             tv_nsec: timeout.subsec_nanos() as libc::c_long,
         };
         // SAFETY: the address is that of a live word; the kernel reads it and the time, and nothing else.
-        unsafe {
+        let failed = unsafe {
             libc::syscall(
                 libc::SYS_futex,
                 self.sleepers.as_ptr(),
                 libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
                 SOME,
                 &raw const timeout,
-            );
-        }
+            )
+        } == -1;
+        failed && io::Error::last_os_error().raw_os_error() == Some(libc::ETIMEDOUT)
     }
 
     fn wake_one(&self) {

@@ -1,5 +1,12 @@
 //! Tests of the lock.
 
+use std::fs;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use lock_api::RawMutex;
+
+use super::lock::{LockWords, RawLock};
 use super::{Arc, Lock, thread};
 
 #[test]
@@ -31,39 +38,98 @@ fn excludes() {
     assert!(!counter.is_locked());
 }
 
-#[test]
-fn wakes_a_sleeper() {
-    let lock = Arc::new(Lock::new(0));
-    let guard = lock.lock();
-    let other = {
-        let lock = Arc::clone(&lock);
-        thread::spawn(move || *lock.lock() += 1)
-    };
-    for _ in 0..1000 {
+/// A thread that waits for a lock which is held, and has fallen asleep.
+fn sleeper(wait: impl FnOnce() + Send + 'static) -> thread::JoinHandle<()> {
+    let (tell, hear) = mpsc::channel();
+    let sleeper = thread::spawn(move || {
+        tell.send(this_thread()).unwrap();
+        wait();
+    });
+    let path = format!("/proc/self/task/{}/stat", hear.recv().unwrap());
+    loop {
+        let stat = fs::read_to_string(&path).unwrap();
+        // Behind the name, which is in brackets. It waits for nothing else.
+        if stat.rsplit(')').next().unwrap().starts_with(" S") {
+            return sleeper;
+        }
         thread::yield_now();
     }
-    assert!(lock.try_lock().is_none());
-    drop(guard);
+}
+
+fn this_thread() -> i64 {
+    #[expect(unsafe_code, reason = "the C library has no call for it everywhere")]
+    // SAFETY: it has no arguments.
+    unsafe {
+        libc::syscall(libc::SYS_gettid)
+    }
+}
+
+/// A lock whose sleepers do not come back by themselves.
+struct Patient(RawLock);
+
+impl LockWords for Patient {
+    const SPINS: u32 = 0;
+
+    fn read(&self) -> u32 {
+        self.0.words().read()
+    }
+
+    fn try_acquire(&self) -> bool {
+        self.0.words().try_acquire()
+    }
+
+    fn set_free(&self) {
+        self.0.words().set_free();
+    }
+
+    fn announce_sleeper(&self) {
+        self.0.words().announce_sleeper();
+    }
+
+    fn has_sleepers(&self) -> bool {
+        self.0.words().has_sleepers()
+    }
+
+    fn take_sleepers(&self) -> bool {
+        self.0.words().take_sleepers()
+    }
+
+    fn sleep(&self, _timeout: Duration) -> bool {
+        assert!(!self.0.words().sleep(PATIENCE), "nobody woke it");
+        false
+    }
+
+    fn wake_one(&self) {
+        self.0.words().wake_one();
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[test]
+fn a_release_wakes_a_sleeper() {
+    let lock = Arc::new(Patient(RawLock::INIT));
+    lock.acquire();
+    let other = {
+        let lock = Arc::clone(&lock);
+        sleeper(move || lock.acquire())
+    };
+    assert!(!lock.try_acquire());
+    lock.release();
     other.join().unwrap();
-    assert_eq!(*lock.lock(), 1);
+    assert!(!lock.try_acquire(), "it has the lock");
 }
 
 /// The releaser may look at who sleeps before its store is seen.
 #[test]
 fn a_sleeper_that_nobody_wakes_comes_back() {
-    let lock = Arc::new(Lock::new(0));
-    std::mem::forget(lock.lock());
+    let lock = Arc::new(RawLock::INIT);
+    lock.lock();
     let other = {
         let lock = Arc::clone(&lock);
-        thread::spawn(move || *lock.lock() += 1)
+        sleeper(move || lock.lock())
     };
-    #[expect(unsafe_code, reason = "lock_api's way to the raw lock")]
-    // SAFETY: the guard was forgotten; nobody else releases it.
-    let raw = unsafe { lock.raw() };
-    while !raw.has_sleepers() {
-        thread::yield_now();
-    }
-    raw.release_unnoticed();
+    lock.words().set_free();
     other.join().unwrap();
-    assert_eq!(*lock.lock(), 1);
+    assert!(lock.is_locked());
 }

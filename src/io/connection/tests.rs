@@ -13,9 +13,9 @@ use crate::ffi::constants as c;
 use crate::io::tests::bench::Bench;
 use crate::io::tests::opening;
 use crate::io::turn::{Outcome, Surroundings, Turn};
-use crate::io::{Linger, ObjectId, Session};
+use crate::io::{self, Linger, ObjectId, Session, direct};
 use crate::options::SocketOptions;
-use crate::pipe::PipeEnd;
+use crate::pipe::{Head, PipeEnd};
 use crate::socket::SocketCommand;
 use crate::sync::Lock;
 use crate::transport::Stream;
@@ -297,6 +297,67 @@ fn small_writes_end_a_turn() {
     assert_eq!(again(&mut alone), Outcome::Wait);
     send(&mut alone, &[1; 99]);
     assert_eq!(again(&mut alone), Outcome::Again);
+}
+
+/// What its home thread was asked for before comes before; whether that sleeps does not matter.
+#[test]
+fn who_sends_alone_writes_when_the_home_thread_has_served_its_commands() {
+    let mut alone = Alone::open(|_| ());
+    let send = |alone: &mut Alone| {
+        let before = direct::written_by_this_thread();
+        io::note_wait();
+        let socket = alone.socket.as_mut().expect("a socket");
+        socket.append_bytes(b"m", false).expect("memory");
+        socket.flush();
+        let by_itself = direct::written_by_this_thread() > before;
+        alone.settle();
+        by_itself
+    };
+    assert!(!send(&mut alone), "the bench has a command");
+    alone.bench.handle.commands.serve(drop);
+    assert_eq!(send(&mut alone), direct::is_enabled());
+}
+
+#[test]
+fn a_connection_that_has_much_to_send_hears_its_peer() {
+    let mut alone = Alone::open(|_| ());
+    alone.send_more_than_goes();
+    alone.peer.write_all(b"\0\x01m").expect("room");
+    alone.connection.lock().note_ready(true, false, false);
+    alone.work(Connection::read_ahead);
+    assert_eq!(alone.outcome, Outcome::Again, "its turn comes later");
+    assert_eq!(alone.socket.as_mut().expect("a socket").head(), Head::Frame);
+    alone.peer.shutdown(Shutdown::Both).expect("an end");
+    alone.connection.lock().note_ready(true, false, true);
+    alone.work(Connection::read_ahead);
+    assert_eq!(alone.outcome, Outcome::Gone);
+}
+
+/// But not in the middle of what one read brought, for which it may be waited.
+#[test]
+fn turns_are_shorter_while_somebody_waits_for_the_thread() {
+    let mut alone = Alone::open(|options| options.receive_hwm = 0);
+    let messages = vec![0_u8; 200_000];
+    let sent = alone.peer.write(&messages).expect("room");
+    assert!(sent > 2 * TURN, "an empty message is two zeros");
+    let turn = |alone: &mut Alone| {
+        alone.connection.lock().note_ready(true, true, false);
+        let mut read = 0;
+        alone.work(|connection, around| {
+            around.turn.steps = usize::MAX;
+            let outcome = connection.drive(around);
+            read = around.read;
+            outcome
+        });
+        read
+    };
+    assert_eq!(turn(&mut alone), TURN);
+    let handle = Arc::clone(&alone.bench.handle);
+    handle
+        .looks
+        .while_awaited(|| assert_eq!(turn(&mut alone), TURN / 2));
+    let pipe = alone.socket.as_mut().expect("a socket");
+    assert_eq!(pipe.inbound_queue_length(), (TURN + TURN / 2) as u64 / 2);
 }
 
 const STANDSTILL: Duration = Duration::from_millis(10);

@@ -40,7 +40,8 @@ impl Bench {
             scratch: &mut self.scratch,
             turn: Turn::SHARED,
             borrows: false,
-            moved: 0,
+            read: 0,
+            written: 0,
             wrote_little: false,
             now: self.now,
         }

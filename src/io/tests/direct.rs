@@ -302,8 +302,8 @@ fn a_thread_that_reads_by_itself_has_sent_nothing() {
         let socket = monitored.socket;
         let thread = thread::spawn(move || {
             let mut message = Message::new();
-            let size = api::receive(socket, &mut Incoming::into_message(&mut message), false);
-            (size, direct::waits_for_answer())
+            let received = api::receive(socket, &mut Incoming::into_message(&mut message), false);
+            (received, direct::waits_for_answer())
         });
         if direct::is_enabled() {
             wait_until_lent(monitored.socket);
@@ -313,9 +313,15 @@ fn a_thread_that_reads_by_itself_has_sent_nothing() {
     }
 }
 
-/// Who has read a message by itself finds in force what had come before it to other connections of the thread.
-#[test]
-fn a_subscription_that_came_before_a_message_is_in_force_after_it() {
+/// Subscribes by one connection of an I/O thread and sends by another: who then receives finds in force what it was told
+/// before. `together`: topics in one write. `filler`: bytes that the subscriber is sent each time, before.
+///
+/// Not without direct reads: while the I/O thread writes to a stream, the kernel keeps back what comes by it, and may show
+/// it what came later by another one first.
+fn a_subscription_is_in_force(rounds: u32, together: u32, filler: usize) {
+    if !direct::is_enabled() {
+        return;
+    }
     let publisher = Monitored::open(c::ZMQ_PUB);
     let mut subscriber = publisher.bind_and_connect();
     subscriber.write_all(&opening(b"SUB")).expect("write");
@@ -325,27 +331,69 @@ fn a_subscription_that_came_before_a_message_is_in_force_after_it() {
     subscriber
         .set_read_timeout(Some(PATIENCE))
         .expect("timeout");
+    // Or the kernel keeps a second small write back.
+    subscriber.set_nodelay(true).expect("no delay");
     let pull = api::open(&publisher.context, c::ZMQ_PULL).expect("socket");
     let _closed_at_the_end = ClosedAtTheEnd(pull);
     api::bind(pull, b"tcp://127.0.0.1:*").expect("bind");
     let mut peer = TcpStream::connect(address_of(pull)).expect("connect");
+    peer.set_nodelay(true).expect("no delay");
     peer.write_all(&opening(b"PUSH")).expect("write");
     peer.write_all(b"\0\x01x").expect("write");
     assert_eq!(receive(pull), Some(b"x".to_vec()));
-    for number in 0..2000_u32 {
-        let topic = number.to_be_bytes();
+    let subscribe = |topic: [u8; 4]| [b"\0\x05\x01".as_slice(), &topic].concat();
+    subscriber.write_all(&subscribe(*b"fill")).expect("write");
+    let long = [b"fill".as_slice(), &vec![0; filler]].concat();
+    for round in 0..rounds {
+        if filler > 0 {
+            let sent = api::send_bytes(publisher.socket, &long, false, false);
+            assert_eq!(sent, Ok(()));
+        }
+        let topics = (round * together..(round + 1) * together).map(u32::to_be_bytes);
+        let last = topics.clone().next_back().expect("a topic");
         let thread = waiting(pull);
-        subscriber
-            .write_all(&[b"\0\x05\x01".as_slice(), &topic].concat())
-            .expect("subscribe");
+        let commands: Vec<_> = topics.flat_map(subscribe).collect();
+        subscriber.write_all(&commands).expect("subscribe");
         peer.write_all(b"\0\x01x").expect("write");
         assert_eq!(thread.join().expect("thread"), Ok(b"x".to_vec()));
-        let sent = api::send_bytes(publisher.socket, &topic, false, false);
+        let sent = api::send_bytes(publisher.socket, &last, false, false);
         assert_eq!(sent, Ok(()));
-        let mut frame = [0; 6];
-        subscriber.read_exact(&mut frame).expect("the message");
-        assert_eq!(frame[2..], topic);
+        // The first filler may have come before its subscription.
+        while next_frame(&mut subscriber) == long {}
     }
+}
+
+/// The body of the next frame. What does not come in time is an error.
+fn next_frame(stream: &mut TcpStream) -> Vec<u8> {
+    let mut header = [0; 2];
+    stream.read_exact(&mut header).expect("a message");
+    let mut length = usize::from(header[1]);
+    if header[0] & 2 != 0 {
+        let mut rest = [0; 7];
+        stream.read_exact(&mut rest).expect("a header");
+        length = rest
+            .into_iter()
+            .fold(length, |sum, byte| sum << 8 | usize::from(byte));
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).expect("a body");
+    body
+}
+
+#[test]
+fn a_subscription_that_came_before_a_message_is_in_force_after_it() {
+    a_subscription_is_in_force(2000, 1, 0);
+}
+
+#[test]
+fn many_subscriptions_that_came_before_a_message_are_in_force_after_it() {
+    a_subscription_is_in_force(500, 60, 0);
+}
+
+/// What is sent to a peer does not delay what it says.
+#[test]
+fn a_subscription_of_a_peer_that_much_is_sent_to_is_in_force_in_time() {
+    a_subscription_is_in_force(500, 1, 40_000);
 }
 
 /// A home thread that sleeps keeps nobody waiting, however many objects it has.

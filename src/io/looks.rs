@@ -1,0 +1,118 @@
+//! Who has read by itself waits until the I/O thread has taken in what came before.
+//!
+//! [`crate::io::direct`] says for what. The thread counts its looks at the kernel ([`Looks::begin`], [`Looks::end`]: both
+//! per round, not per message); who waits ([`Looks::after`]) asks whether enough of them are over.
+
+#![forbid(unsafe_code)]
+
+use crate::sync::atomic::{AtomicUsize, Ordering, fence};
+
+/// What an I/O thread has looked at, and who waits for it.
+#[derive(Debug)]
+pub(super) struct Looks {
+    /// How often the thread has begun to look at what the kernel has, and how often it was through with what it found: odd
+    /// in between. Only the thread writes it.
+    count: AtomicUsize,
+    /// Threads that wait.
+    awaited: AtomicUsize,
+}
+
+/// The end of the first look that begins after some moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LookAfter {
+    before: usize,
+    steps: usize,
+}
+
+impl Looks {
+    pub(super) fn new() -> Self {
+        Self {
+            count: AtomicUsize::new(0),
+            awaited: AtomicUsize::new(0),
+        }
+    }
+
+    /// The thread is about to take what the kernel has. A look that one call of the kernel was not enough for goes on.
+    pub(super) fn begin(&self) {
+        let count = self.count.load(Ordering::Relaxed);
+        self.count.store(count | 1, Ordering::Release);
+        // Seen before the kernel is asked: who finds the count as it was before has what came before it looked at, too.
+        fence(Ordering::SeqCst);
+    }
+
+    /// The thread is through with what it found.
+    pub(super) fn end(&self) {
+        let count = self.count.load(Ordering::Relaxed);
+        self.count.store(count.wrapping_add(1), Ordering::Release);
+    }
+
+    /// What was there when this is called has been looked at when that look is over.
+    pub(super) fn after(&self) -> LookAfter {
+        let before = self.count.load(Ordering::Acquire);
+        // A look that is under way may have been too early.
+        LookAfter {
+            before,
+            steps: 2 + before % 2,
+        }
+    }
+
+    pub(super) fn is_over(&self, look: LookAfter) -> bool {
+        let count = self.count.load(Ordering::Acquire);
+        count.wrapping_sub(look.before) >= look.steps
+    }
+
+    /// Somebody waits: turns are to be short.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.awaited.load(Ordering::Relaxed) > 0
+    }
+
+    /// Runs `wait`, during which the thread is awaited.
+    pub(super) fn while_awaited(&self, wait: impl FnOnce()) {
+        self.awaited.fetch_add(1, Ordering::Relaxed);
+        wait();
+        self.awaited.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod tests_loom {
+    use super::*;
+    use crate::sync::Arc;
+    use crate::sync::atomic::AtomicBool;
+    use loom::thread;
+
+    /// What had come when somebody began to wait is in force when the wait is over.
+    #[test]
+    fn loom_what_had_come_is_taken_in() {
+        loom::model(|| {
+            let looks = Arc::new(Looks::new());
+            let has_come = Arc::new(AtomicBool::new(false));
+            let in_force = Arc::new(AtomicBool::new(false));
+            let io_thread = {
+                let (looks, has_come, in_force) = (
+                    Arc::clone(&looks),
+                    Arc::clone(&has_come),
+                    Arc::clone(&in_force),
+                );
+                thread::spawn(move || {
+                    for _ in 0..2 {
+                        looks.begin();
+                        if has_come.load(Ordering::Acquire) {
+                            in_force.store(true, Ordering::Relaxed);
+                        }
+                        looks.end();
+                    }
+                })
+            };
+            has_come.store(true, Ordering::Release);
+            // The kernel's, which brings what has come and then something else that is read.
+            fence(Ordering::SeqCst);
+            let look = looks.after();
+            if looks.is_over(look) {
+                assert!(in_force.load(Ordering::Relaxed));
+            }
+            io_thread.join().unwrap();
+            assert!(!looks.is_over(look) || in_force.load(Ordering::Relaxed));
+        });
+    }
+}
