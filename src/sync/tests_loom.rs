@@ -62,11 +62,12 @@ impl LockWords for Futex {
         self.sleepers.swap(false, Ordering::Relaxed)
     }
 
-    fn sleep(&self, _timeout: Duration) {
+    fn sleep(&self, _timeout: Duration) -> bool {
         let bucket = self.bucket.lock().unwrap();
         if self.sleepers.load(Ordering::Relaxed) {
             drop(self.asleep.wait(bucket).unwrap());
         }
+        false
     }
 
     fn wake_one(&self) {
