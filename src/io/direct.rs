@@ -19,6 +19,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use std::{io, iter};
@@ -220,6 +221,8 @@ pub(crate) struct Lease {
     refrains: bool,
     has_read: Cell<bool>,
     waiter: Arc<Waiter>,
+    /// When the wait is to be over.
+    deadline: Option<Instant>,
 }
 
 /// What a socket's traffic says of who should read it.
@@ -252,13 +255,19 @@ impl Lease {
     /// A home thread that has one connection, and perhaps its listener, has nothing else to do.
     const ALONE: usize = 2;
 
-    /// Borrows nothing yet; `waiter` is woken if something is to be given back.
-    pub(crate) fn new(waiter: &Arc<Waiter>) -> Self {
+    /// Who has read waits for no longer than this until its I/O thread has caught up, and for at least a moment, whatever
+    /// its own wait still allows.
+    const PATIENCE: RangeInclusive<Duration> =
+        Duration::from_millis(1)..=Duration::from_millis(100);
+
+    /// Borrows nothing yet; `waiter` is woken if something is to be given back. The wait ends at `deadline`.
+    pub(crate) fn new(waiter: &Arc<Waiter>, deadline: Option<Instant>) -> Self {
         Self {
             borrowed: Default::default(),
             refrains: false,
             has_read: Cell::new(false),
             waiter: Arc::clone(waiter),
+            deadline,
         }
     }
 
@@ -363,11 +372,15 @@ impl Lease {
 
     /// Before the caller acts on what it has read: see [`IoHandle::catch_up`].
     fn threads_catch_up(&self) {
+        let (least, most) = (*Self::PATIENCE.start(), *Self::PATIENCE.end());
+        let left = self.deadline.map_or(most, |deadline| {
+            deadline.saturating_duration_since(clock::now())
+        });
         let mut last: Option<&Arc<IoHandle>> = None;
         for borrowed in self.borrowed.iter().flatten() {
             let thread = &borrowed.handle.thread;
             if last.is_none_or(|last| !Arc::ptr_eq(last, thread)) {
-                thread.catch_up();
+                thread.catch_up(left.clamp(least, most));
             }
             last = Some(thread);
         }

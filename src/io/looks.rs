@@ -1,34 +1,39 @@
 //! Who has read by itself waits until the I/O thread has taken in what came before.
 //!
 //! [`crate::io::direct`] says for what. The thread counts its looks at the kernel ([`Looks::begin`], [`Looks::end`]: both
-//! per round, not per message); who waits ([`Looks::after`]) asks whether enough of them are over.
+//! per round, not per message); who waits asks whether the first one is over that began afterwards ([`Looks::after`]).
 
 #![forbid(unsafe_code)]
 
-use crate::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::time::Duration;
+
+use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 
 /// What an I/O thread has looked at, and who waits for it.
 #[derive(Debug)]
 pub(super) struct Looks {
     /// How often the thread has begun to look at what the kernel has, and how often it was through with what it found: odd
     /// in between. Only the thread writes it.
-    count: AtomicUsize,
+    count: AtomicU32,
     /// Threads that wait.
     awaited: AtomicUsize,
+    /// Those of them that sleep.
+    sleeping: AtomicUsize,
 }
 
 /// The end of the first look that begins after some moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LookAfter {
-    before: usize,
-    steps: usize,
+    before: u32,
+    steps: u32,
 }
 
 impl Looks {
     pub(super) fn new() -> Self {
         Self {
-            count: AtomicUsize::new(0),
+            count: AtomicU32::new(0),
             awaited: AtomicUsize::new(0),
+            sleeping: AtomicUsize::new(0),
         }
     }
 
@@ -44,7 +49,36 @@ impl Looks {
     pub(super) fn end(&self) {
         let count = self.count.load(Ordering::Relaxed);
         self.count.store(count.wrapping_add(1), Ordering::Release);
+        // Who falls asleep does the same in the other order.
+        fence(Ordering::SeqCst);
+        if self.sleeping.load(Ordering::Relaxed) > 0 {
+            self.wake();
+        }
     }
+
+    /// Those who sleep look again.
+    #[cfg(not(loom))]
+    pub(super) fn wake(&self) {
+        crate::sync::futex::wake_all(&self.count);
+    }
+
+    #[cfg(loom)]
+    pub(super) fn wake(&self) {}
+
+    /// Sleeps until a look ends, if that one is not over, and no longer than `timeout`. Returns spuriously at will.
+    #[cfg(not(loom))]
+    pub(super) fn sleep(&self, look: LookAfter, timeout: Duration) {
+        self.sleeping.fetch_add(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let count = self.count.load(Ordering::Acquire);
+        if !self.is_over(look) {
+            crate::sync::futex::wait(&self.count, count, timeout);
+        }
+        self.sleeping.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    #[cfg(loom)]
+    pub(super) fn sleep(&self, _look: LookAfter, _timeout: Duration) {}
 
     /// What was there when this is called has been looked at when that look is over.
     pub(super) fn after(&self) -> LookAfter {

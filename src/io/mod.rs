@@ -39,6 +39,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::looks::{LookAfter, Looks};
+use crate::clock;
 use crate::mailbox::CommandQueue;
 use crate::message::release::Released;
 use crate::sync::Lock;
@@ -113,6 +114,8 @@ pub(crate) enum IoCommand {
     Stop,
 }
 
+/// So long who waits for an I/O thread yields to it, before it sleeps.
+const YIELDS: Duration = Duration::from_millis(1);
 /// How often who waits for an I/O thread looks between two yields: some 5 us.
 const CATCH_UP_SPINS: u32 = 100;
 
@@ -165,15 +168,27 @@ impl IoHandle {
     /// For an application thread that has read by itself. What it has read may be the answer to a message that the
     /// thread is just counting as sent, and whoever has the answer is to find the room that it left; and a subscription
     /// that was there before is to be in force. Of a connection that keeps the thread busy it takes in no more than its
-    /// turns bring. The caller holds no lock: the thread may be waiting for it.
-    fn catch_up(&self) {
+    /// turns bring. The caller holds no lock of ours: the thread may be waiting for it.
+    ///
+    /// But it may be in a free function of the user's, which waits for a lock of the caller's; or on a processor that the
+    /// caller leaves it nothing of. So there is an end to it: after `patience` what came is acted on as if it had come
+    /// before.
+    fn catch_up(&self, patience: Duration) {
         if self.has_caught_up() {
             return;
         }
         let look = self.looks.after();
+        let is_over = || self.is_soon_over(look) || self.has_caught_up();
         self.looks.while_awaited(|| {
-            while !self.is_soon_over(look) && !self.has_caught_up() {
-                std::thread::yield_now();
+            let begin = clock::now();
+            let mut waited = Duration::ZERO;
+            while !is_over() && waited < patience {
+                match waited < YIELDS {
+                    true => std::thread::yield_now(),
+                    // A thread of a lower class runs only while this one sleeps.
+                    false => self.looks.sleep(look, patience.saturating_sub(waited)),
+                }
+                waited = clock::now() - begin;
             }
         });
     }

@@ -92,7 +92,7 @@ impl IoThread {
             objects: Objects::default(),
             timers: Timers::default(),
             ready: VecDeque::new(),
-            turn: Turn::SHARED,
+            turn: Turn::CALM,
             wrote_little: false,
             producers: Producers::default(),
             full_looks: 0,
@@ -147,6 +147,8 @@ impl IoThread {
         // Commands may own connections and reach this very queue through them: a queue left open would
         // keep them, and their descriptors, for ever.
         let rest: Vec<_> = self.handle.commands.close().collect();
+        // Nobody waits for this thread any more.
+        self.handle.looks.wake();
         self.forgive(&rest);
         for object in self.objects.values() {
             if let Kind::Connection(connection) = &object.kind {
@@ -326,7 +328,7 @@ impl IoThread {
         };
         self.wrote_little = false;
         self.with_connection(id, Connection::drive);
-        self.turn = Turn::SHARED;
+        self.turn = Turn::CALM;
         self.producers
             .note_turn(self.wrote_little, self.ready.len());
     }

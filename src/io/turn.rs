@@ -18,7 +18,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) handle: &'a Arc<IoHandle>,
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) turn: Turn,
-    /// The caller is the application thread that has borrowed the stream.
+    /// The stream is read for the application thread that has borrowed it.
     pub(crate) borrows: bool,
     /// Bytes that this turn has read.
     pub(crate) read: usize,
@@ -67,7 +67,7 @@ pub(crate) struct Turn {
     /// Bytes moved, also by one write: below 64 KiB each would wake a sleeping reader. The last system call may move
     /// more.
     pub(super) bytes: usize,
-    /// Steps of decoding: bytes alone say little of what they cost.
+    /// Steps of decoding, some 50 ns each: bytes alone say little of what they cost.
     pub(super) steps: usize,
     /// Writes of less than [`SMALL`]: who sends is slower than this thread, and is to have time to send more.
     pub(super) small_writes: usize,
@@ -80,6 +80,13 @@ const HASTY_BYTES: usize = 32 * 1024;
 pub(super) const SMALL: usize = 16 * 1024;
 
 impl Turn {
+    /// Of who had little to do before. What it says in one go is taken in together, as far as can be, and so before what
+    /// others say afterwards: a thousand subscriptions, say, and then a request by another connection.
+    pub(crate) const CALM: Self = Self {
+        bytes: 64 * 1024,
+        steps: 1024,
+        small_writes: 2,
+    };
     /// While others wait.
     pub(crate) const SHARED: Self = Self {
         bytes: 64 * 1024,

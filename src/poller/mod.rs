@@ -274,7 +274,7 @@ impl<U: Copy> Poller<U> {
         // The first look does not wait.
         let mut pause = Some(Duration::ZERO);
         let mut entries = self.entries()?;
-        let mut lease = Lease::new(&self.waiter);
+        let mut lease = Lease::new(&self.waiter, deadline);
         loop {
             if timeout.is_none() {
                 if entries.iter().all(Entry::is_disabled) {

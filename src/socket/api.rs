@@ -275,7 +275,7 @@ fn try_again(
     let deadline = timeout.and_then(|timeout| clock::now().checked_add(timeout));
     let generation = cell.generation();
     let mailbox = Arc::clone(&inside.mailbox);
-    let mut lease = Lease::new(&waiter);
+    let mut lease = Lease::new(&waiter, deadline);
     loop {
         if reads {
             inside.lend(&mut lease);
@@ -308,7 +308,8 @@ fn try_again(
         inside = enter_again(cell, generation)?;
         match waited {
             Ok(true) => match attempt(&mut inside.core) {
-                Err(Error::Again) => {}
+                // What comes all the time, and is not what is waited for, does not stretch the wait.
+                Err(Error::Again) if left(deadline) != Some(Duration::ZERO) => {}
                 other => return other,
             },
             // The time is over: one last look.

@@ -118,7 +118,7 @@ pub(crate) fn poll(
     let deadline = timeout.and_then(|timeout| clock::now().checked_add(timeout));
     let waiter = Waiter::current()?;
     let mailboxes = mailboxes(items)?;
-    let mut lease = Lease::new(&waiter);
+    let mut lease = Lease::new(&waiter, deadline);
     loop {
         if lend(items, &mut lease, answers)? {
             spin(mailboxes.iter(), &mut lease, deadline);

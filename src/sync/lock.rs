@@ -12,15 +12,13 @@
 //! Locks that keep their waiters in a process-global table are of no use here: a fork at the wrong moment
 //! leaves that table locked in the child, and with it every contended lock of a fresh context there.
 
-#![allow(
-    unsafe_code,
-    reason = "the futex system call and lock_api's unsafe trait"
-)]
+#![allow(unsafe_code, reason = "lock_api's unsafe trait")]
 
 use std::hint::spin_loop;
-use std::io;
 use std::sync::atomic::{AtomicU32, Ordering, compiler_fence, fence};
 use std::time::Duration;
+
+use crate::sync::futex;
 
 /// A lock. A leaf as well: those of a fresh context in a child must not depend on the parent's either.
 pub(crate) type Lock<T> = lock_api::Mutex<RawLock, T>;
@@ -208,32 +206,10 @@ impl LockWords for Words {
     }
 
     fn sleep(&self, timeout: Duration) -> bool {
-        let timeout = libc::timespec {
-            tv_sec: timeout.as_secs() as libc::time_t,
-            tv_nsec: timeout.subsec_nanos() as libc::c_long,
-        };
-        // SAFETY: the address is that of a live word; the kernel reads it and the time, and nothing else.
-        let failed = unsafe {
-            libc::syscall(
-                libc::SYS_futex,
-                self.sleepers.as_ptr(),
-                libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
-                SOME,
-                &raw const timeout,
-            )
-        } == -1;
-        failed && io::Error::last_os_error().raw_os_error() == Some(libc::ETIMEDOUT)
+        futex::wait(&self.sleepers, SOME, timeout)
     }
 
     fn wake_one(&self) {
-        // SAFETY: only the address is used, as a key.
-        unsafe {
-            libc::syscall(
-                libc::SYS_futex,
-                self.sleepers.as_ptr(),
-                libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
-                1,
-            );
-        }
+        futex::wake_one(&self.sleepers);
     }
 }

@@ -7,6 +7,7 @@
 //! own. Statics take std's atomics: loom's cannot be made in a constant. The models run by
 //! `RUSTFLAGS="--cfg loom" cargo test --profile quick --lib loom_`.
 
+pub(crate) mod futex;
 mod lock;
 #[cfg(loom)]
 mod modelled;

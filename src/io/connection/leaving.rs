@@ -107,7 +107,8 @@ impl Connection {
         }
     }
 
-    /// A peer of which nothing is read is not silent before that has been looked at.
+    /// A peer of which nothing is read is not silent before that has been looked at; nor is one whose stream was lent to a
+    /// thread that does not run.
     pub(super) fn listen_before_timeout(
         &mut self,
         around: &mut Surroundings<'_>,
@@ -116,9 +117,17 @@ impl Connection {
             let next = live.protocol.next_timeout();
             live.phase.moves() && next.is_some_and(|next| next <= around.now)
         };
-        if self.live.as_ref().is_some_and(is_due)
-            && let Some(detached) = &mut self.detached
-        {
+        if !self.live.as_ref().is_some_and(is_due) {
+            return Ok(());
+        }
+        if let Some(live) = self.live.as_mut().filter(|live| live.lent.is_lent()) {
+            live.input.readable = true;
+            around.borrows = true;
+            let read = self.pump_in(around);
+            around.borrows = false;
+            read?;
+        }
+        if let Some(detached) = &mut self.detached {
             let unwanted = std::mem::replace(&mut detached.unwanted, Unwanted::once(around.now));
             self.pump_in(around)?;
             if let Some(detached) = &mut self.detached {

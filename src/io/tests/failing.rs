@@ -100,7 +100,9 @@ fn nobody_waits_for_an_io_thread_whose_poll_descriptor_fails() {
         // Nor whoever had read by itself.
         let (done, end) = mpsc::channel();
         std::thread::spawn(move || {
-            threads.iter().for_each(|thread| thread.catch_up());
+            threads
+                .iter()
+                .for_each(|thread| thread.catch_up(Duration::from_secs(1000)));
             done.send(())
         });
         assert_eq!(
