@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 mod dealer;
 #[cfg(any(fuzzing, test))]
@@ -302,6 +303,10 @@ pub(crate) trait Pattern: Send + Debug {
 
     /// There is something to read where the pipe had been empty (may be called without need).
     fn readable(&mut self, pipes: &mut Pipes, key: PipeKey);
+
+    /// So much time has passed since this was called last, before what others ask of the socket is done: that may take a
+    /// part of it (only types with `takes_subscriptions`).
+    fn time_passed(&mut self, _time: Duration) {}
 
     /// A full pipe has room again (may be called without need).
     fn writable(&mut self, pipes: &mut Pipes, key: PipeKey);

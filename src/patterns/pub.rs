@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::time::Duration;
+
 use crate::error::{Error, Result};
 use crate::options::{PatternOption, SocketOptions};
 use crate::patterns::publisher::Publisher;
@@ -21,6 +23,10 @@ impl Pattern for Pub {
 
     fn readable(&mut self, pipes: &mut Pipes, key: PipeKey) {
         self.publisher.take_in(pipes, key, None);
+    }
+
+    fn time_passed(&mut self, time: Duration) {
+        self.publisher.time_passed(time);
     }
 
     fn writable(&mut self, _pipes: &mut Pipes, _key: PipeKey) {}
@@ -66,6 +72,8 @@ impl Pattern for Pub {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::Pub;
     use crate::error::Error;
     use crate::options::{PatternOption, SocketOptions};
@@ -245,6 +253,37 @@ mod tests {
             }
             assert!(expected.contains(&calls), "last: {last}, {calls} calls");
         }
+    }
+
+    /// A publisher that is seldom called keeps up with peers that ask for much all the time, and no call is without bounds.
+    #[test]
+    fn time_that_has_passed_is_for_peers_as_well() {
+        let mut publisher = Bench::<Pub>::new();
+        let flood = publisher.peer();
+        let topics = |work: usize| work.div_ceil(Work::of_topic(4));
+        let (step, burst) = (topics(STEADY), topics(BURST));
+        let mut numbers = 0..;
+        let mut ask = |publisher: &mut Bench<Pub>, count: usize| {
+            for number in numbers.by_ref().take(count) {
+                let (subscribe, topic) = (true, u32::to_be_bytes(number).into());
+                let special = Special::Subscription { subscribe, topic };
+                publisher.wires.arrive_special(flood, special);
+            }
+        };
+        let call = |publisher: &mut Bench<Pub>, time| {
+            let before = publisher.pattern.topics_count().unwrap();
+            publisher.pattern.time_passed(time);
+            let pipes = &mut publisher.wires.pipes;
+            publisher.pattern.readable(pipes, flood);
+            publisher.pattern.topics_count().unwrap() - before
+        };
+        ask(&mut publisher, burst + 1000 * step);
+        assert_eq!(call(&mut publisher, Duration::ZERO), burst);
+        assert_eq!(call(&mut publisher, Duration::ZERO), step);
+        let earned = step + topics(10 * STEADY);
+        assert_eq!(call(&mut publisher, Duration::from_millis(4)), earned);
+        let most = step + topics(256 * STEADY);
+        assert_eq!(call(&mut publisher, Duration::from_secs(60)), most);
     }
 
     /// Long topics are more work.

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::memory::ShortBytes;
@@ -29,6 +30,8 @@ pub(super) struct Publisher {
     last_asker: Option<PipeKey>,
     /// How much is taken in of each peer, by the index of its pipe.
     intakes: Vec<Intake>,
+    /// What may be taken in of all peers together because time has passed.
+    purse: usize,
     gone: Gone,
     options: Options,
     welcome: Option<ShortBytes>,
@@ -50,6 +53,11 @@ struct Options {
 /// that the socket is entered: a peer that does not stop asking delays every call by the second of these only.
 pub(super) const BURST: usize = 28 * 1024 * 1024;
 pub(super) const STEADY: usize = Work::STEP;
+/// Beyond that, what peers ask for may take a quarter of the time that passes ([`Work::STEP`] is a tenth of a millisecond):
+/// who publishes now and then, and has peers that ask for much all the time, keeps up with them.
+const EARNED_IN: Duration = Duration::from_micros(400);
+/// But no call longer than some 25 ms.
+const PURSE: usize = 256 * STEADY;
 /// What does not give the peer a topic more costs as much as so many topics: it may go on without an end, as long as the
 /// peer has not hung up.
 const ENDLESS: usize = 16;
@@ -295,13 +303,20 @@ impl Publisher {
                     return;
                 }
             };
-            let cost = match self.held_by(key) > held || pipes.is_last(key) {
-                true => work,
-                false => work.saturating_mul(ENDLESS),
-            };
-            if let Some(intake) = self.intake(key) {
+            let gave_more = self.held_by(key) > held || pipes.is_last(key);
+            self.pay(key, work, if gave_more { 1 } else { ENDLESS });
+        }
+    }
+
+    /// A peer's allowance has paid for this, `times` as much, or the purse has.
+    fn pay(&mut self, key: PipeKey, work: usize, times: usize) {
+        match self.intake(key) {
+            Some(intake) if intake.allowance > 0 => {
+                let cost = work.saturating_mul(times);
                 intake.allowance = intake.allowance.saturating_sub(cost);
             }
+            Some(_) => self.purse = self.purse.saturating_sub(work),
+            None => {}
         }
     }
 
@@ -325,12 +340,23 @@ impl Publisher {
         if intake.waits {
             return false;
         }
-        if intake.allowance == 0 {
-            intake.allowance = STEADY;
-            pipes.remind(key);
-            return false;
+        if intake.allowance > 0 || self.purse > 0 {
+            return true;
         }
-        true
+        if let Some(intake) = self.intake(key) {
+            intake.allowance = STEADY;
+        }
+        pipes.remind(key);
+        false
+    }
+
+    /// See [`crate::patterns::Pattern::time_passed`].
+    pub(super) fn time_passed(&mut self, time: Duration) {
+        let steps = time.as_micros() / EARNED_IN.as_micros();
+        let earned = usize::try_from(steps)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(STEADY);
+        self.purse = self.purse.saturating_add(earned).min(PURSE);
     }
 
     /// The application received this: a peer that had to wait for that goes on.

@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::time::Duration;
+
 use crate::error::{Error, Result};
 use crate::options::{PatternOption, SocketOptions};
 use crate::patterns::publisher::{Inbox, Publisher};
@@ -23,6 +25,10 @@ impl Pattern for Xpub {
 
     fn readable(&mut self, pipes: &mut Pipes, key: PipeKey) {
         self.publisher.take_in(pipes, key, Some(&mut self.inbox));
+    }
+
+    fn time_passed(&mut self, time: Duration) {
+        self.publisher.time_passed(time);
     }
 
     fn writable(&mut self, _pipes: &mut Pipes, _key: PipeKey) {}

@@ -17,7 +17,9 @@ pub(crate) mod spin;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use crate::clock;
 use crate::context::{Context, Slot};
 use crate::error::{Error, Result};
 use crate::io::{self, ConnectionHandle, Lease, Linger, ObjectId};
@@ -108,6 +110,8 @@ pub(crate) struct Core {
     lending: Lending,
     /// ZMQ_RCVMORE.
     receive_more: bool,
+    /// When what others asked for was last done, for types with `takes_subscriptions`.
+    mail_handled: Option<Instant>,
     /// The stop of the context was noticed: everything but close fails.
     stopped: bool,
     monitor_slot: Option<Slot>,
@@ -134,6 +138,7 @@ impl Core {
             spin: Spin::NEW,
             lending: Lending::default(),
             receive_more: false,
+            mail_handled: None,
             stopped: false,
             monitor_slot: None,
             slot,
@@ -160,6 +165,9 @@ impl Core {
     }
 
     fn handle_mail(&mut self) {
+        if self.row.takes_subscriptions {
+            self.tell_time();
+        }
         for command in self.mailbox.drain() {
             match command {
                 SocketCommand::Attach(attachment) => self.attach_unless_left(*attachment),
@@ -168,6 +176,17 @@ impl Core {
             }
         }
         self.settle();
+    }
+
+    fn tell_time(&mut self) {
+        let now = clock::now();
+        let before = self.mail_handled.unwrap_or(now);
+        let passed = now.saturating_duration_since(before);
+        // Moments are saved up.
+        if passed >= Duration::from_millis(1) || self.mail_handled.is_none() {
+            self.pattern.time_passed(passed);
+            self.mail_handled = Some(now);
+        }
     }
 
     /// A pipe that was on its way (ZMQ_IMMEDIATE) while zmq_disconnect left its connection is not taken in: what
