@@ -359,7 +359,7 @@ impl Connection {
         around: &Surroundings<'_>,
     ) -> Result<(usize, Stopped), Loss> {
         let mut at = range.start;
-        let mut steps = 0;
+        let (mut steps, mut check) = (0, around.turn.stride);
         loop {
             let Some(live) = &mut self.live else {
                 return Ok((at, Stopped::NeedsMore));
@@ -371,8 +371,11 @@ impl Connection {
                     return Ok((at, Stopped::NoCredit));
                 }
                 // What is left is at least a byte, or there would be nothing to go on with.
-                if steps == around.turn.steps {
-                    return Ok((at, Stopped::TurnOver));
+                if steps == check {
+                    if steps >= around.turn.steps || around.is_hurried() {
+                        return Ok((at, Stopped::TurnOver));
+                    }
+                    check += around.turn.stride;
                 }
             }
             steps += 1;

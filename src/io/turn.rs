@@ -30,14 +30,17 @@ pub(crate) struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
-    /// Bytes that a direction may move in this turn. Less while somebody waits for the home thread
-    /// ([`IoHandle::catch_up`]); but frames of one read are taken in together all the same, since it may be the last one
-    /// that they are waited for.
+    /// Bytes that a direction may move in this turn. Less while somebody waits for the home thread.
     pub(super) fn turn_bytes(&self) -> usize {
-        match !self.borrows && self.handle.looks.is_awaited() {
+        match self.is_hurried() {
             true => self.turn.bytes.min(HASTY_BYTES),
             false => self.turn.bytes,
         }
+    }
+
+    /// Somebody waits for the home thread ([`IoHandle::catch_up`]).
+    pub(super) fn is_hurried(&self) -> bool {
+        !self.borrows && self.handle.looks.is_awaited()
     }
 }
 
@@ -67,8 +70,10 @@ pub(crate) struct Turn {
     /// Bytes moved, also by one write: below 64 KiB each would wake a sleeping reader. The last system call may move
     /// more.
     pub(super) bytes: usize,
-    /// Steps of decoding, some 50 ns each: bytes alone say little of what they cost.
+    /// Steps of decoding, 50 to 200 ns each: bytes alone say little of what they cost.
     pub(super) steps: usize,
+    /// After so many of them, and as many again, it is over if somebody waits for the thread; a divisor of `steps`.
+    pub(super) stride: usize,
     /// Writes of less than [`SMALL`]: who sends is slower than this thread, and is to have time to send more.
     pub(super) small_writes: usize,
 }
@@ -81,22 +86,26 @@ pub(super) const SMALL: usize = 16 * 1024;
 
 impl Turn {
     /// Of who had little to do before. What it says in one go is taken in together, as far as can be, and so before what
-    /// others say afterwards: a thousand subscriptions, say, and then a request by another connection.
+    /// others say afterwards: a thousand subscriptions, say, and then a request by another connection. It is what others
+    /// wait for, and not cut short for them.
     pub(crate) const CALM: Self = Self {
         bytes: 64 * 1024,
         steps: 1024,
+        stride: 1024,
         small_writes: 2,
     };
-    /// While others wait.
+    /// Of who keeps the thread busy, while others do, too.
     pub(crate) const SHARED: Self = Self {
         bytes: 64 * 1024,
         steps: 256,
+        stride: 32,
         small_writes: 2,
     };
-    /// While nobody else has much to do.
+    /// Of who keeps the thread busy alone.
     pub(crate) const ALONE: Self = Self {
         bytes: 256 * 1024,
         steps: 1024,
+        stride: 32,
         small_writes: 2,
     };
 

@@ -333,7 +333,6 @@ fn a_connection_that_has_much_to_send_hears_its_peer() {
     assert_eq!(alone.outcome, Outcome::Gone);
 }
 
-/// But not in the middle of what one read brought, for which it may be waited.
 #[test]
 fn turns_are_shorter_while_somebody_waits_for_the_thread() {
     let mut alone = Alone::open(|options| options.receive_hwm = 0);
@@ -345,6 +344,7 @@ fn turns_are_shorter_while_somebody_waits_for_the_thread() {
         let mut read = 0;
         alone.work(|connection, around| {
             around.turn.steps = usize::MAX;
+            around.turn.stride = usize::MAX;
             let outcome = connection.drive(around);
             read = around.read;
             outcome
