@@ -35,6 +35,9 @@ GROUPS = {
 }
 
 NOTES = {
+    "throughput": "Up to 1 kB the plain program is `least.c`: the same messages through the same threads, each a call that"
+                  " takes a lock, copies, publishes and looks whether somebody sleeps, as the interface asks for, and"
+                  " nothing else: no types, options, endpoints or errors, one socket and one peer.",
     "latency": "Waking a thread costs several times more on an idle CPU than on the one that wakes it, and the"
                " scheduler chooses: compare within one run only. Each round has three short runs.",
     "connect": "The plain program shows what the backlog of 100 itself costs: connections that find it full are tried"
@@ -180,7 +183,7 @@ def document(results, drawn):
     out = ["# Benchmark", "", "```sh", "capi-tests/bench/run.py --json FILE    # --only GROUP, --rounds N, --quick",
            "capi-tests/bench/report.py FILE        # writes this page and its plots", "```", "", origin(results), "",
            "Ratios are Zeroxide to libzmq; goals are bounds for them, or for the figure itself, or for its ratio to a"
-           " program on plain sockets (plain) that ran in the same turns. \"No spin\" and \"no direct\" are Zeroxide"
+           " program without a library (plain) that ran in the same turns. \"No spin\" and \"no direct\" are Zeroxide"
            " with ZEROXIDE_SPIN=0 and ZEROXIDE_DIRECT=0. A row is noisy when other programs used more than 15 % of the"
            " machine during most of its runs.", ""]
     for group, title in GROUPS.items():

@@ -9,7 +9,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
-PROGRAMS = ("messages", "raw", "churn", "peers", "fanout", "topics", "crowd", "burner", "instructions")
+PROGRAMS = ("messages", "raw", "least", "churn", "peers", "fanout", "topics", "crowd", "burner", "instructions")
 PYTHON = "/usr/bin/python3"  # the one that has python3-zmq
 
 # A run during which other programs used more of the machine than this is noisy.
