@@ -19,7 +19,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
-use std::ops::RangeInclusive;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use std::{io, iter};
@@ -189,7 +188,9 @@ impl ConnectionHandle {
             handle: &self.thread,
             scratch: &mut scratch,
             turn: Turn::SHARED,
+            is_home: false,
             borrows: false,
+            has_looked: false,
             read: 0,
             written: 0,
             wrote_little: false,
@@ -257,8 +258,8 @@ impl Lease {
 
     /// Who has read waits for no longer than this until its I/O thread has caught up, and for at least a moment, whatever
     /// its own wait still allows.
-    const PATIENCE: RangeInclusive<Duration> =
-        Duration::from_millis(1)..=Duration::from_millis(100);
+    const MOST_PATIENCE: Duration = Duration::from_millis(100);
+    const LEAST_PATIENCE: Duration = Duration::from_millis(1);
 
     /// Borrows nothing yet; `waiter` is woken if something is to be given back. The wait ends at `deadline`.
     pub(crate) fn new(waiter: &Arc<Waiter>, deadline: Option<Instant>) -> Self {
@@ -372,15 +373,17 @@ impl Lease {
 
     /// Before the caller acts on what it has read: see [`IoHandle::catch_up`].
     fn threads_catch_up(&self) {
-        let (least, most) = (*Self::PATIENCE.start(), *Self::PATIENCE.end());
-        let left = self.deadline.map_or(most, |deadline| {
-            deadline.saturating_duration_since(clock::now())
+        let begin = clock::now();
+        let left = self.deadline.map_or(Self::MOST_PATIENCE, |deadline| {
+            deadline.saturating_duration_since(begin)
         });
+        // For all of them together.
+        let patience = left.clamp(Self::LEAST_PATIENCE, Self::MOST_PATIENCE);
         let mut last: Option<&Arc<IoHandle>> = None;
         for borrowed in self.borrowed.iter().flatten() {
             let thread = &borrowed.handle.thread;
             if last.is_none_or(|last| !Arc::ptr_eq(last, thread)) {
-                thread.catch_up(left.clamp(least, most));
+                thread.catch_up(patience.saturating_sub(clock::now() - begin));
             }
             last = Some(thread);
         }

@@ -217,6 +217,7 @@ impl Connection {
         {
             return Ok(Pumped::Blocked);
         }
+        around.has_looked = true;
         if self.live.as_ref().is_some_and(|live| live.unannounced) && !self.announce_raw()? {
             return Ok(Pumped::Blocked);
         }

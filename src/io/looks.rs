@@ -19,6 +19,8 @@ pub(super) struct Looks {
     awaited: AtomicUsize,
     /// Those of them that sleep.
     sleeping: AtomicUsize,
+    /// What they sleep on: another one when there may be nothing to wait for any more.
+    word: AtomicU32,
 }
 
 /// The end of the first look that begins after some moment.
@@ -34,6 +36,7 @@ impl Looks {
             count: AtomicU32::new(0),
             awaited: AtomicUsize::new(0),
             sleeping: AtomicUsize::new(0),
+            word: AtomicU32::new(0),
         }
     }
 
@@ -49,36 +52,37 @@ impl Looks {
     pub(super) fn end(&self) {
         let count = self.count.load(Ordering::Relaxed);
         self.count.store(count.wrapping_add(1), Ordering::Release);
-        // Who falls asleep does the same in the other order.
         fence(Ordering::SeqCst);
+        self.stir();
+    }
+
+    /// Those who sleep look again: a look has ended, the thread falls asleep, or it has ended itself. `fence(SeqCst)` has
+    /// come between that and this: who falls asleep does the same in the other order.
+    #[cfg(not(loom))]
+    pub(super) fn stir(&self) {
         if self.sleeping.load(Ordering::Relaxed) > 0 {
-            self.wake();
+            self.word.fetch_add(1, Ordering::Release);
+            crate::sync::futex::wake_all(&self.word);
         }
     }
 
-    /// Those who sleep look again.
-    #[cfg(not(loom))]
-    pub(super) fn wake(&self) {
-        crate::sync::futex::wake_all(&self.count);
-    }
-
     #[cfg(loom)]
-    pub(super) fn wake(&self) {}
+    pub(super) fn stir(&self) {}
 
-    /// Sleeps until a look ends, if that one is not over, and no longer than `timeout`. Returns spuriously at will.
+    /// Sleeps, unless `is_over`, until that may have changed, and no longer than `timeout`. Returns spuriously at will.
     #[cfg(not(loom))]
-    pub(super) fn sleep(&self, look: LookAfter, timeout: Duration) {
+    pub(super) fn sleep(&self, is_over: impl Fn() -> bool, timeout: Duration) {
         self.sleeping.fetch_add(1, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        let count = self.count.load(Ordering::Acquire);
-        if !self.is_over(look) {
-            crate::sync::futex::wait(&self.count, count, timeout);
+        let word = self.word.load(Ordering::Acquire);
+        if !is_over() {
+            crate::sync::futex::wait(&self.word, word, timeout);
         }
         self.sleeping.fetch_sub(1, Ordering::Relaxed);
     }
 
     #[cfg(loom)]
-    pub(super) fn sleep(&self, _look: LookAfter, _timeout: Duration) {}
+    pub(super) fn sleep(&self, _is_over: impl Fn() -> bool, _timeout: Duration) {}
 
     /// What was there when this is called has been looked at when that look is over.
     pub(super) fn after(&self) -> LookAfter {
@@ -105,6 +109,51 @@ impl Looks {
         self.awaited.fetch_add(1, Ordering::Relaxed);
         wait();
         self.awaited.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use super::Looks;
+    use crate::clock;
+    use crate::sync::Arc;
+    use crate::sync::atomic::{AtomicBool, Ordering, fence};
+
+    /// Whatever it is that ends the wait: a look, or that the thread falls asleep without one.
+    #[test]
+    fn who_sleeps_is_stirred() {
+        const PATIENCE: Duration = Duration::from_secs(30);
+        for by_a_look in [true, false] {
+            let looks = Arc::new(Looks::new());
+            let idle = Arc::new(AtomicBool::new(false));
+            let look = looks.after();
+            let waiter = {
+                let (looks, idle) = (Arc::clone(&looks), Arc::clone(&idle));
+                thread::spawn(move || {
+                    let begin = clock::now();
+                    let is_over = || looks.is_over(look) || idle.load(Ordering::Acquire);
+                    while !is_over() {
+                        looks.sleep(is_over, PATIENCE);
+                    }
+                    clock::now() - begin
+                })
+            };
+            while looks.sleeping.load(Ordering::Relaxed) == 0 {
+                thread::yield_now();
+            }
+            if by_a_look {
+                looks.begin();
+                looks.end();
+            } else {
+                idle.store(true, Ordering::Release);
+                fence(Ordering::SeqCst);
+                looks.stir();
+            }
+            assert!(waiter.join().unwrap() < PATIENCE, "nobody woke it");
+        }
     }
 }
 

@@ -186,7 +186,7 @@ impl IoHandle {
                 match waited < YIELDS {
                     true => std::thread::yield_now(),
                     // A thread of a lower class runs only while this one sleeps.
-                    false => self.looks.sleep(look, patience.saturating_sub(waited)),
+                    false => self.looks.sleep(is_over, patience.saturating_sub(waited)),
                 }
                 waited = clock::now() - begin;
             }

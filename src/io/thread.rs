@@ -48,7 +48,7 @@ struct Object {
     scheduled: bool,
     /// Its last turn took long: the next one waits in the queue, whatever it is for.
     busy: bool,
-    /// That was for what its peer sent: the next input waits, too.
+    /// Its peer sent much, or more than was taken in: the next input waits, too.
     floods: bool,
 }
 
@@ -76,6 +76,8 @@ pub(crate) struct IoThread {
     producers: Producers,
     /// Calls of the kernel since the look began that found as much as they can.
     full_looks: usize,
+    /// Objects when it began.
+    objects_before: usize,
     scratch: Scratch,
     stopping: bool,
 }
@@ -96,6 +98,7 @@ impl IoThread {
             wrote_little: false,
             producers: Producers::default(),
             full_looks: 0,
+            objects_before: 0,
             scratch: Scratch::new()?,
             stopping: false,
         };
@@ -131,7 +134,8 @@ impl IoThread {
                     Kind::Connection(connection) => {
                         let mut connection = connection.lock();
                         connection.note_ready(readable, writable, hung_up);
-                        match (waits, floods) {
+                        // A connection that is being made has no turns: what became of it is told once.
+                        match (waits && connection.live.is_some(), floods) {
                             (false, _) => connection.handle_ready(around),
                             (true, false) => connection.read_ahead(around),
                             (true, true) => Outcome::Again,
@@ -148,7 +152,8 @@ impl IoThread {
         // keep them, and their descriptors, for ever.
         let rest: Vec<_> = self.handle.commands.close().collect();
         // Nobody waits for this thread any more.
-        self.handle.looks.wake();
+        fence(Ordering::SeqCst);
+        self.handle.looks.stir();
         self.forgive(&rest);
         for object in self.objects.values() {
             if let Kind::Connection(connection) = &object.kind {
@@ -186,6 +191,9 @@ impl IoThread {
             self.handle.asleep.store(false, Ordering::Release);
             timeout = Some(Duration::ZERO);
         }
+        if self.full_looks == 0 {
+            self.objects_before = self.objects.len();
+        }
         self.handle.looks.begin();
         let taken = self.poll.poll(events, timeout);
         self.handle.asleep.store(false, Ordering::Relaxed);
@@ -199,7 +207,7 @@ impl IoThread {
             true => 0,
             false => self.full_looks + 1,
         };
-        if self.full_looks * EVENTS > self.objects.len() {
+        if self.full_looks * EVENTS > self.objects_before {
             self.full_looks = 0;
         }
         if self.full_looks == 0 {
@@ -219,6 +227,7 @@ impl IoThread {
             self.handle.asleep.swap(false, Ordering::Relaxed);
             return Some(Duration::ZERO);
         }
+        self.handle.looks.stir();
         let next = self.timers.next()?;
         let left = next.saturating_duration_since(clock::now());
         // Rounded up to the resolution of the wait: timers are never early, and never spin.
@@ -392,7 +401,9 @@ impl IoThread {
             handle: &self.handle,
             scratch: &mut self.scratch,
             turn: self.turn,
+            is_home: true,
             borrows: false,
+            has_looked: false,
             read: 0,
             written: 0,
             wrote_little: false,
@@ -404,7 +415,7 @@ impl IoThread {
                 self.lingering.finished(id);
                 Outcome::Gone
             });
-        let (read, written) = (around.read, around.written);
+        let (read, written, has_looked) = (around.read, around.written, around.has_looked);
         self.wrote_little = around.wrote_little;
         match outcome {
             Outcome::Gone => {
@@ -429,8 +440,8 @@ impl IoThread {
             }
             Kind::Listener(listener) => (listener.deadline(), false),
         };
-        // Put off without a look at its input, it is what it was.
-        if read > 0 || outcome == Outcome::Wait {
+        // Without a look at its input it is what it was.
+        if has_looked {
             object.floods = read >= MUCH || has_more;
         }
         if let Some(deadline) = deadline

@@ -18,8 +18,12 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) handle: &'a Arc<IoHandle>,
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) turn: Turn,
-    /// The stream is read for the application thread that has borrowed it.
+    /// The caller is the home thread.
+    pub(crate) is_home: bool,
+    /// The caller is the application thread that has borrowed the stream.
     pub(crate) borrows: bool,
+    /// This turn has looked at what the peer has sent.
+    pub(crate) has_looked: bool,
     /// Bytes that this turn has read.
     pub(crate) read: usize,
     /// Bytes that it has written.
@@ -33,14 +37,14 @@ impl Surroundings<'_> {
     /// Bytes that a direction may move in this turn. Less while somebody waits for the home thread.
     pub(super) fn turn_bytes(&self) -> usize {
         match self.is_hurried() {
-            true => self.turn.bytes.min(HASTY_BYTES),
+            true => self.turn.hasty_bytes,
             false => self.turn.bytes,
         }
     }
 
     /// Somebody waits for the home thread ([`IoHandle::catch_up`]).
     pub(super) fn is_hurried(&self) -> bool {
-        !self.borrows && self.handle.looks.is_awaited()
+        self.is_home && self.handle.looks.is_awaited()
     }
 }
 
@@ -70,6 +74,8 @@ pub(crate) struct Turn {
     /// Bytes moved, also by one write: below 64 KiB each would wake a sleeping reader. The last system call may move
     /// more.
     pub(super) bytes: usize,
+    /// As many if somebody waits for the thread.
+    pub(super) hasty_bytes: usize,
     /// Steps of decoding, 50 to 200 ns each: bytes alone say little of what they cost.
     pub(super) steps: usize,
     /// After so many of them, and as many again, it is over if somebody waits for the thread; a divisor of `steps`.
@@ -77,9 +83,6 @@ pub(crate) struct Turn {
     /// Writes of less than [`SMALL`]: who sends is slower than this thread, and is to have time to send more.
     pub(super) small_writes: usize,
 }
-
-/// See [`Surroundings::turn_bytes`].
-const HASTY_BYTES: usize = 32 * 1024;
 
 /// Bytes of a write that was hardly worth a system call; see [`crate::io::producers`].
 pub(super) const SMALL: usize = 16 * 1024;
@@ -90,6 +93,7 @@ impl Turn {
     /// wait for, and not cut short for them.
     pub(crate) const CALM: Self = Self {
         bytes: 64 * 1024,
+        hasty_bytes: 64 * 1024,
         steps: 1024,
         stride: 1024,
         small_writes: 2,
@@ -97,6 +101,7 @@ impl Turn {
     /// Of who keeps the thread busy, while others do, too.
     pub(crate) const SHARED: Self = Self {
         bytes: 64 * 1024,
+        hasty_bytes: 32 * 1024,
         steps: 256,
         stride: 32,
         small_writes: 2,
@@ -104,6 +109,7 @@ impl Turn {
     /// Of who keeps the thread busy alone.
     pub(crate) const ALONE: Self = Self {
         bytes: 256 * 1024,
+        hasty_bytes: 32 * 1024,
         steps: 1024,
         stride: 32,
         small_writes: 2,

@@ -54,8 +54,9 @@ struct Options {
 pub(super) const BURST: usize = 28 * 1024 * 1024;
 pub(super) const STEADY: usize = Work::STEP;
 /// Beyond that, what peers ask for may take a quarter of the time that passes ([`Work::STEP`] is a tenth of a millisecond):
-/// who publishes now and then, and has peers that ask for much all the time, keeps up with them.
-const EARNED_IN: Duration = Duration::from_micros(400);
+/// who publishes now and then, and has peers that ask for much all the time, keeps up with them. In microseconds for
+/// [`STEADY`].
+const EARNED_IN: usize = 400;
 /// But no call longer than some 25 ms.
 const PURSE: usize = 256 * STEADY;
 /// What does not give the peer a topic more costs as much as so many topics: it may go on without an end, as long as the
@@ -308,7 +309,7 @@ impl Publisher {
         }
     }
 
-    /// A peer's allowance has paid for this, `times` as much, or the purse has.
+    /// A peer's allowance has paid for this, `times` as much; or the purse has, once: it has an end of its own.
     fn pay(&mut self, key: PipeKey, work: usize, times: usize) {
         match self.intake(key) {
             Some(intake) if intake.allowance > 0 => {
@@ -352,10 +353,8 @@ impl Publisher {
 
     /// See [`crate::patterns::Pattern::time_passed`].
     pub(super) fn time_passed(&mut self, time: Duration) {
-        let steps = time.as_micros() / EARNED_IN.as_micros();
-        let earned = usize::try_from(steps)
-            .unwrap_or(usize::MAX)
-            .saturating_mul(STEADY);
+        let micros = usize::try_from(time.as_micros()).unwrap_or(usize::MAX);
+        let earned = micros.saturating_mul(STEADY) / EARNED_IN;
         self.purse = self.purse.saturating_add(earned).min(PURSE);
     }
 

@@ -125,8 +125,8 @@ impl PipeEnd {
 mod tests {
     use std::sync::Arc;
 
-    use crate::message::PeerInfo;
-    use crate::pipe::{Conflate, Head, Limits, PipeEnd, pipe};
+    use crate::message::{Message, PeerInfo};
+    use crate::pipe::{Conflate, Head, Incoming, Limits, PipeEnd, pipe};
 
     fn introduce(end: &mut PipeEnd, id: &[u8]) -> Arc<PeerInfo> {
         let peer = Arc::new(PeerInfo::new(id.into(), None, 7, &[]));
@@ -183,6 +183,19 @@ mod tests {
             assert_eq!(to.head(), Head::Frame);
             assert_eq!(id(&to), name);
             to.skip();
+        }
+    }
+    /// A reader that does not ask first what there is.
+    #[test]
+    fn the_newest_message_has_the_peer_that_sent_it() {
+        let (mut from, mut to) = pipe(Limits::NONE, Limits::NONE, Conflate::FORTH);
+        for name in [b"one".as_slice(), b"two"] {
+            introduce(&mut from, name);
+            from.append_bytes(name, false).unwrap();
+            let mut message = Message::new();
+            let mut into = Incoming::into_message(&mut message);
+            assert_eq!(to.read(&mut into), Some(Ok(())));
+            assert_eq!(&message.peer().unwrap().routing_id[..], name);
         }
     }
 }

@@ -289,7 +289,9 @@ fn try_again(
             inside = enter_again(cell, generation)?;
             inside.spin.ended(spun);
             match attempt(&mut inside.core) {
-                Err(Error::Again) if spun.found => continue,
+                Err(Error::Again) if spun.found && left(deadline) != Some(Duration::ZERO) => {
+                    continue;
+                }
                 Err(Error::Again) => {}
                 other => return leave(inside, lease, other),
             }

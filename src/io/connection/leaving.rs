@@ -120,12 +120,16 @@ impl Connection {
         if !self.live.as_ref().is_some_and(is_due) {
             return Ok(());
         }
-        if let Some(live) = self.live.as_mut().filter(|live| live.lent.is_lent()) {
-            live.input.readable = true;
-            around.borrows = true;
-            let read = self.pump_in(around);
-            around.borrows = false;
-            read?;
+        if self.live.as_ref().is_some_and(|live| live.lent.is_lent()) {
+            self.revoke(around);
+            if let Some(live) = &mut self.live {
+                live.input.readable = true;
+            }
+            // What the borrower came upon is the end of it.
+            match self.pending.take() {
+                Some(loss) => return Err(loss),
+                None => self.pump_in(around).map(drop)?,
+            }
         }
         if let Some(detached) = &mut self.detached {
             let unwanted = std::mem::replace(&mut detached.unwanted, Unwanted::once(around.now));

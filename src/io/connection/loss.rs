@@ -38,6 +38,8 @@ impl Connection {
         let Some(live) = self.live.take() else {
             return Outcome::Wait;
         };
+        // Of this stream, not of the next.
+        self.pending = None;
         let handshaken = live.phase.is_traffic();
         if let Some(detached) = &mut self.detached {
             detached.unwanted = Unwanted::default();

@@ -81,7 +81,10 @@ impl PipeEnd {
     /// the frame where it is.
     #[inline(always)]
     pub(crate) fn read(&mut self, into: &mut Incoming<'_>) -> Option<Result<()>> {
-        if let Some(message) = self.take_newest() {
+        if self.inbound().slot.is_some()
+            && self.head() == Head::Frame
+            && let Some(message) = self.take_newest()
+        {
             into.accept_message(message);
             return Some(Ok(()));
         }
