@@ -47,8 +47,8 @@ pub(crate) struct ConnectionHandle {
     pub(super) connection: Weak<Lock<Connection>>,
 }
 
-/// Sends to sleeping connections closer together than this are a burst. A thread that waited in between is not in one: a round trip may be
-/// as short.
+/// Sends to sleeping connections closer together than this are a burst. A thread that waited in between is not in one: a
+/// round trip may be as short.
 const BURST: Duration = Duration::from_micros(20);
 
 thread_local! {
@@ -145,8 +145,8 @@ impl ConnectionHandle {
 
     /// Writes what the pipe has, unless this is a burst or the connection is busy. False: the I/O thread has to.
     fn write(&self) -> bool {
-        // The home thread has looked at whatever it was to send before. Asked first: where one message goes to many, the
-        // clock is read once.
+        // The home thread has looked at whatever it was to send before. Asked first: where one message goes to many, it is
+        // asked to send to the second, and the clock is not read for the others.
         if !is_enabled() || !self.thread.commands.is_served() || IS_IO_THREAD.get() {
             return false;
         }

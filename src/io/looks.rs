@@ -48,7 +48,7 @@ impl Looks {
         fence(Ordering::SeqCst);
     }
 
-    /// The thread is through with what it found.
+    /// The thread is through with what it found. Whoever falls asleep meanwhile is stirred.
     pub(super) fn end(&self) {
         let count = self.count.load(Ordering::Relaxed);
         self.count.store(count.wrapping_add(1), Ordering::Release);

@@ -74,7 +74,7 @@ pub(crate) struct IoThread {
     /// The last turn ended because little was written.
     wrote_little: bool,
     producers: Producers,
-    /// Calls of the kernel since the look began that found as much as they can.
+    /// Calls of the kernel that found as much as one can, since the look began.
     full_looks: usize,
     /// Objects when it began.
     objects_before: usize,

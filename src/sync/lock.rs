@@ -201,7 +201,7 @@ impl LockWords for Words {
     }
 
     fn take_sleepers(&self) -> bool {
-        // Behind the state, which whoever falls asleep looks at last.
+        // Who announces itself after this finds the state free.
         self.sleepers.swap(NONE, Ordering::Release) != NONE
     }
 
