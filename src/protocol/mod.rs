@@ -66,6 +66,15 @@ impl Protocol {
         }
     }
 
+    /// See [`Zmtp::short_frame`].
+    #[inline(always)]
+    pub(crate) fn short_frame<'a>(&self, input: &'a [u8]) -> Option<(bool, &'a [u8], &'a [u8])> {
+        match self {
+            Self::Zmtp(zmtp) => zmtp.short_frame(input),
+            Self::Raw(_) => None,
+        }
+    }
+
     /// See [`Zmtp::large_frame_done`].
     pub(crate) fn large_frame_done(&mut self) {
         if let Self::Zmtp(zmtp) = self {

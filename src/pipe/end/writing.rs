@@ -37,6 +37,17 @@ impl PipeEnd {
         false
     }
 
+    /// After a yes of [`PipeEnd::can_write`]: whole messages that may be written before it is asked again. The one that
+    /// has been begun counts.
+    pub(crate) fn room(&self) -> u64 {
+        match self.out().credit.limit() {
+            0 => u64::MAX,
+            limit => limit
+                .saturating_sub(self.written.wrapping_sub(self.reported))
+                .max(1),
+        }
+    }
+
     #[inline(always)]
     fn has_credit(&mut self) -> bool {
         let limit = self.out().credit.limit();
@@ -137,6 +148,7 @@ impl PipeEnd {
     }
 
     /// As [`PipeEnd::append`] for bytes.
+    #[inline]
     pub(crate) fn append_bytes(&mut self, body: &[u8], more: bool) -> Result<()> {
         if self.out().slot.is_some() {
             self.replace_newest(Message::from_slice(body)?);

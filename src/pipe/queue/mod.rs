@@ -17,8 +17,8 @@
 //!   reader may stand last. Bytes and message counts share that word, so they cannot disagree.
 //! - The reader puts itself to sleep ([`Reader::sleep`]); the commit after that says that it has to be
 //!   woken. Both sides store, fence and look (protocols: "Sleeping reader").
-//! - A chunk that was read goes back to the writer through a slot, so a steady stream allocates nothing.
-//!   A chunk grows only when the slot is empty, that is when the reader is behind.
+//! - A chunk that was read goes back to the writer (`spares`), so a steady stream allocates nothing. The next chunk is
+//!   larger only if there is none, that is when the reader is behind.
 //!
 //! Called by `pipe` only. Must not know credit, conflation, or who is at the two ends.
 
@@ -26,6 +26,7 @@ mod chunk;
 mod gather;
 mod reader;
 mod shared;
+mod spares;
 mod writer;
 
 #[cfg(all(test, not(loom)))]

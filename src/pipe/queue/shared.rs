@@ -5,6 +5,7 @@
 use std::cell::UnsafeCell;
 
 use crate::pipe::queue::chunk::{Chunk, Slot};
+use crate::pipe::queue::spares::Spares;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,8 +16,7 @@ pub(super) struct Shared {
     pub(super) first: Slot,
     /// The reader sleeps: the next commit has to wake it. Only ever swapped.
     pub(super) asleep: AtomicBool,
-    /// A chunk on its way back to the writer.
-    spare: Slot,
+    spares: Spares,
     /// The least and the largest capacity of chunks that are worth keeping.
     kept: (u32, u32),
     /// Where the reader stood when it was dropped.
@@ -59,36 +59,52 @@ impl Shared {
         Arc::new(Self {
             first: Slot::new(),
             asleep: AtomicBool::new(false),
-            spare: Slot::new(),
+            spares: Spares::new(),
             // In sizes with the header; a capacity is less by that.
             kept: (in_32_bits(first.saturating_sub(64)), in_32_bits(last)),
             rest: UnsafeCell::new(Rest::default()),
         })
     }
 
-    /// Keeps a chunk for the writer, or frees it.
+    /// The reader gives a chunk back, for the writer or for good.
     ///
     /// # Safety
     /// The chunk is alive, its specials are gone, and nobody else knows it.
-    pub(super) unsafe fn recycle(&self, chunk: Chunk) {
+    pub(super) unsafe fn give_back(&self, chunk: Chunk) {
+        // SAFETY: by contract.
+        unsafe { self.keep(chunk, Spares::put) };
+    }
+
+    /// The writer puts back a chunk that the reader has never seen.
+    ///
+    /// # Safety
+    /// As of [`Self::give_back`].
+    pub(super) unsafe fn put_back(&self, chunk: Chunk) {
+        // SAFETY: by contract.
+        unsafe { self.keep(chunk, Spares::exchange_first) };
+    }
+
+    /// # Safety
+    /// As of [`Self::give_back`].
+    unsafe fn keep(&self, chunk: Chunk, put: impl FnOnce(&Spares, Chunk) -> Option<Chunk>) {
         // SAFETY: alive.
         let capacity = unsafe { chunk.capacity() };
         let (least, most) = self.kept;
         let surplus = if (least..=most).contains(&in_32_bits(capacity)) {
-            self.spare.exchange(chunk)
+            put(&self.spares, chunk)
         } else {
             Some(chunk)
         };
         if let Some(surplus) = surplus {
-            // SAFETY: either the caller's or one that was in the slot: known to nobody else.
+            // SAFETY: either the caller's or one that was kept: known to nobody else.
             unsafe { surplus.free() };
         }
     }
 
-    /// A chunk with room for `need` bytes that was read to its end.
-    pub(super) fn reuse(&self, need: usize) -> Option<Chunk> {
-        let chunk = self.spare.take()?;
-        // SAFETY: chunks in the slot are alive and known to nobody else.
+    /// A chunk with room for `need` bytes that was read to its end, if more than `rest` of them are there.
+    pub(super) fn reuse(&self, need: usize, rest: usize) -> Option<Chunk> {
+        let chunk = self.spares.take(rest)?;
+        // SAFETY: chunks in there are alive and known to nobody else.
         let capacity = unsafe { chunk.capacity() };
         if capacity < need {
             // SAFETY: as above.
@@ -100,10 +116,18 @@ impl Shared {
         Some(chunk)
     }
 
-    /// Frees the chunk that is kept, if any.
-    pub(super) fn drop_spare(&self) {
-        if let Some(chunk) = self.spare.take() {
-            // SAFETY: chunks in the slot are alive and known to nobody else.
+    /// The writer frees what is kept.
+    pub(super) fn drop_spares(&self) {
+        while let Some(chunk) = self.spares.take(0) {
+            // SAFETY: chunks in there are alive and known to nobody else.
+            unsafe { chunk.free() };
+        }
+    }
+
+    /// The reader frees what it may of that.
+    pub(super) fn drop_first_spare(&self) {
+        if let Some(chunk) = self.spares.take_first() {
+            // SAFETY: as above.
             unsafe { chunk.free() };
         }
     }
@@ -122,7 +146,7 @@ impl Shared {
 impl Drop for Shared {
     /// Both sides are gone: drops what nobody read, and the chunks.
     fn drop(&mut self) {
-        self.drop_spare();
+        self.drop_spares();
         let Rest { chunk, specials } = std::mem::take(self.rest.get_mut());
         let mut taken = specials;
         let mut at = chunk.or_else(|| self.first.take());

@@ -20,6 +20,14 @@ pub(super) const LONG: u8 = 2;
 pub(super) const SHORT_HEADER: usize = 2;
 pub(super) const LONG_HEADER: usize = 9;
 
+/// What goes on for so many chunks while its reader is busy is a stream.
+const STREAM: u32 = 32;
+/// So many chunks of a stream lie idle between their reader and their writer: 1 MiB, what a processor has of its own.
+/// (100 bytes, two processors: inproc 13 to 17 million messages a second, ipc 8.6 to 11.5, tcp 6.8 to 10.8.)
+const REST: usize = 16;
+/// No more than so many chunks are allocated for that.
+const MOST: u32 = 64;
+
 /// The writing side. One thread at a time uses it.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -37,7 +45,9 @@ pub(crate) struct Writer {
     limit: usize,
     sizes: &'static [usize],
     /// Chunks allocated since the queue was last idle.
-    allocated: usize,
+    allocated: u32,
+    /// Chunks filled while the reader did not sleep; less, where it sometimes does.
+    streamed: u32,
 }
 
 /// A place in the queue: the chunk (`None`: the head) and what it holds up to there.
@@ -62,6 +72,7 @@ impl Writer {
             limit: 0,
             sizes,
             allocated: 0,
+            streamed: 0,
         }
     }
 
@@ -149,11 +160,11 @@ impl Writer {
         self.take_back(self.whole);
     }
 
-    /// Gives back what an idle queue does not need: the spare chunk, and the last one as soon as the
+    /// Gives back what an idle queue does not need: the spare chunks, and the last one as soon as the
     /// reader looks. Not inside a message.
     #[cfg_attr(not(test), expect(dead_code, reason = "nobody notices idle pipes yet"))]
     pub(crate) fn trim(&mut self) {
-        self.shared.drop_spare();
+        self.shared.drop_spares();
         // While the head holds a chunk that the reader has not taken, the queue is not idle.
         let Some(last) = self.committed.chunk else {
             return;
@@ -167,7 +178,7 @@ impl Writer {
         self.committed = Position::default();
         self.whole = Position::default();
         self.first = None;
-        self.allocated = 0;
+        (self.allocated, self.streamed) = (0, 0);
         self.go_to(Position::default());
     }
 
@@ -187,15 +198,7 @@ impl Writer {
 
     #[cold]
     fn go_to_fresh_chunk(&mut self, need: usize) -> Result<()> {
-        let fresh = match self.shared.reuse(need) {
-            Some(chunk) => chunk,
-            None => {
-                let step = self.allocated.min(self.sizes.len() - 1);
-                let chunk = Chunk::allocate(self.sizes[step], need)?;
-                self.allocated += 1;
-                chunk
-            }
-        };
+        let fresh = self.fresh_chunk(need)?;
         match self.end.chunk {
             Some(full) => {
                 // SAFETY: the writer's last chunk is alive and not sealed.
@@ -210,6 +213,24 @@ impl Writer {
             word: self.end.word.continued(),
         });
         Ok(())
+    }
+
+    /// One that was read, or a new one. A stream goes round in more chunks than it needs: one that was just read is still
+    /// in the cache of the reader's processor, and would have to be fetched from there.
+    fn fresh_chunk(&mut self, need: usize) -> Result<Chunk> {
+        self.streamed = match self.shared.asleep.load(Ordering::Relaxed) {
+            true => self.streamed / 2,
+            false => self.streamed.saturating_add(1),
+        };
+        // Where all sizes were needed before, the reader has been far behind.
+        let step = usize::try_from(self.allocated).unwrap_or(usize::MAX);
+        let widens = step >= self.sizes.len() && self.streamed >= STREAM && self.allocated < MOST;
+        if let Some(chunk) = self.shared.reuse(need, if widens { REST } else { 0 }) {
+            return Ok(chunk);
+        }
+        let chunk = Chunk::allocate(self.sizes[step.min(self.sizes.len() - 1)], need)?;
+        self.allocated = self.allocated.saturating_add(1);
+        Ok(chunk)
     }
 
     /// Makes `position` the end of the queue.
@@ -304,7 +325,7 @@ impl Writer {
             // SAFETY: as above.
             next = unsafe { chunk.next() };
             // SAFETY: as above, and now unlinked.
-            unsafe { self.shared.recycle(chunk) };
+            unsafe { self.shared.put_back(chunk) };
         }
         self.go_to(position);
     }
@@ -376,6 +397,10 @@ fn write_header(at: *mut u8, more: bool, body: usize) {
 
 #[cfg(all(test, not(loom)))]
 impl Writer {
+    pub(super) fn chunks_allocated(&self) -> u32 {
+        self.allocated
+    }
+
     pub(super) fn holds_no_chunk(&self) -> bool {
         self.end.chunk.is_none() && self.committed.chunk.is_none()
     }

@@ -158,23 +158,27 @@ impl Zmtp {
         &mut self,
         input: &'a [u8],
     ) -> std::result::Result<Decoded<'a>, ProtocolError> {
-        // The common case by itself: a short frame of a message, complete.
-        if !self.attention
-            && let [flags, length, rest @ ..] = input
-            && flags & (LONG | COMMAND) == 0
-            && u64::from(*length) <= self.limit
-            && let Some(body) = rest.get(..usize::from(*length))
-        {
-            let event = Event::Frame {
-                more: flags & MORE != 0,
-                body,
-            };
-            return Ok(Decoded {
-                consumed: 2 + body.len(),
-                event: Some(event),
-            });
+        match self.short_frame(input) {
+            Some((more, body, rest)) => Ok(Decoded {
+                consumed: input.len() - rest.len(),
+                event: Some(Event::Frame { more, body }),
+            }),
+            None => self.decode_any(input),
         }
-        self.decode_any(input)
+    }
+
+    /// The common case by itself: the short frame of a message that `input` begins with, if it is whole and nothing else
+    /// is to be looked at first. MORE, the body, and what follows.
+    #[inline(always)]
+    pub(crate) fn short_frame<'a>(&self, input: &'a [u8]) -> Option<(bool, &'a [u8], &'a [u8])> {
+        let [flags, length, rest @ ..] = input else {
+            return None;
+        };
+        if self.attention || flags & (LONG | COMMAND) != 0 || u64::from(*length) > self.limit {
+            return None;
+        }
+        let (body, rest) = rest.split_at_checked(usize::from(*length))?;
+        Some((flags & MORE != 0, body, rest))
     }
 
     /// The caller has received the rest of a large frame.
