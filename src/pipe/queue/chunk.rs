@@ -97,7 +97,7 @@ pub(super) const ENTRY: usize = size_of::<Entry>();
 const _: () = assert!(ENTRY.is_multiple_of(8) && align_of::<Entry>() <= 8);
 
 /// Where the records begin; on a cache line of their own.
-const HEADER: usize = 64;
+pub(super) const HEADER: usize = 64;
 const _: () = assert!(size_of::<Header>() <= HEADER);
 
 /// The smallest size of a chunk.

@@ -363,7 +363,7 @@ impl Reader {
     pub(crate) fn trim(&mut self) {
         // Leaves a sealed chunk.
         self.find_item();
-        self.shared.drop_first_spare();
+        self.shared.drop_spare();
     }
 
     // ---- the place ----
@@ -447,7 +447,7 @@ impl Reader {
         self.specials = 0;
         self.messages = 0;
         // SAFETY: the writer left it when it sealed it, and all its specials were taken.
-        unsafe { self.shared.give_back(chunk) };
+        unsafe { self.shared.recycle(chunk) };
     }
 
     /// Takes over what the chunk has published.

@@ -5,7 +5,7 @@
 use std::cell::UnsafeCell;
 
 use crate::pipe::queue::chunk::{Chunk, Slot};
-use crate::pipe::queue::spares::Spares;
+use crate::pipe::queue::spares;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,7 +16,8 @@ pub(super) struct Shared {
     pub(super) first: Slot,
     /// The reader sleeps: the next commit has to wake it. Only ever swapped.
     pub(super) asleep: AtomicBool,
-    spares: Spares,
+    /// A chunk on its way back to the writer.
+    spare: Slot,
     /// The least and the largest capacity of chunks that are worth keeping.
     kept: (u32, u32),
     /// Where the reader stood when it was dropped.
@@ -59,39 +60,25 @@ impl Shared {
         Arc::new(Self {
             first: Slot::new(),
             asleep: AtomicBool::new(false),
-            spares: Spares::new(),
+            spare: Slot::new(),
             // In sizes with the header; a capacity is less by that.
             kept: (in_32_bits(first.saturating_sub(64)), in_32_bits(last)),
             rest: UnsafeCell::new(Rest::default()),
         })
     }
 
-    /// The reader gives a chunk back, for the writer or for good.
+    /// Keeps a chunk for a writer, of this queue or another, or frees it.
     ///
     /// # Safety
     /// The chunk is alive, its specials are gone, and nobody else knows it.
-    pub(super) unsafe fn give_back(&self, chunk: Chunk) {
-        // SAFETY: by contract.
-        unsafe { self.keep(chunk, Spares::put) };
-    }
-
-    /// The writer puts back a chunk that the reader has never seen.
-    ///
-    /// # Safety
-    /// As of [`Self::give_back`].
-    pub(super) unsafe fn put_back(&self, chunk: Chunk) {
-        // SAFETY: by contract.
-        unsafe { self.keep(chunk, Spares::exchange_first) };
-    }
-
-    /// # Safety
-    /// As of [`Self::give_back`].
-    unsafe fn keep(&self, chunk: Chunk, put: impl FnOnce(&Spares, Chunk) -> Option<Chunk>) {
+    pub(super) unsafe fn recycle(&self, chunk: Chunk) {
         // SAFETY: alive.
         let capacity = unsafe { chunk.capacity() };
         let (least, most) = self.kept;
-        let surplus = if (least..=most).contains(&in_32_bits(capacity)) {
-            put(&self.spares, chunk)
+        let surplus = if capacity == spares::CAPACITY && !self.spare.is_empty() {
+            spares::put(chunk)
+        } else if (least..=most).contains(&in_32_bits(capacity)) {
+            self.spare.exchange(chunk)
         } else {
             Some(chunk)
         };
@@ -101,10 +88,10 @@ impl Shared {
         }
     }
 
-    /// A chunk with room for `need` bytes that was read to its end, if more than `rest` of them are there.
-    pub(super) fn reuse(&self, need: usize, rest: usize) -> Option<Chunk> {
-        let chunk = self.spares.take(rest)?;
-        // SAFETY: chunks in there are alive and known to nobody else.
+    /// The chunk that was read to its end and is kept, if there is room for `need` bytes in it.
+    pub(super) fn reuse(&self, need: usize) -> Option<Chunk> {
+        let chunk = self.spare.take()?;
+        // SAFETY: chunks in the slot are alive and known to nobody else.
         let capacity = unsafe { chunk.capacity() };
         if capacity < need {
             // SAFETY: as above.
@@ -116,18 +103,10 @@ impl Shared {
         Some(chunk)
     }
 
-    /// The writer frees what is kept.
-    pub(super) fn drop_spares(&self) {
-        while let Some(chunk) = self.spares.take(0) {
-            // SAFETY: chunks in there are alive and known to nobody else.
-            unsafe { chunk.free() };
-        }
-    }
-
-    /// The reader frees what it may of that.
-    pub(super) fn drop_first_spare(&self) {
-        if let Some(chunk) = self.spares.take_first() {
-            // SAFETY: as above.
+    /// Frees the chunk that is kept, if any.
+    pub(super) fn drop_spare(&self) {
+        if let Some(chunk) = self.spare.take() {
+            // SAFETY: chunks in the slot are alive and known to nobody else.
             unsafe { chunk.free() };
         }
     }
@@ -146,7 +125,7 @@ impl Shared {
 impl Drop for Shared {
     /// Both sides are gone: drops what nobody read, and the chunks.
     fn drop(&mut self) {
-        self.drop_spares();
+        self.drop_spare();
         let Rest { chunk, specials } = std::mem::take(self.rest.get_mut());
         let mut taken = specials;
         let mut at = chunk.or_else(|| self.first.take());

@@ -251,7 +251,6 @@ fn copied_records_are_gathered_where_they_lie() {
     assert_eq!(slices[0].as_ptr(), first);
 }
 
-/// As many as a stream goes round in, and no others.
 #[test]
 fn a_steady_stream_uses_the_same_chunks() {
     let (mut writer, mut reader) = queue_with_chunks(TINY);
@@ -265,7 +264,7 @@ fn a_steady_stream_uses_the_same_chunks() {
         reader.skip();
     }
     assert!(
-        places.len() < 100,
+        places.len() < 20,
         "{} places for 2000 messages",
         places.len()
     );
@@ -446,7 +445,7 @@ fn unread_messages_are_counted() {
     }
 }
 
-/// Only a stream goes round in many chunks: what comes now and then, to a reader that sleeps meanwhile, has two.
+/// A stream that goes on allocates no more; what comes now and then, to a reader that sleeps meanwhile, not even that.
 #[test]
 fn only_a_stream_has_many_chunks() {
     const BODY: [u8; 200] = [7; 200];
@@ -457,29 +456,25 @@ fn only_a_stream_has_many_chunks() {
     }
     writer.commit();
     reader.discard();
-    let before = writer.chunks_allocated();
+    let slow = writer.chunks_allocated();
     for _ in 0..100_000 {
         assert!(reader.sleep());
         writer.append(false, &BODY).unwrap();
         assert!(writer.commit());
         reader.discard();
     }
-    assert_eq!(writer.chunks_allocated(), before);
-    for _ in 0..100_000 {
-        writer.append(false, &BODY).unwrap();
-        writer.commit();
-        reader.skip();
-    }
-    let streams = writer.chunks_allocated();
-    assert!(
-        (before + 10..=before + 64).contains(&streams),
-        "{before} {streams}"
-    );
-    // That is all that it allocates, where others leave it the room for them.
-    for _ in 0..100_000 {
-        writer.append(false, &BODY).unwrap();
-        writer.commit();
-        reader.skip();
-    }
-    assert!(writer.chunks_allocated() <= 64);
+    assert_eq!(writer.chunks_allocated(), slow);
+    let mut stream = || {
+        for _ in 0..200_000 {
+            writer.append(false, &BODY).unwrap();
+            writer.commit();
+            reader.skip();
+        }
+        writer.chunks_allocated()
+    };
+    let once = stream();
+    assert!(once > slow);
+    // Other tests of the process may take from the pool.
+    let twice = stream();
+    assert!(twice < once + 200, "{slow} {once} {twice}");
 }

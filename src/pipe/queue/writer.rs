@@ -7,9 +7,9 @@
 
 use crate::error::Result;
 use crate::message::Storage;
-use crate::pipe::queue::Special;
 use crate::pipe::queue::chunk::{Chunk, ENTRY, Entry, Word};
 use crate::pipe::queue::shared::Shared;
+use crate::pipe::queue::{Special, spares};
 use crate::sync::Arc;
 use crate::sync::atomic::{Ordering, fence};
 
@@ -22,11 +22,6 @@ pub(super) const LONG_HEADER: usize = 9;
 
 /// What goes on for so many chunks while its reader is busy is a stream.
 const STREAM: u32 = 32;
-/// So many chunks of a stream lie idle between their reader and their writer: 1 MiB, what a processor has of its own.
-/// (100 bytes, two processors: inproc 13 to 17 million messages a second, ipc 8.6 to 11.5, tcp 6.8 to 10.8.)
-const REST: usize = 16;
-/// No more than so many chunks are allocated for that.
-const MOST: u32 = 64;
 
 /// The writing side. One thread at a time uses it.
 #[derive(Debug)]
@@ -160,11 +155,11 @@ impl Writer {
         self.take_back(self.whole);
     }
 
-    /// Gives back what an idle queue does not need: the spare chunks, and the last one as soon as the
+    /// Gives back what an idle queue does not need: the spare chunk, and the last one as soon as the
     /// reader looks. Not inside a message.
     #[cfg_attr(not(test), expect(dead_code, reason = "nobody notices idle pipes yet"))]
     pub(crate) fn trim(&mut self) {
-        self.shared.drop_spares();
+        self.shared.drop_spare();
         // While the head holds a chunk that the reader has not taken, the queue is not idle.
         let Some(last) = self.committed.chunk else {
             return;
@@ -215,20 +210,26 @@ impl Writer {
         Ok(())
     }
 
-    /// One that was read, or a new one. A stream goes round in more chunks than it needs: one that was just read is still
-    /// in the cache of the reader's processor, and would have to be fetched from there.
+    /// One that was read, or a new one. A stream does not take the one that was just read: it is still in the cache of the
+    /// reader's processor, and would have to be fetched from there. (100 bytes, two processors: inproc 13 to 17 million
+    /// messages a second, ipc 8.6 to 11.5, tcp 6.8 to 10.8.)
     fn fresh_chunk(&mut self, need: usize) -> Result<Chunk> {
         self.streamed = match self.shared.asleep.load(Ordering::Relaxed) {
             true => self.streamed / 2,
             false => self.streamed.saturating_add(1),
         };
-        // Where all sizes were needed before, the reader has been far behind.
         let step = usize::try_from(self.allocated).unwrap_or(usize::MAX);
-        let widens = step >= self.sizes.len() && self.streamed >= STREAM && self.allocated < MOST;
-        if let Some(chunk) = self.shared.reuse(need, if widens { REST } else { 0 }) {
+        let size = self.sizes[step.min(self.sizes.len() - 1)];
+        // The sizes before were needed, too: the reader has been far behind.
+        let pooled = size == spares::SIZE && need <= spares::CAPACITY;
+        let is_stream = pooled && self.streamed >= STREAM;
+        if !is_stream && let Some(chunk) = self.shared.reuse(need) {
             return Ok(chunk);
         }
-        let chunk = Chunk::allocate(self.sizes[step.min(self.sizes.len() - 1)], need)?;
+        if pooled && let Some(chunk) = spares::take(is_stream) {
+            return Ok(chunk);
+        }
+        let chunk = Chunk::allocate(size, need)?;
         self.allocated = self.allocated.saturating_add(1);
         Ok(chunk)
     }
@@ -325,7 +326,7 @@ impl Writer {
             // SAFETY: as above.
             next = unsafe { chunk.next() };
             // SAFETY: as above, and now unlinked.
-            unsafe { self.shared.put_back(chunk) };
+            unsafe { self.shared.recycle(chunk) };
         }
         self.go_to(position);
     }
