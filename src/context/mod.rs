@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::io::{IoCommand, IoHandle, IoThread, Linger, ObjectId};
 use crate::mailbox::{Mailbox, Waiter};
 use crate::message::release::Released;
-use crate::pipe::queue::free_spares;
+use crate::pipe::free_spare_chunks;
 use crate::socket::SocketCommand;
 use crate::sync::Mutex;
 use crate::sys;
@@ -211,7 +211,7 @@ impl Context {
             let mut end = parked.end;
             end.leave();
         }
-        free_spares();
+        free_spare_chunks();
         Ok(())
     }
 

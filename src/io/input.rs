@@ -372,7 +372,7 @@ impl Connection {
                     return Ok((at, Stopped::NoCredit));
                 }
                 // What is left is at least a byte, or there would be nothing to go on with.
-                if steps == check {
+                if steps >= check {
                     if steps >= around.turn.steps || around.is_hurried() {
                         return Ok((at, Stopped::TurnOver));
                     }
@@ -380,7 +380,8 @@ impl Connection {
                 }
             }
             let input = slab.bytes().get(at..range.end).unwrap_or_default();
-            let (bytes, frames) = live.take_short_frames(&mut self.pipe, input, check - steps)?;
+            let (bytes, frames) =
+                live.take_short_frames(&mut self.pipe, input, check.saturating_sub(steps))?;
             at += bytes;
             steps += frames.max(1);
             if steps >= CROWD {
@@ -495,8 +496,9 @@ impl Connection {
 }
 
 impl Live {
-    /// The common case by itself: delivers the short frames that `input` begins with, `most` of them, as far as there is
-    /// room; for one there is. The bytes that they took, and how many they were.
+    /// The common case by itself: delivers short frames from the front of `input`, at most `most` of them, and no more
+    /// messages than the pipe has room for; the caller has seen that it has room for one. Who has gone meanwhile, or
+    /// changed a limit, is seen afterwards. The bytes that they took, and how many they were.
     #[inline]
     fn take_short_frames(
         &mut self,

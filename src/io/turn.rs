@@ -76,7 +76,7 @@ pub(crate) struct Turn {
     pub(super) bytes: usize,
     /// As many if somebody waits for the thread.
     pub(super) hasty_bytes: usize,
-    /// Steps of decoding, 50 to 200 ns each: bytes alone say little of what they cost.
+    /// Steps of decoding, 10 to 200 ns each: bytes alone say little of what they cost.
     pub(super) steps: usize,
     /// After so many of them, and as many again, it is over if somebody waits for the thread; a divisor of `steps`.
     pub(super) stride: usize,

@@ -22,6 +22,7 @@ pub(crate) use frame::{COPY_LIMIT, Incoming, Outgoing};
 pub(crate) use leftovers::{Leftover, Leftovers};
 pub(crate) use pipes::{Dismissal, Item, PipeKey, Pipes, Upcoming};
 pub(crate) use prepared::Prepared;
+pub(crate) use queue::free_spare_chunks;
 
 use std::fmt::Debug;
 

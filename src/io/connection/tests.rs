@@ -1,5 +1,6 @@
 //! A connection without a thread, in virtual time: what it reads when its socket has left, or is about to say so.
 
+mod delivery;
 mod scarcity;
 
 use std::io::{ErrorKind, Read, Write};

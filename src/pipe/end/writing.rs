@@ -37,25 +37,29 @@ impl PipeEnd {
         false
     }
 
-    /// After a yes of [`PipeEnd::can_write`]: whole messages that may be written before it is asked again. The one that
-    /// has been begun counts.
+    /// Whole messages that may be written before [`PipeEnd::can_write`] is to be asked again, which has just said yes. The
+    /// one that has been begun counts. What else may stop a writer, like [`PipeEnd::is_flooded`], is not looked at.
     pub(crate) fn room(&self) -> u64 {
-        match self.out().credit.limit() {
-            0 => u64::MAX,
-            limit => limit
-                .saturating_sub(self.written.wrapping_sub(self.reported))
-                .max(1),
-        }
+        self.credit_of(self.out().credit.limit()).max(1)
     }
 
     #[inline(always)]
     fn has_credit(&mut self) -> bool {
         let limit = self.out().credit.limit();
-        if limit == 0 || self.written.wrapping_sub(self.reported) < limit {
+        if self.credit_of(limit) > 0 {
             return true;
         }
         self.reported = self.out().credit.reported();
-        self.written.wrapping_sub(self.reported) < limit
+        self.credit_of(limit) > 0
+    }
+
+    /// Messages that may be begun, as far as reports are known.
+    #[inline(always)]
+    fn credit_of(&self, limit: u64) -> u64 {
+        match limit {
+            0 => u64::MAX,
+            limit => limit.saturating_sub(self.written.wrapping_sub(self.reported)),
+        }
     }
 
     /// True if the other side no longer reads, or this side ended the direction.

@@ -17,16 +17,17 @@
 //!   reader may stand last. Bytes and message counts share that word, so they cannot disagree.
 //! - The reader puts itself to sleep ([`Reader::sleep`]); the commit after that says that it has to be
 //!   woken. Both sides store, fence and look (protocols: "Sleeping reader").
-//! - A chunk that was read goes back to the writer through a slot, or to another by way of `spares`, so a steady stream
-//!   allocates nothing. A chunk grows only when the slot is empty, that is when the reader is behind.
+//! - A chunk that was read goes back to the writer through a slot, or to any writer by way of `chunk_pool`: what goes on
+//!   steadily allocates nothing. Chunks grow with each that has to be allocated, that is when the reader is behind.
 //!
 //! Called by `pipe` only. Must not know credit, conflation, or who is at the two ends.
 
 mod chunk;
+mod chunk_pool;
 mod gather;
 mod reader;
 mod shared;
-mod spares;
+
 mod writer;
 
 #[cfg(all(test, not(loom)))]
@@ -36,9 +37,9 @@ mod tests_loom;
 
 #[cfg(test)]
 pub(crate) use chunk::NO_MEMORY;
+pub(crate) use chunk_pool::free_all as free_spare_chunks;
 pub(crate) use gather::{Gather, Run};
 pub(crate) use reader::{Advanced, BodyRef, Cut, Item, Reader};
-pub(crate) use spares::free_all as free_spares;
 pub(crate) use writer::{Writer, before_wakes};
 
 use crate::memory::ShortBytes;
@@ -86,7 +87,7 @@ pub(crate) type HeaderOf = fn(bool, usize) -> ([u8; writer::LONG_HEADER + 1], us
 
 /// Sizes of the chunks that a queue allocates one after the other, header included, as long as its
 /// reader is behind. An idle pipe holds none, a slow one little.
-const CHUNK_SIZES: &[usize] = &[512, 4096, 32 * 1024, spares::SIZE];
+const CHUNK_SIZES: &[usize] = &[512, 4096, 32 * 1024, chunk_pool::SIZE];
 
 /// Makes a queue. Nothing but a small head is allocated before the first record.
 pub(crate) fn queue() -> (Writer, Reader) {

@@ -4,8 +4,8 @@
 
 use std::cell::UnsafeCell;
 
-use crate::pipe::queue::chunk::{Chunk, Slot};
-use crate::pipe::queue::spares;
+use crate::pipe::queue::chunk::{Chunk, HEADER, Slot};
+use crate::pipe::queue::chunk_pool;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
@@ -62,7 +62,7 @@ impl Shared {
             asleep: AtomicBool::new(false),
             spare: Slot::new(),
             // In sizes with the header; a capacity is less by that.
-            kept: (in_32_bits(first.saturating_sub(64)), in_32_bits(last)),
+            kept: (in_32_bits(first.saturating_sub(HEADER)), in_32_bits(last)),
             rest: UnsafeCell::new(Rest::default()),
         })
     }
@@ -72,17 +72,14 @@ impl Shared {
     /// # Safety
     /// The chunk is alive, its specials are gone, and nobody else knows it.
     pub(super) unsafe fn recycle(&self, chunk: Chunk) {
+        let (least, most) = self.kept;
         // SAFETY: alive.
         let capacity = unsafe { chunk.capacity() };
-        let (least, most) = self.kept;
-        let surplus = if capacity == spares::CAPACITY && !self.spare.is_empty() {
-            spares::put(chunk)
-        } else if (least..=most).contains(&in_32_bits(capacity)) {
-            self.spare.exchange(chunk)
-        } else {
-            Some(chunk)
+        let older = match (least..=most).contains(&in_32_bits(capacity)) {
+            true => self.spare.exchange(chunk),
+            false => Some(chunk),
         };
-        if let Some(surplus) = surplus {
+        if let Some(surplus) = older.and_then(chunk_pool::put) {
             // SAFETY: either the caller's or one that was kept: known to nobody else.
             unsafe { surplus.free() };
         }

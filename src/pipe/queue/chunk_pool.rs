@@ -1,27 +1,31 @@
-//! Chunks that were read and are to be written to again.
+//! Chunks that were read and are to be written to again, by whatever queue of the process needs one next.
 //!
-//! Each queue keeps one. Where a writer is far ahead of its reader, with many chunks under way, those of the largest size
-//! go to a pool of the process instead, and the one that was read longest ago is used first. (Freed and allocated anew, it
-//! would be the one that the reader's processor still has in its cache, and has to be fetched from there. Inproc, 1000
-//! bytes: 4.7 million messages a second, and 17 with the pool.) The pool is bounded, and empty when a context has ended.
+//! Each queue keeps one of its own. Where a writer is far ahead of its reader, with many chunks under way, the others come
+//! here, and the one that was read longest ago is used first. (Freed and allocated anew, it would be the one that the
+//! reader's processor still has in its cache, and has to be fetched from there. Inproc, 1000 bytes: 4.7 million messages a
+//! second, and 17 with the pool.) The pool is bounded, and emptied when a context has ended; contexts that go on fill it
+//! anew. The spare storages of `message` are another matter: they are small, and go from thread to thread by the million.
 
 #![allow(unsafe_code, reason = "frees chunks")]
+
+use std::mem;
 
 use crate::pipe::queue::chunk::{Chunk, HEADER};
 use crate::sync::Lock;
 
 /// Chunks in the pool.
-const PLACES: usize = 64;
+const PLACES: usize = 48;
 /// A stream leaves so many of them there: 1.5 MiB, about what a processor has of its own.
 const REST: usize = 24;
 
-/// A lock that is taken only if it is free: who finds it taken does without the pool. So nobody waits, and a fork in
-/// between stops nobody.
-static POOL: Lock<Pool> = Lock::new(Pool::new());
-
-/// The size of all of them, header included, and what fits into one.
+/// The size of all of them, header included.
 pub(super) const SIZE: usize = 64 * 1024;
+/// What fits into one.
 pub(super) const CAPACITY: usize = SIZE - HEADER;
+
+/// A lock that is taken only if it is free: who finds it taken does without the pool. So nobody waits, and a fork in
+/// between stops nobody; its child does without the pool for good.
+static CHUNKS: Lock<Pool> = Lock::new(Pool::new());
 
 #[derive(Debug)]
 struct Pool {
@@ -34,8 +38,13 @@ struct Pool {
 // SAFETY: nobody else knows the chunks in there, and what they hold is Send.
 unsafe impl Send for Pool {}
 
-/// Keeps a chunk that nobody else knows, of the right size and without specials, or gives it back: there is no room.
+/// Keeps a chunk that is alive, without specials, and known to nobody else; or gives it back: it is of another size, or
+/// there is no room.
 pub(super) fn put(chunk: Chunk) -> Option<Chunk> {
+    // SAFETY: alive.
+    if unsafe { chunk.capacity() } != CAPACITY {
+        return Some(chunk);
+    }
     match pool(|pool| pool.put(chunk)) {
         Some(surplus) => surplus,
         None => Some(chunk),
@@ -51,11 +60,10 @@ pub(super) fn take(for_stream: bool) -> Option<Chunk> {
     Some(chunk)
 }
 
-/// Frees them all: of a context that has ended; others fill the pool anew.
+/// Frees what is there, unless somebody is just using the pool.
 pub(crate) fn free_all() {
-    while let Some(chunk) = take(false) {
-        // SAFETY: known to nobody else.
-        unsafe { chunk.free() };
+    if let Some(pool) = pool(|pool| mem::replace(pool, Pool::new())) {
+        pool.free();
     }
 }
 
@@ -64,7 +72,7 @@ fn pool<R>(work: impl FnOnce(&mut Pool) -> R) -> Option<R> {
     if cfg!(loom) {
         return None;
     }
-    POOL.try_lock().map(|mut pool| work(&mut pool))
+    CHUNKS.try_lock().map(|mut pool| work(&mut pool))
 }
 
 impl Pool {
@@ -83,6 +91,13 @@ impl Pool {
         self.places[(self.first + self.held) % PLACES] = Some(chunk);
         self.held += 1;
         None
+    }
+
+    fn free(mut self) {
+        while let Some(chunk) = self.take(0) {
+            // SAFETY: known to nobody else.
+            unsafe { chunk.free() };
+        }
     }
 
     /// The one that was put in first, if more than `rest` are there.
@@ -136,7 +151,7 @@ mod tests {
             assert_eq!(surplus.is_some(), number >= PLACES);
             surplus.into_iter().for_each(free);
         }
-        let taken = std::iter::from_fn(|| pool.take(0)).map(free).count();
-        assert_eq!(taken, PLACES);
+        assert_eq!(pool.held, PLACES);
+        pool.free();
     }
 }
