@@ -4,6 +4,9 @@
  *     raw stream   tcp|unix WRITE_BYTES TOTAL_BYTES    one process writes, another reads
  *     raw pingpong tcp|unix|futex|eventfd SIZE COUNT   blocking; two processes, or two threads for the last two
  *     raw cycle    COUNT                               tcp: connect, accept, 100 bytes, close on both ends, one thread
+ *     raw crowd    CONNECTIONS ROUNDS                  tcp: one thread echoes what another process sends by each, four
+ *                                                      messages of 100 bytes at a time
+ *     raw fanout   PEERS COUNT                         tcp: one thread writes each message of 100 bytes to all
  *
  * The program is linked like the others but does not call the library, except for errno's texts.
  */
@@ -12,11 +15,13 @@
 #include <linux/futex.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
 enum { READ_BYTES = 256 * 1024, WARMUP = 500, CYCLE_BYTES = 100 };
+enum { FRAME_BYTES = 102, BURST = 4, EVENTS = 256, GATHER_BYTES = 64 * 1024 };
 
 static size_t size;
 static uint64_t count; /* bytes of a stream, round trips, or cycles */
@@ -267,14 +272,174 @@ static void cycle(void)
     print_value("each_us", seconds * 1e6 / (double) count);
 }
 
+/* ---- many connections ---- */
+
+static int *peers; /* one end each, after a fork that of this process */
+
+/* `count` connections: this process has the accepted ends, and the other ends are `far`. */
+static int *open_many(int connections)
+{
+    const int on = 1;
+    struct sockaddr_in address;
+    const int listener = listen_tcp(&address);
+    int *far = CHECK_POINTER(calloc((size_t) connections, sizeof *far)), i;
+    peers = CHECK_POINTER(calloc((size_t) connections, sizeof *peers));
+    for (i = 0; i < connections; i++) {
+        far[i] = connect_tcp(&address);
+        CHECK(peers[i] = accept(listener, NULL, NULL));
+        CHECK(setsockopt(peers[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
+    }
+    CHECK(close(listener));
+    return far;
+}
+
+static void close_many(int *all, int connections)
+{
+    int i;
+    for (i = 0; i < connections; i++)
+        CHECK(close(all[i]));
+}
+
+static int watch_many(const int *all, int connections)
+{
+    int epoll, i;
+    CHECK(epoll = epoll_create1(0));
+    for (i = 0; i < connections; i++) {
+        struct epoll_event event;
+        memset(&event, 0, sizeof event);
+        event.events = EPOLLIN;
+        event.data.fd = all[i];
+        CHECK(epoll_ctl(epoll, EPOLL_CTL_ADD, all[i], &event));
+    }
+    return epoll;
+}
+
+static int *far_ends, connections;
+
+static void burst_process(struct link link)
+{
+    char out[BURST * FRAME_BYTES] = {0}, in[BURST * FRAME_BYTES];
+    uint64_t round;
+    int i;
+    close_many(peers, connections);
+    hear_barrier(link);
+    for (round = 0; round < count; round++) {
+        for (i = 0; i < connections; i++)
+            write_all(far_ends[i], out, sizeof out);
+        for (i = 0; i < connections; i++)
+            read_all(far_ends[i], in, sizeof in);
+    }
+    hear_barrier(link); /* the end of a process interrupts calls of the first */
+}
+
+static void crowd(void)
+{
+    char *data = CHECK_POINTER(malloc(READ_BYTES));
+    uint64_t left, start;
+    struct link link;
+    double seconds;
+    int epoll;
+    far_ends = open_many(connections);
+    link = start_process(burst_process);
+    close_many(far_ends, connections);
+    epoll = watch_many(peers, connections);
+    left = count * (uint64_t) connections * BURST * FRAME_BYTES;
+    start = now_ns();
+    tell_barrier(link);
+    while (left > 0) {
+        struct epoll_event events[EVENTS];
+        int ready, i;
+        CHECK(ready = epoll_wait(epoll, events, EVENTS, -1));
+        for (i = 0; i < ready; i++) {
+            ssize_t got;
+            CHECK(got = read(events[i].data.fd, data, READ_BYTES));
+            if (got == 0)
+                fail_text("the connection ended early");
+            write_all(events[i].data.fd, data, (size_t) got);
+            left -= (uint64_t) got;
+        }
+    }
+    seconds = since(start);
+    let_processes_end();
+    tell_barrier(link);
+    wait_for_processes();
+    print_value("rate", (double) (count * (uint64_t) connections * BURST) / seconds);
+}
+
+static void taking_process(struct link link)
+{
+    char *data = CHECK_POINTER(malloc(READ_BYTES));
+    uint64_t left = count * (uint64_t) connections * FRAME_BYTES;
+    const int epoll = watch_many(far_ends, connections);
+    close_many(peers, connections);
+    hear_barrier(link);
+    while (left > 0) {
+        struct epoll_event events[EVENTS];
+        int ready, i;
+        CHECK(ready = epoll_wait(epoll, events, EVENTS, -1));
+        for (i = 0; i < ready; i++) {
+            ssize_t got;
+            CHECK(got = read(events[i].data.fd, data, READ_BYTES));
+            if (got == 0)
+                fail_text("the connection ended early");
+            left -= (uint64_t) got;
+        }
+    }
+    tell_barrier(link);
+    hear_barrier(link); /* the end of a process interrupts calls of the first */
+}
+
+/* Each message is copied for each peer, as a library has to that lets one be slower than another. */
+static void fanout(void)
+{
+    char body[FRAME_BYTES] = {0}, *gathered;
+    uint64_t message, start;
+    struct link link;
+    double seconds;
+    size_t filled = 0;
+    int i;
+    far_ends = open_many(connections);
+    link = start_process(taking_process);
+    close_many(far_ends, connections);
+    gathered = CHECK_POINTER(malloc((size_t) connections * GATHER_BYTES));
+    start = now_ns();
+    tell_barrier(link);
+    for (message = 0; message < count; message++) {
+        for (i = 0; i < connections; i++)
+            memcpy(gathered + (size_t) i * GATHER_BYTES + filled, body, sizeof body);
+        filled += sizeof body;
+        if (filled + sizeof body > GATHER_BYTES || message + 1 == count) {
+            for (i = 0; i < connections; i++)
+                write_all(peers[i], gathered + (size_t) i * GATHER_BYTES, filled);
+            filled = 0;
+        }
+    }
+    hear_barrier(link);
+    seconds = since(start);
+    let_processes_end();
+    tell_barrier(link);
+    wait_for_processes();
+    print_value("rate", (double) (count * (uint64_t) connections) / seconds);
+}
+
 int main(int argc, char **argv)
 {
     static const char text[] = "raw stream tcp|unix WRITE_BYTES TOTAL_BYTES"
-                               " | pingpong tcp|unix|futex|eventfd SIZE COUNT | cycle COUNT";
+                               " | pingpong tcp|unix|futex|eventfd SIZE COUNT | cycle COUNT"
+                               " | crowd CONNECTIONS ROUNDS | fanout PEERS COUNT";
     begin();
     if (argc == 3 && strcmp(argv[1], "cycle") == 0) {
         count = number(argv[2]);
         cycle();
+    } else if (argc == 4) {
+        connections = (int) number(argv[2]);
+        count = number(argv[3]);
+        if (strcmp(argv[1], "crowd") == 0)
+            crowd();
+        else if (strcmp(argv[1], "fanout") == 0)
+            fanout();
+        else
+            usage(text);
     } else if (argc == 5) {
         size = (size_t) number(argv[3]);
         count = number(argv[4]);

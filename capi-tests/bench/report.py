@@ -174,8 +174,8 @@ def markdown(texts):
 
 
 def markdown_table(rows):
-    out = [markdown(("", "libzmq", "Zeroxide", "ratio", "goal", "met", "plain", "to plain")),
-           markdown(("---", "--:", "--:", "--:", "---", "---", "--:", "--:"))]
+    out = [markdown(("", "libzmq", "Zeroxide", "ratio", "goal", "met", "plain", "to plain", "kernel", "busy")),
+           markdown(("---", "--:", "--:", "--:", "---", "---", "--:", "--:", "--:", "--:"))]
     return out + [markdown(table.cells(row)) for row in rows]
 
 
@@ -184,8 +184,10 @@ def document(results, drawn):
            "capi-tests/bench/report.py FILE        # writes this page and its plots", "```", "", origin(results), "",
            "Ratios are Zeroxide to libzmq; goals are bounds for them, or for the figure itself, or for its ratio to a"
            " program without a library (plain) that ran in the same turns. \"No spin\" and \"no direct\" are Zeroxide"
-           " with ZEROXIDE_SPIN=0 and ZEROXIDE_DIRECT=0. A row is noisy when other programs used more than 15 % of the"
-           " machine during most of its runs.", ""]
+           " with ZEROXIDE_SPIN=0 and ZEROXIDE_DIRECT=0. \"Kernel\" is the part of the CPU time of all processes of a run on"
+           " Zeroxide that the kernel took, \"busy\" the part of the machine that they used: what a library could still"
+           " gain by less work of its own is at most the rest. A row is noisy when other programs used more than 15 % of"
+           " the machine during most of its runs.", ""]
     for group, title in GROUPS.items():
         rows = results.rows(group)
         if not rows:

@@ -125,10 +125,11 @@ def latency_cases():
 def fanout_cases():
     for raw, who in (("", ""), (" --raw", ", plain subscribers")):
         yield Case(f"fanout-stream{raw[2:]}", "fanout", f"fanout stream 50 {{n}}{raw}",
-                   [Metric("deliveries_per_second", f"1 PUB, 50 SUB, 100 B{who}, deliveries", "/s", goals=goal(3.0)),
+                   [Metric("deliveries_per_second", f"1 PUB, 50 SUB, 100 B{who}, deliveries", "/s", goals=goal(3.0),
+                           raw_key="rate"),
                     Metric("publisher_cpu_us", f"1 PUB, 50 SUB, 100 B{who}, publisher's CPU per delivery", "us",
                            less=True, digits=3)],
-                   count=60_000, quick=1000)
+                   count=60_000, quick=1000, raw="raw fanout 50 60000" if raw else None)
         yield Case(f"fanout-lone{raw[2:]}", "fanout", f"fanout lone 50 {{n}}{raw}",
                    [Metric("p50_us", f"one message to 50{who}, all have it, p50", "us", less=True, digits=0),
                     Metric("p99_us", f"one message to 50{who}, all have it, p99", "us", less=True, digits=0)],
@@ -178,9 +179,9 @@ def churn_cases():
 
 def crowd_cases():
     yield Case("router", "crowd", "crowd router 1000 {n}",
-               [Metric("rate", "ROUTER with 1000 busy DEALERs, echoes", "/s", goals=goal(2.0)),
+               [Metric("rate", "ROUTER with 1000 busy DEALERs, echoes", "/s", goals=goal(2.0), raw_key="rate"),
                 Metric("router_cpu_us", "ROUTER with 1000 busy DEALERs, its CPU per echo", "us", less=True, digits=2)],
-               count=60, quick=1)
+               count=60, quick=1, raw="raw crowd 1000 60")
     yield Case("router-plain", "crowd", "peers echo 1000 {n}",
                [Metric("rate", "ROUTER with 1000 plain peers, 100 at a time, echoes", "/s", goals=goal(1.0))],
                count=150_000, quick=2000)
@@ -197,8 +198,8 @@ def crowd_cases():
 def python_cases():
     for how in ("copy", "nocopy"):
         yield Case(f"python-{how}", "python", f"python_messages.py throughput {how} {{n}}",
-                   [Metric("rate", f"python3-zmq, tcp 100 B, {how}, messages", "/s", goals=goal(1.5))],
-                   count=400_000, quick=10_000)
+                   [Metric("rate", f"python3-zmq, tcp 100 B, {how}, messages", "/s", goals=goal(1.5), raw_key="rate")],
+                   count=400_000, quick=10_000, raw=f"nothing python_messages.py throughput {how} 400000")
     yield Case("python-latency", "python", "python_messages.py latency copy {n}",
                [Metric("p50_us", "python3-zmq, REQ/REP tcp one way, p50", "us", less=True, scale=0.5, digits=2,
                        goals=goal(0.6)),

@@ -34,6 +34,8 @@ def compile_programs(directory):
     for program in PROGRAMS:
         subprocess.run([*flags, "-o", os.path.join(directory, program), os.path.join(HERE, program + ".c"), *objects,
                         "-lzmq", "-lpthread"], check=True)
+    subprocess.run([*flags, "-shared", "-fPIC", "-o", os.path.join(directory, "nothing.so"),
+                    os.path.join(HERE, "nothing.c"), "-lzmq"], check=True)
 
 
 def environment(directory, more):
@@ -45,6 +47,10 @@ def environment(directory, more):
 
 def command_line(binaries, command):
     program, *arguments = command.split()
+    if program == "nothing":
+        # What follows runs on a library that does nothing.
+        preload = f"LD_PRELOAD={os.path.join(binaries, 'nothing.so')}"
+        return ["env", preload, *command_line(binaries, " ".join(arguments))]
     if program.endswith(".py"):
         return [PYTHON, os.path.join(HERE, program), *arguments]
     return [os.path.join(binaries, program), *arguments]
@@ -60,7 +66,7 @@ def run(binaries, command, env, copies=1, burners=0):
 
     Rates of copies are added, the p99 is that of the worst, everything else is the mean.
     """
-    started, busy, own = time.monotonic(), machine_seconds(), children_seconds()
+    started, busy, before = time.monotonic(), machine_seconds(), children_usage()
     beside = [start(command_line(binaries, "burner"), env) for _ in range(burners)]
     for process in beside:
         process.stdout.readline()  # it runs
@@ -73,8 +79,12 @@ def run(binaries, command, env, copies=1, burners=0):
     finally:
         for process in processes + beside:
             end_group(process)
-    wall, own = time.monotonic() - started, children_seconds() - own
+    wall, after = time.monotonic() - started, children_usage()
+    user, system = (now - then for now, then in zip(after, before))
+    own = user + system
     figures = combine(lines)
+    figures["kernel"] = system / own if own else 0.0
+    figures["busy"] = own / (wall * os.cpu_count())
     if others:
         figures["others"] = sum(line["turns_per_second"] for line in others)
     figures["noise"] = max(machine_seconds() - busy - own, 0) / (wall * os.cpu_count())
@@ -144,9 +154,10 @@ def machine_seconds():
     return (user + nice + system + steal) / os.sysconf("SC_CLK_TCK")
 
 
-def children_seconds():
+def children_usage():
+    """CPU time of what has run, in user space and in the kernel."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+    return usage.ru_utime, usage.ru_stime
 
 
 def machine():

@@ -1,6 +1,6 @@
 """The table: what a case's medians say about its goals."""
 
-COLUMNS = ("row", "stock", "ours", "ratio", "goal", "met", "raw", "ours/raw")
+COLUMNS = ("row", "stock", "ours", "ratio", "goal", "met", "raw", "ours/raw", "kernel", "busy")
 
 
 def rows_of(case, medians):
@@ -39,6 +39,7 @@ def row(case, metric, variant, goal, medians):
         "goal": ", ".join(goals), "met": all(checks) if checks else None,
         "shortfall": shortfall(metric, goal, value[variant], ratio, raw),
         "raw": raw, "to_raw": value[variant] / raw if raw else None,
+        "kernel": medians[variant].get("kernel"), "busy": medians[variant].get("busy"),
         "noisy": any(medians[name]["noisy"] for name in ("stock", variant)),
     }
 
@@ -66,7 +67,7 @@ def cells(row):
 
     met = {True: "yes", False: "no", None: ""}[row["met"]] + (" (noisy)" if row["noisy"] else "")
     return (row["title"], figure(row["stock"]), figure(row["ours"]), share(row["ratio"]), row["goal"], met,
-            figure(row["raw"]), share(row["to_raw"]))
+            figure(row["raw"]), share(row["to_raw"]), share(row["kernel"]), share(row["busy"]))
 
 
 # Cases that differ in a number only: how much more one costs than the other. (what, few, many, key)
@@ -89,7 +90,7 @@ def scaling(cases):
     return found
 
 
-WIDTHS = (68, 14, 14, 7, 19, 12, 14, 8)
+WIDTHS = (68, 14, 14, 7, 19, 12, 14, 8, 7, 5)
 
 
 def line(texts):
