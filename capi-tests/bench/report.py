@@ -40,6 +40,13 @@ NOTES = {
                   " nothing else: no types, options, endpoints or errors, one socket and one peer.",
     "latency": "Waking a thread costs several times more on an idle CPU than on the one that wakes it, and the"
                " scheduler chooses: compare within one run only. Each round has three short runs.",
+    "fanout": "The plain program copies each message for each peer in one thread and writes 64 KiB at a time; no thread of"
+              " its own moves bytes, and nobody may be slower than others.",
+    "crowd": "The plain program echoes what comes by 1000 connections: one read and one write for the four messages of"
+             " each. A ROUTER takes one message of each peer in turn, so its answers come one by one, and both sides have"
+             " threads that move bytes.",
+    "python": "The plain program is the same one on a library that does nothing (`nothing.c`): it receives what nobody"
+              " sent, and what it sends goes nowhere. So it is what Python and the binding leave room for.",
     "connect": "The plain program shows what the backlog of 100 itself costs: connections that find it full are tried"
                " again by the kernel after a second and more.",
     "busy": "Two programs, or four processes, measure at the same time (rates are added, the worst p99 counts), or two"
