@@ -154,9 +154,15 @@ impl Session {
     }
 
     /// The most bytes of a write, if it is not for the connection to choose.
+    ///
+    /// Of a write of more than a segment (64 KiB over the loopback) into a buffer that is smaller, Linux holds back what
+    /// does not fill one, until the receiver's delayed acknowledgement comes: 32 ms for each message of 64 KiB.
     pub(crate) fn write_limit(&self) -> Option<usize> {
-        let set = self.options.out_batch_size;
-        set.and_then(|size| usize::try_from(size).ok())
+        const SEGMENT: i32 = 64 * 1024;
+        let small_buffer = (0..SEGMENT).contains(&self.options.send_buffer);
+        let of_buffer = small_buffer.then_some(SEGMENT / 2);
+        let limit = self.options.out_batch_size.or(of_buffer);
+        limit.and_then(|size| usize::try_from(size).ok())
     }
 
     /// What the protocol has to know of the socket.

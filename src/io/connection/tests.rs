@@ -363,3 +363,23 @@ fn turns_are_shorter_while_somebody_waits_for_the_thread() {
 
 const STANDSTILL: Duration = Duration::from_millis(10);
 const MOMENT: Duration = Duration::from_millis(1);
+
+/// ZMQ_OUT_BATCH_SIZE counts, or else a ZMQ_SNDBUF that holds less than a segment.
+#[test]
+fn a_small_send_buffer_limits_writes() {
+    for (send_buffer, batch, limit) in [
+        (-1, None, None),
+        (4096, None, Some(32 * 1024)),
+        (65_536, None, None),
+        (4096, Some(100_000), Some(100_000)),
+        (-1, Some(1), Some(1)),
+    ] {
+        let options = SocketOptions {
+            send_buffer,
+            out_batch_size: batch,
+            ..SocketOptions::default()
+        };
+        let session = Session::alone(c::ZMQ_PUSH, options);
+        assert_eq!(session.write_limit(), limit, "{send_buffer} {batch:?}");
+    }
+}
