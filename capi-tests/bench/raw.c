@@ -276,7 +276,7 @@ static void cycle(void)
 
 static int *peers; /* one end each, after a fork that of this process */
 
-/* `count` connections: this process has the accepted ends, and the other ends are `far`. */
+/* Opens so many: `peers` are the accepted ends; gives the others. */
 static int *open_many(int connections)
 {
     const int on = 1;
@@ -314,6 +314,29 @@ static int watch_many(const int *all, int connections)
     return epoll;
 }
 
+/* Reads so many bytes by all of these, as they come, and sends back what came by each if it `echoes`. */
+static void read_many(const int *all, int connections, uint64_t left, int echoes)
+{
+    char *data = CHECK_POINTER(malloc(READ_BYTES));
+    const int epoll = watch_many(all, connections);
+    while (left > 0) {
+        struct epoll_event events[EVENTS];
+        int ready, i;
+        CHECK(ready = epoll_wait(epoll, events, EVENTS, -1));
+        for (i = 0; i < ready; i++) {
+            ssize_t got;
+            CHECK(got = read(events[i].data.fd, data, READ_BYTES));
+            if (got == 0)
+                fail_text("the connection ended early");
+            if (echoes)
+                write_all(events[i].data.fd, data, (size_t) got);
+            left -= (uint64_t) got;
+        }
+    }
+    CHECK(close(epoll));
+    free(data);
+}
+
 static int *far_ends, connections;
 
 static void burst_process(struct link link)
@@ -334,57 +357,28 @@ static void burst_process(struct link link)
 
 static void crowd(void)
 {
-    char *data = CHECK_POINTER(malloc(READ_BYTES));
-    uint64_t left, start;
+    const uint64_t messages = count * (uint64_t) connections * BURST;
     struct link link;
+    uint64_t start;
     double seconds;
-    int epoll;
     far_ends = open_many(connections);
     link = start_process(burst_process);
     close_many(far_ends, connections);
-    epoll = watch_many(peers, connections);
-    left = count * (uint64_t) connections * BURST * FRAME_BYTES;
     start = now_ns();
     tell_barrier(link);
-    while (left > 0) {
-        struct epoll_event events[EVENTS];
-        int ready, i;
-        CHECK(ready = epoll_wait(epoll, events, EVENTS, -1));
-        for (i = 0; i < ready; i++) {
-            ssize_t got;
-            CHECK(got = read(events[i].data.fd, data, READ_BYTES));
-            if (got == 0)
-                fail_text("the connection ended early");
-            write_all(events[i].data.fd, data, (size_t) got);
-            left -= (uint64_t) got;
-        }
-    }
+    read_many(peers, connections, messages * FRAME_BYTES, 1);
     seconds = since(start);
     let_processes_end();
     tell_barrier(link);
     wait_for_processes();
-    print_value("rate", (double) (count * (uint64_t) connections * BURST) / seconds);
+    print_value("rate", (double) messages / seconds);
 }
 
 static void taking_process(struct link link)
 {
-    char *data = CHECK_POINTER(malloc(READ_BYTES));
-    uint64_t left = count * (uint64_t) connections * FRAME_BYTES;
-    const int epoll = watch_many(far_ends, connections);
     close_many(peers, connections);
     hear_barrier(link);
-    while (left > 0) {
-        struct epoll_event events[EVENTS];
-        int ready, i;
-        CHECK(ready = epoll_wait(epoll, events, EVENTS, -1));
-        for (i = 0; i < ready; i++) {
-            ssize_t got;
-            CHECK(got = read(events[i].data.fd, data, READ_BYTES));
-            if (got == 0)
-                fail_text("the connection ended early");
-            left -= (uint64_t) got;
-        }
-    }
+    read_many(far_ends, connections, count * (uint64_t) connections * FRAME_BYTES, 0);
     tell_barrier(link);
     hear_barrier(link); /* the end of a process interrupts calls of the first */
 }

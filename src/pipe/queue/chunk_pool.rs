@@ -2,7 +2,7 @@
 //!
 //! Each queue keeps one of its own. Where a writer is far ahead of its reader, with many chunks under way, the others come
 //! here, and the one that was read longest ago is used first. (Freed and allocated anew, it would be the one that the
-//! reader's processor still has in its cache, and has to be fetched from there. Inproc, 1000 bytes: 4.7 million messages a
+//! reader's processor still has in its cache, from where it had to be fetched. Inproc, 1000 bytes: 4.7 million messages a
 //! second, and 17 with the pool.) The pool is bounded, and emptied when a context has ended; contexts that go on fill it
 //! anew. The spare storages of `message` are another matter: they are small, and go from thread to thread by the million.
 
