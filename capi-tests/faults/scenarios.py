@@ -338,7 +338,9 @@ def replace_client(stage, client_options, server_options):
 
 @fault(lambda pattern: pattern.client == PAIR)
 def back_too_early(stage):
-    """The client is back before the server has noticed that it was gone, and is taken when it has."""
+    """The client is back before the server has noticed that it was gone, and is taken when it has. Until then it is
+    refused, in or after the handshake: as soon as the socket knows of it, which may be before the READY has gone out."""
+    stage.expected = [("DELAYED CONNECTED NO_DETAIL DISCONNECTED RETRIED ", "")]
     stage.open_server(**BEATS)
     stage.open_client()
     stage.await_up()
