@@ -9,7 +9,14 @@
 //! ```
 //!
 //! The first byte of a node's string lies at its parent, sorted; the label is what follows it. A longer label is a
-//! chain of nodes. A topic costs some 10 bytes and those that it does not share. A node that changes its size is
+//! chain of nodes. Where few keys are left, they are not nodes but the entries of one, a [`bucket`]:
+//!
+//! ```text
+//! label's length | shape | entries' length | label    | entries
+//!       1        |   1   |        1        | 0 to 255 | 0 to 255
+//! ```
+//!
+//! A topic costs some bytes and those that it does not share. A node that outgrows its block is
 //! written anew elsewhere; free blocks are used again, by smaller nodes, too, and an array that is mostly free is
 //! copied. Positions that the code follows come from the array itself: links name live nodes, and every node lies
 //! inside the array.
@@ -22,9 +29,11 @@ use crate::error::{Error, Result};
 use crate::memory;
 
 mod blocks;
+mod bucket;
 mod node;
 
 use blocks::{Blocks, LINK, ROOT, link_to, position_of};
+use bucket::Entries;
 use node::{BRANCHES, Node, Parts, common_prefix, number_of, place_of, strip_label};
 
 /// A map from byte strings to numbers. 0 is none: its key is not in the tree.
@@ -46,6 +55,8 @@ enum End<'a> {
     Below(usize, Node, &'a [u8]),
     /// Into the label of a node, behind so many of its bytes.
     Within(usize, Node, usize, &'a [u8]),
+    /// To a bucket, in which the rest may be.
+    Bucket(usize, Node, &'a [u8]),
 }
 
 /// What a part of a new node is made of.
@@ -65,26 +76,50 @@ impl Piece<'_> {
 
 use Piece::{Copy, New};
 
+fn length_of(pieces: &[Piece<'_>]) -> usize {
+    pieces.iter().map(Piece::len).sum()
+}
+
 impl Radix {
     /// Gives `key` a value, not 0, if it has none; else returns the one that it has. `NoMemory`: nothing has
     /// changed.
     pub(crate) fn insert(&mut self, key: &[u8], value: u32) -> Result<Option<u32>> {
         if self.blocks.link(ROOT) == 0 {
-            let root = self.put(0, &[], &[], &[])?;
+            let root = self.put_leaf(key, value)?;
             self.blocks.set_link(ROOT, root);
+            self.len += 1;
+            return Ok(None);
         }
-        match self.follow(key) {
-            End::At(link, node) => match self.value(&node) {
-                0 => self.set_value(link, &node, value)?,
-                present => return Ok(Some(present)),
-            },
-            End::Below(link, node, rest) => self.add_child(link, &node, rest, value)?,
-            End::Within(link, node, common, rest) => {
-                self.split(link, &node, common, rest, value)?;
+        loop {
+            match self.follow(key) {
+                End::At(link, node) => match self.value(&node) {
+                    0 => self.set_value(link, &node, value)?,
+                    present => return Ok(Some(present)),
+                },
+                End::Below(link, node, rest) => {
+                    let common = node.label().len();
+                    if !self.gather(link, &node, common, rest, value)? {
+                        self.add_child(link, &node, rest, value)?;
+                    }
+                }
+                End::Within(link, node, common, rest) => {
+                    if !self.gather(link, &node, common, rest, value)? {
+                        self.split(link, &node, common, rest, value)?;
+                    }
+                }
+                End::Bucket(link, node, rest) => match self.find_entry(&node, rest) {
+                    Ok(present) => return Ok(Some(present.value)),
+                    Err(at) => {
+                        if !self.add_entry(link, &node, at, rest, value)? {
+                            self.burst(link, &node)?;
+                            continue;
+                        }
+                    }
+                },
             }
+            self.len += 1;
+            return Ok(None);
         }
-        self.len += 1;
-        Ok(None)
     }
 
     /// The value of a key, 0 if it is not there.
@@ -94,6 +129,9 @@ impl Radix {
         }
         match self.follow(key) {
             End::At(_, node) => self.value(&node),
+            End::Bucket(_, node, rest) => {
+                self.find_entry(&node, rest).map_or(0, |place| place.value)
+            }
             _ => 0,
         }
     }
@@ -101,10 +139,20 @@ impl Radix {
     /// Gives a key that is there another value, not 0. `NoMemory`: it has the old one; not if the new one is
     /// the smaller.
     pub(crate) fn set(&mut self, key: &[u8], value: u32) -> Result<()> {
-        if self.get(key) != 0
-            && let End::At(link, node) = self.follow(key)
-        {
-            self.set_value(link, &node, value)?;
+        while self.get(key) != 0 {
+            match self.follow(key) {
+                End::At(link, node) => return self.set_value(link, &node, value),
+                End::Bucket(link, node, rest) => {
+                    let Ok(place) = self.find_entry(&node, rest) else {
+                        break;
+                    };
+                    if self.set_entry(link, &node, place, value)? {
+                        break;
+                    }
+                    self.burst(link, &node)?;
+                }
+                _ => break,
+            }
         }
         Ok(())
     }
@@ -114,7 +162,7 @@ impl Radix {
         // The last link on the way that leads out of a node which stays.
         let mut branch = None;
         let (mut link, mut rest) = (ROOT, key);
-        let node = loop {
+        let (node, entry) = loop {
             let target = self.blocks.link(link);
             if target == 0 {
                 return;
@@ -124,8 +172,14 @@ impl Radix {
             let Some(after) = rest.strip_prefix(label) else {
                 return;
             };
+            if node.is_bucket() {
+                let Ok(place) = self.find_entry(&node, after) else {
+                    return;
+                };
+                break (node, Some(place));
+            }
             let Some((&first, after)) = after.split_first() else {
-                break node;
+                break (node, None);
             };
             let Some(place) = self.child(&node, first) else {
                 return;
@@ -135,7 +189,7 @@ impl Radix {
             }
             (link, rest) = (node.link(place), after);
         };
-        if self.value(&node) == 0 {
+        if entry.is_none() && self.value(&node) == 0 {
             return;
         }
         self.len -= 1;
@@ -144,10 +198,16 @@ impl Radix {
             return;
         }
         // From here on it is gone. Without memory for new nodes the old ones stay, which is not compact but right.
-        self.blocks.bytes[node.value()].fill(0);
-        let _ = match (node.children(), branch) {
+        let rest = match entry {
+            Some(place) => self.remove_entry(link, &node, place),
+            None => {
+                self.blocks.bytes[node.value()].fill(0);
+                node.children()
+            }
+        };
+        let _ = match (rest, branch) {
             (0, Some((link, place))) => self.detach(link, place),
-            (1, _) if link != ROOT => self.join(link, &node, 0),
+            (1, _) if entry.is_none() => self.join(link, &node, 0),
             _ => Ok(()),
         };
         if self.blocks.is_sparse() {
@@ -171,6 +231,9 @@ impl Radix {
             let Some(after) = strip_label(rest, node.label) else {
                 break;
             };
+            if !node.entries.is_empty() {
+                return bucket::prefixes(node.entries, after, visit);
+            }
             if !node.value.is_empty() {
                 let value = number_of(node.value);
                 if value != 0 {
@@ -219,6 +282,18 @@ impl Radix {
             }
             memory::append(&mut key, self.bytes(node.label()))?;
             let rest = after.and_then(|after| after.strip_prefix(&key[..]));
+            if node.is_bucket() {
+                let label = key.len();
+                for entry in Entries(self.bytes(node.entries())) {
+                    key.truncate(label);
+                    memory::append(&mut key, entry.rest)?;
+                    let is_behind = after.is_none_or(|after| &key[..] > after);
+                    if is_behind && visit(&key, entry.value).is_break() {
+                        return Ok(());
+                    }
+                }
+                continue;
+            }
             if rest.is_none() {
                 if after.is_some_and(|after| &key[..] < after) {
                     continue;
@@ -283,6 +358,9 @@ impl Radix {
             if common < label.len() {
                 return End::Within(link, node, common, after);
             }
+            if node.is_bucket() {
+                return End::Bucket(link, node, after);
+            }
             let Some((&first, behind)) = after.split_first() else {
                 return End::At(link, node);
             };
@@ -303,25 +381,39 @@ impl Radix {
         firsts: &[Piece<'_>],
         links: &[Piece<'_>],
     ) -> Result<usize> {
-        let length = |pieces: &[Piece<'_>]| pieces.iter().map(Piece::len).sum::<usize>();
-        let (label_len, children) = (length(label), length(firsts));
+        let (label_len, children) = (length_of(label), length_of(firsts));
         let value = value.to_le_bytes();
         let value_len = LINK - value.iter().rev().take_while(|&&byte| byte == 0).count();
-        let branches = usize::from(children > 0);
-        let size = 2 + branches + value_len + label_len + children * (1 + LINK);
+        // Both fit: labels are not longer, and a node has one child for a byte at most.
+        let mut header = [label_len as u8, value_len as u8, 0, 0, 0, 0, 0];
+        let mut len = 2;
+        if children > 0 {
+            header[1] |= BRANCHES;
+            header[2] = (children - 1) as u8;
+            len = 3;
+        }
+        header[len..len + value_len].copy_from_slice(&value[..value_len]);
+        self.write(&header[..len + value_len], label, firsts, links)
+    }
+
+    /// Writes a node of these parts and returns its place. `NoMemory`: nothing has changed.
+    fn write(
+        &mut self,
+        header: &[u8],
+        label: &[Piece<'_>],
+        firsts: &[Piece<'_>],
+        links: &[Piece<'_>],
+    ) -> Result<usize> {
+        let size = header.len() + length_of(label) + length_of(firsts) + length_of(links);
         let at = self.blocks.allocate(size)?;
         let bytes = &mut self.blocks.bytes;
-        // Both fit: labels are not longer, and a node has one child for a byte at most.
-        bytes[at] = label_len as u8;
-        bytes[at + 1] = value_len as u8;
-        if children > 0 {
-            bytes[at + 1] |= BRANCHES;
-            bytes[at + 2] = (children - 1) as u8;
-        }
-        let mut to = at + 2 + branches;
-        bytes[to..to + value_len].copy_from_slice(&value[..value_len]);
-        to += value_len;
-        for piece in label.iter().chain(firsts).chain(links) {
+        let mut to = at;
+        for piece in [&New(header)]
+            .into_iter()
+            .chain(label)
+            .chain(firsts)
+            .chain(links)
+        {
             let end = to + piece.len();
             match piece {
                 Copy(range) => bytes.copy_within(range.clone(), to),
@@ -330,6 +422,15 @@ impl Radix {
             to = end;
         }
         Ok(at)
+    }
+
+    /// Writes a node again, with another label.
+    fn put_again(&mut self, node: &Node, label: &[Piece<'_>]) -> Result<usize> {
+        if node.is_bucket() {
+            return self.put_bucket(label, &[Copy(node.entries())]);
+        }
+        let value = self.value(node);
+        self.put(value, label, &[Copy(node.firsts())], &[Copy(node.links())])
     }
 
     /// Puts a node into the place of another.
@@ -404,12 +505,7 @@ impl Radix {
     ) -> Result<()> {
         let at = node.label + common;
         let lower_first = self.blocks.bytes[at];
-        let lower = self.put(
-            self.value(node),
-            &[Copy(at + 1..node.firsts)],
-            &[Copy(node.firsts())],
-            &[Copy(node.links())],
-        )?;
+        let lower = self.put_again(node, &[Copy(at + 1..node.firsts)])?;
         let label = [Copy(node.label..at)];
         let upper = match rest.split_first() {
             None => self.put(
@@ -474,7 +570,7 @@ impl Radix {
     fn detach(&mut self, link: usize, place: usize) -> Result<()> {
         let node = self.node(self.blocks.link(link));
         let chain = self.blocks.link(node.link(place));
-        let is_needed = link == ROOT || self.value(&node) != 0;
+        let is_needed = self.value(&node) != 0;
         if is_needed || node.children() != 2 || self.join(link, &node, 1 - place).is_err() {
             let at = node.firsts + place;
             let new = self.put(
@@ -500,16 +596,12 @@ impl Radix {
         if node.label().len() + 1 + child.label().len() > LABEL {
             return Err(Error::NoMemory);
         }
-        let new = self.put(
-            self.value(&child),
-            &[
-                Copy(node.label()),
-                Copy(first..first + 1),
-                Copy(child.label()),
-            ],
-            &[Copy(child.firsts())],
-            &[Copy(child.links())],
-        )?;
+        let label = [
+            Copy(node.label()),
+            Copy(first..first + 1),
+            Copy(child.label()),
+        ];
+        let new = self.put_again(&child, &label)?;
         self.replace(link, node, new);
         self.release(&child);
         Ok(())

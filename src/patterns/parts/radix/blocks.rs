@@ -136,6 +136,18 @@ impl Blocks {
         self.divide(at, room);
     }
 
+    /// A block of the first size has the second, not a smaller one, too.
+    pub(super) fn has_room(size: usize, larger: usize) -> bool {
+        class_of(size) == class_of(larger)
+    }
+
+    /// Frees the end of a block: what it holds has become smaller.
+    pub(super) fn shrink(&mut self, at: usize, size: usize, smaller: usize) {
+        let (room, left) = (room_of(class_of(size)), room_of(class_of(smaller)));
+        self.free_bytes += room - left;
+        self.divide(at + left, room - left);
+    }
+
     /// Makes free blocks of so many bytes. Fewer than the smallest block has are not used before the array is copied.
     fn divide(&mut self, mut at: usize, mut room: usize) {
         while room >= SMALLEST {

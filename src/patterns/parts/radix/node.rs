@@ -8,6 +8,8 @@ use super::blocks::LINK;
 
 /// In the shape: there are children. The rest is the length of the value.
 pub(super) const BRANCHES: u8 = 8;
+/// In the shape: it is a bucket, and nothing else is there.
+pub(super) const BUCKET: u8 = 16;
 
 /// Where the parts of a node lie.
 #[derive(Clone, Copy, Debug)]
@@ -16,8 +18,36 @@ pub(super) struct Node {
     pub(super) value: usize,
     pub(super) label: usize,
     pub(super) firsts: usize,
+    /// Or a bucket's entries.
     pub(super) links: usize,
     pub(super) end: usize,
+    is_bucket: bool,
+}
+
+/// What the first bytes of a node say: the lengths of its parts.
+struct Header {
+    size: usize,
+    value: usize,
+    label: usize,
+    children: usize,
+    is_bucket: bool,
+    entries: usize,
+}
+
+impl Header {
+    #[inline]
+    fn of(&[label, shape, count]: &[u8; 3]) -> Self {
+        let is_bucket = shape == BUCKET;
+        let branches = shape & BRANCHES != 0;
+        Self {
+            size: 2 + usize::from(shape >= BRANCHES),
+            value: usize::from(shape % BRANCHES),
+            label: usize::from(label),
+            children: usize::from(branches) * (usize::from(count) + 1),
+            is_bucket,
+            entries: usize::from(is_bucket) * usize::from(count),
+        }
+    }
 }
 
 impl Node {
@@ -25,21 +55,29 @@ impl Node {
     pub(super) fn at(bytes: &[u8], at: usize) -> Self {
         // No block is shorter.
         let header = bytes.get(at..).and_then(<[u8]>::first_chunk);
-        let &[label_len, shape, children] = header.unwrap_or(&[0; 3]);
-        let branches = shape / BRANCHES;
-        let children = usize::from(branches) * (usize::from(children) + 1);
-        let value = at + 2 + usize::from(branches);
-        let label = value + usize::from(shape % BRANCHES);
-        let firsts = label + usize::from(label_len);
-        let links = firsts + children;
+        let header = Header::of(header.unwrap_or(&[0; 3]));
+        let value = at + header.size;
+        let label = value + header.value;
+        let firsts = label + header.label;
+        let links = firsts + header.children;
         Self {
             at,
             value,
             label,
             firsts,
             links,
-            end: links + children * LINK,
+            end: links + header.children * LINK + header.entries,
+            is_bucket: header.is_bucket,
         }
+    }
+
+    pub(super) fn is_bucket(&self) -> bool {
+        self.is_bucket
+    }
+
+    /// Of a bucket.
+    pub(super) fn entries(&self) -> Range<usize> {
+        self.links..self.end
     }
 
     pub(super) fn value(&self) -> Range<usize> {
@@ -75,6 +113,8 @@ pub(super) struct Parts<'a> {
     pub(super) firsts: &'a [u8],
     /// And what follows the node.
     pub(super) links: &'a [u8],
+    /// Empty if it is no bucket.
+    pub(super) entries: &'a [u8],
 }
 
 impl<'a> Parts<'a> {
@@ -82,18 +122,18 @@ impl<'a> Parts<'a> {
     pub(super) fn of(bytes: &'a [u8], at: usize) -> Option<Self> {
         let rest = bytes.get(at..)?;
         // No block is shorter.
-        let &[label_len, shape, children] = rest.first_chunk()?;
-        let branches = shape / BRANCHES;
-        let children = usize::from(branches) * (usize::from(children) + 1);
-        let rest = rest.get(2 + usize::from(branches)..)?;
-        let (value, rest) = rest.split_at_checked(usize::from(shape % BRANCHES))?;
-        let (label, rest) = rest.split_at_checked(usize::from(label_len))?;
-        let (firsts, links) = rest.split_at_checked(children)?;
+        let header = Header::of(rest.first_chunk()?);
+        let rest = rest.get(header.size..)?;
+        let (value, rest) = rest.split_at_checked(header.value)?;
+        let (label, rest) = rest.split_at_checked(header.label)?;
+        let (firsts, links) = rest.split_at_checked(header.children)?;
+        let entries = links.get(..header.entries)?;
         Some(Self {
             value,
             label,
             firsts,
             links,
+            entries,
         })
     }
 }
