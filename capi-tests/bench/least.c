@@ -23,9 +23,9 @@ enum {
     LONG_HEADER = 9,
     SHORT_MOST = 255,
     LINE_BYTES = 64,
-    RING_BYTES = 4 * 1024 * 1024,
-    IN_BYTES = 64 * 1024,
-    MOST_BYTES = 2000, /* so that HIGH_WATER_MARK of them fit into a ring */
+    RING_BYTES = 4 * 1024 * 1024, /* and twice that as long as HIGH_WATER_MARK messages need more than half */
+    IN_BYTES = 64 * 1024,         /* and more, so that two messages fit */
+    MOST_BYTES = 1000 * 1000,
     STEP = HIGH_WATER_MARK / 2
 };
 
@@ -33,7 +33,7 @@ enum {
 
 /* Messages from one thread to another. Words that one side writes share a line with nothing of the other's. */
 struct queue {
-    char *ring; /* RING_BYTES, twice one after the other: what goes over the end is at the beginning */
+    char *ring; /* ring_bytes, twice one after the other: what goes over the end is at the beginning */
     /* the writing side */
     ALIGNED int writer_lock;
     uint64_t written; /* messages */
@@ -56,7 +56,8 @@ struct queue {
 };
 
 static struct queue queues[2]; /* a socket's; inproc has one */
-static size_t size;
+static size_t size, in_bytes = IN_BYTES;
+static uint64_t ring_bytes = RING_BYTES;
 static uint64_t count, warmup;
 static int fd;
 static char *body;
@@ -140,7 +141,7 @@ static void wait_for_room(struct queue *queue)
 
 static void append(struct queue *queue, const char *from, size_t length)
 {
-    char *to = queue->ring + queue->end % RING_BYTES;
+    char *to = queue->ring + (queue->end & (ring_bytes - 1));
     if (length <= SHORT_MOST) {
         to[0] = 0;
         to[1] = (char) length;
@@ -210,7 +211,7 @@ __attribute__((noinline)) static size_t receive_call(struct queue *queue, char *
     lock(&queue->reader_lock);
     if (!has_any(queue))
         wait_for_any(queue);
-    from = queue->ring + queue->at % RING_BYTES;
+    from = queue->ring + (queue->at & (ring_bytes - 1));
     length = body_bytes(from, LONG_HEADER);
     memcpy(to, from + header_bytes(length), length < room ? length : room);
     queue->at += header_bytes(length) + length;
@@ -231,7 +232,7 @@ static void *write_stream(void *argument)
         queue->seen_published = __atomic_load_n(&queue->published, __ATOMIC_ACQUIRE); /* at least those */
         while (queue->at != queue->seen_published) {
             ssize_t wrote;
-            CHECK(wrote = write(fd, queue->ring + queue->at % RING_BYTES, queue->seen_published - queue->at));
+            CHECK(wrote = write(fd, queue->ring + (queue->at & (ring_bytes - 1)), queue->seen_published - queue->at));
             queue->at += (uint64_t) wrote;
         }
         report(queue);
@@ -242,12 +243,12 @@ static void *write_stream(void *argument)
 static void *read_stream(void *argument)
 {
     struct queue *queue = argument;
-    char *in = CHECK_POINTER(malloc(IN_BYTES));
+    char *in = CHECK_POINTER(malloc(in_bytes));
     size_t held = 0;
     while (queue->written < warmup + count) {
         size_t at = 0, length;
         ssize_t got;
-        CHECK(got = read(fd, in + held, IN_BYTES - held));
+        CHECK(got = read(fd, in + held, in_bytes - held));
         if (got == 0)
             fail_text("the connection ended early");
         held += (size_t) got;
@@ -385,12 +386,12 @@ static char *make_ring(void)
     int half, memory;
     char *ring;
     CHECK(memory = memfd_create("ring", 0));
-    CHECK(ftruncate(memory, RING_BYTES));
-    ring = mmap(NULL, 2 * RING_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(ftruncate(memory, ring_bytes));
+    ring = mmap(NULL, 2 * ring_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (ring == MAP_FAILED)
         fail("mmap");
     for (half = 0; half < 2; half++)
-        if (mmap(ring + half * RING_BYTES, RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory, 0)
+        if (mmap(ring + half * ring_bytes, ring_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory, 0)
             == MAP_FAILED)
             fail("mmap");
     CHECK(close(memory));
@@ -409,6 +410,10 @@ int main(int argc, char **argv)
     if (size < SEQUENCE_BYTES || size > MOST_BYTES)
         usage(text);
     begin();
+    while (ring_bytes < 2 * HIGH_WATER_MARK * (LONG_HEADER + size))
+        ring_bytes *= 2;
+    while (in_bytes < 2 * (LONG_HEADER + size))
+        in_bytes *= 2;
     body = CHECK_POINTER(calloc(1, size));
     for (q = 0; q < 2; q++) {
         queues[q].ring = make_ring();
