@@ -16,9 +16,9 @@
 //!       1        |   1   |        1        | 0 to 255 | 0 to 255
 //! ```
 //!
-//! A topic costs some bytes and those that it does not share. A node that outgrows its block is
-//! written anew elsewhere; free blocks are used again, by smaller nodes, too, and an array that is mostly free is
-//! copied. Positions that the code follows come from the array itself: links name live nodes, and every node lies
+//! A key costs two bytes (six with a value above 255) and those that it does not share in a bucket, some ten as a node.
+//! A node that outgrows its block is written anew elsewhere; free blocks are used again, by smaller nodes, too, and an
+//! array that is mostly free is copied. Positions that the code follows come from the array itself: links name live nodes, and every node lies
 //! inside the array.
 
 #![forbid(unsafe_code)]
@@ -81,8 +81,7 @@ fn length_of(pieces: &[Piece<'_>]) -> usize {
 }
 
 impl Radix {
-    /// Gives `key` a value, not 0, if it has none; else returns the one that it has. `NoMemory`: nothing has
-    /// changed.
+    /// Gives `key` a value, not 0, if it has none; else returns the one that it has. `NoMemory`: no key has changed.
     pub(crate) fn insert(&mut self, key: &[u8], value: u32) -> Result<Option<u32>> {
         if self.blocks.link(ROOT) == 0 {
             let root = self.put_leaf(key, value)?;
@@ -90,8 +89,9 @@ impl Radix {
             self.len += 1;
             return Ok(None);
         }
+        let mut from = (ROOT, key);
         loop {
-            match self.follow(key) {
+            match self.follow(from) {
                 End::At(link, node) => match self.value(&node) {
                     0 => self.set_value(link, &node, value)?,
                     present => return Ok(Some(present)),
@@ -111,13 +111,14 @@ impl Radix {
                     Ok(present) => return Ok(Some(present.value)),
                     Err(at) => {
                         if !self.add_entry(link, &node, at, rest, value)? {
-                            self.burst(link, &node)?;
+                            from = self.burst(link, &node, key, rest)?;
                             continue;
                         }
                     }
                 },
             }
             self.len += 1;
+            self.compact_if_sparse();
             return Ok(None);
         }
     }
@@ -127,10 +128,11 @@ impl Radix {
         if self.blocks.link(ROOT) == 0 {
             return 0;
         }
-        match self.follow(key) {
+        match self.follow((ROOT, key)) {
             End::At(_, node) => self.value(&node),
             End::Bucket(_, node, rest) => {
-                self.find_entry(&node, rest).map_or(0, |place| place.value)
+                let found = self.find_entry(&node, rest);
+                found.map_or(0, |place| place.value)
             }
             _ => 0,
         }
@@ -139,22 +141,27 @@ impl Radix {
     /// Gives a key that is there another value, not 0. `NoMemory`: it has the old one; not if the new one is
     /// the smaller.
     pub(crate) fn set(&mut self, key: &[u8], value: u32) -> Result<()> {
-        while self.get(key) != 0 {
-            match self.follow(key) {
-                End::At(link, node) => return self.set_value(link, &node, value),
+        if self.blocks.link(ROOT) == 0 {
+            return Ok(());
+        }
+        let mut from = (ROOT, key);
+        loop {
+            match self.follow(from) {
+                End::At(link, node) if self.value(&node) != 0 => {
+                    return self.set_value(link, &node, value);
+                }
                 End::Bucket(link, node, rest) => {
                     let Ok(place) = self.find_entry(&node, rest) else {
-                        break;
+                        return Ok(());
                     };
                     if self.set_entry(link, &node, place, value)? {
-                        break;
+                        return Ok(());
                     }
-                    self.burst(link, &node)?;
+                    from = self.burst(link, &node, key, rest)?;
                 }
-                _ => break,
+                _ => return Ok(()),
             }
         }
-        Ok(())
     }
 
     /// Takes a key out.
@@ -198,22 +205,29 @@ impl Radix {
             return;
         }
         // From here on it is gone. Without memory for new nodes the old ones stay, which is not compact but right.
-        let rest = match entry {
-            Some(place) => self.remove_entry(link, &node, place),
+        let detached = match entry {
+            Some(place) if place.is_all_of(&node) => match branch {
+                Some((link, place)) => self.detach(link, place),
+                None => Ok(()),
+            },
+            Some(place) => {
+                self.remove_entry(link, &node, place);
+                Ok(())
+            }
             None => {
                 self.blocks.bytes[node.value()].fill(0);
-                node.children()
+                let _ = match (node.children(), branch) {
+                    (0, Some((link, place))) => self.detach(link, place),
+                    (1, _) => self.join(link, &node, 0),
+                    _ => Ok(()),
+                };
+                Ok(())
             }
         };
-        let _ = match (rest, branch) {
-            (0, Some((link, place))) => self.detach(link, place),
-            (1, _) if entry.is_none() => self.join(link, &node, 0),
-            _ => Ok(()),
-        };
-        if self.blocks.is_sparse() {
-            // As above.
-            let _ = self.compact();
+        if let (Err(_), Some(place)) = (detached, entry) {
+            self.remove_entry(link, &node, place);
         }
+        self.compact_if_sparse();
     }
 
     /// The values of all keys that are prefixes of `text`, shortest first.
@@ -270,7 +284,7 @@ impl Radix {
             return Ok(());
         }
         // Nodes to come, each with the length of the key that it extends, and by what besides its label; and with what
-        // its keys have to be behind of, if they need not all be.
+        // the rest of its keys has to be behind of, if they need not all be.
         let mut pending = Vec::new();
         memory::push(&mut pending, (root, 0, None, after))?;
         let mut key = Vec::new();
@@ -280,31 +294,31 @@ impl Radix {
             if let Some(first) = first {
                 memory::push(&mut key, first)?;
             }
-            memory::append(&mut key, self.bytes(node.label()))?;
-            let rest = after.and_then(|after| after.strip_prefix(&key[..]));
-            if node.is_bucket() {
-                let label = key.len();
-                for entry in Entries(self.bytes(node.entries())) {
-                    key.truncate(label);
+            let label = self.bytes(node.label());
+            memory::append(&mut key, label)?;
+            let rest = after.and_then(|after| after.strip_prefix(label));
+            if rest.is_none() && after.is_some_and(|after| label < after) {
+                continue;
+            }
+            let shared = key.len();
+            for entry in Entries(self.bytes(node.entries())) {
+                if rest.is_none_or(|rest| entry.rest > rest) {
+                    key.truncate(shared);
                     memory::append(&mut key, entry.rest)?;
-                    let is_behind = after.is_none_or(|after| &key[..] > after);
-                    if is_behind && visit(&key, entry.value).is_break() {
+                    if visit(&key, entry.value).is_break() {
                         return Ok(());
                     }
                 }
-                continue;
             }
-            if rest.is_none() {
-                if after.is_some_and(|after| &key[..] < after) {
-                    continue;
-                }
-                let value = self.value(&node);
-                if value != 0 && visit(&key, value).is_break() {
-                    return Ok(());
-                }
+            let value = self.value(&node);
+            if rest.is_none() && value != 0 && visit(&key, value).is_break() {
+                return Ok(());
             }
             // On the way to `after`: it itself, and the keys before it, are left out.
-            let next = rest.and_then(|rest| rest.first());
+            let (next, behind) = match rest.and_then(<[u8]>::split_first) {
+                Some((next, behind)) => (Some(next), Some(behind)),
+                None => (None, None),
+            };
             pending
                 .try_reserve(node.children())
                 .map_err(|_| Error::NoMemory)?;
@@ -312,8 +326,8 @@ impl Radix {
             let wanted = firsts.filter(|(_, first)| next.is_none_or(|next| *first >= next));
             pending.extend(wanted.map(|(place, &first)| {
                 let child = self.blocks.link(node.link(place));
-                let after = after.filter(|_| next == Some(&first));
-                (child, key.len(), Some(first), after)
+                let after = behind.filter(|_| next == Some(&first));
+                (child, shared, Some(first), after)
             }));
         }
         Ok(())
@@ -347,9 +361,8 @@ impl Radix {
         place_of(self.bytes(node.firsts()), first)
     }
 
-    /// Follows a key from the root, which is there.
-    fn follow<'a>(&self, key: &'a [u8]) -> End<'a> {
-        let (mut link, mut rest) = (ROOT, key);
+    /// Follows what is left of a key from the node of a link, which is there.
+    fn follow<'a>(&self, (mut link, mut rest): (usize, &'a [u8])) -> End<'a> {
         loop {
             let node = self.node(self.blocks.link(link));
             let label = self.bytes(node.label());
@@ -429,7 +442,11 @@ impl Radix {
         if node.is_bucket() {
             return self.put_bucket(label, &[Copy(node.entries())]);
         }
-        let value = self.value(node);
+        self.put_valued(self.value(node), node, label)
+    }
+
+    /// Writes a node, no bucket, again, with another value and label.
+    fn put_valued(&mut self, value: u32, node: &Node, label: &[Piece<'_>]) -> Result<usize> {
         self.put(value, label, &[Copy(node.firsts())], &[Copy(node.links())])
     }
 
@@ -450,12 +467,7 @@ impl Radix {
             self.blocks.bytes[node.value()].copy_from_slice(&bytes[..room]);
             return Ok(());
         }
-        let new = self.put(
-            value,
-            &[Copy(node.label())],
-            &[Copy(node.firsts())],
-            &[Copy(node.links())],
-        )?;
+        let new = self.put_valued(value, node, &[Copy(node.label())])?;
         self.replace(link, node, new);
         Ok(())
     }
@@ -556,12 +568,12 @@ impl Radix {
             if node.children() != 1 {
                 return;
             }
-            at = self.node_link(&node);
+            at = self.first_child(&node);
         }
     }
 
     /// The first child.
-    fn node_link(&self, node: &Node) -> usize {
+    fn first_child(&self, node: &Node) -> usize {
         self.blocks.link(node.link(0))
     }
 
@@ -609,6 +621,13 @@ impl Radix {
 }
 
 impl Radix {
+    fn compact_if_sparse(&mut self) {
+        if self.blocks.is_sparse() {
+            // Without memory for the copy the array stays, which is not compact but right.
+            let _ = self.compact();
+        }
+    }
+
     /// Copies the nodes to an array of their own, in the order of the keys. `NoMemory`: nothing has changed.
     fn compact(&mut self) -> Result<()> {
         let mut blocks = self.blocks.fresh()?;

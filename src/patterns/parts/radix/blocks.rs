@@ -24,8 +24,8 @@ pub(super) struct Blocks {
     free_bytes: usize,
 }
 
-/// Sizes of blocks: up to a number of bytes in steps of so many. The smallest node that is not a root has four bytes,
-/// as many as a link; the largest has 1542.
+/// Sizes of blocks: up to a number of bytes in steps of so many. The smallest has as many bytes as a link, which a
+/// free block begins with; the largest node has 1542.
 const BANDS: [(u16, u16); 4] = [(32, 2), (128, 8), (512, 32), (LARGEST as u16, 128)];
 const SMALLEST: usize = LINK;
 const LARGEST: usize = 1664;
@@ -106,7 +106,7 @@ impl Blocks {
         if fitting == 0 {
             return self.extend(room_of(class));
         }
-        // What is left of a larger one serves smaller nodes: they are more.
+        // What is left of a larger one serves smaller nodes.
         let found = class + fitting.trailing_zeros() as usize;
         let at = self.free[found] as usize * GRANULE;
         let next = self.link(at);
@@ -136,9 +136,9 @@ impl Blocks {
         self.divide(at, room);
     }
 
-    /// A block of the first size has the second, not a smaller one, too.
-    pub(super) fn has_room(size: usize, larger: usize) -> bool {
-        class_of(size) == class_of(larger)
+    /// Blocks of both sizes take the same room.
+    pub(super) fn is_same_room(one: usize, other: usize) -> bool {
+        class_of(one) == class_of(other)
     }
 
     /// Frees the end of a block: what it holds has become smaller.

@@ -22,11 +22,13 @@ use super::{LABEL, Radix, length_of};
 use crate::error::{Error, Result};
 use crate::memory;
 
-/// Bytes of all entries of a bucket: more are searched for longer than nodes are.
-pub(super) const MOST: usize = u8::MAX as usize;
+/// Bytes of all entries of a bucket, which its header has a byte for; more would be searched for longer than nodes are.
+const MOST: usize = u8::MAX as usize;
 /// Length and value.
 const HEADER: usize = 2;
 const WIDE: usize = size_of::<u32>();
+/// What a node with two children takes besides what it has in common with a bucket, about. Entries repeat no more.
+const NODES_COST: usize = 24;
 
 /// An entry, read.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +40,7 @@ pub(super) struct Entry<'a> {
 /// Where an entry lies.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    pub(super) at: usize,
+    at: usize,
     /// Its bytes, all of them.
     len: usize,
     pub(super) value: u32,
@@ -46,6 +48,11 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// The bucket has no other.
+    pub(super) fn is_all_of(&self, bucket: &Node) -> bool {
+        self.range() == bucket.entries()
+    }
+
     fn range(&self) -> Range<usize> {
         self.at..self.at + self.len
     }
@@ -225,34 +232,32 @@ impl Radix {
         Ok(true)
     }
 
-    /// Takes an entry out of a bucket. Returns the bytes of those that are left.
-    pub(super) fn remove_entry(&mut self, link: usize, node: &Node, place: Place) -> usize {
+    /// Takes an entry out of a bucket, which may be empty then.
+    pub(super) fn remove_entry(&mut self, link: usize, node: &Node, place: Place) {
         let Range { start, end } = place.range();
         let size = node.end - node.at;
         let smaller = size - (end - start);
         let (before, behind) = (node.entries().start..start, end..node.end);
         let left = before.len() + behind.len();
         // A block that is given back whole serves the next bucket that grows; what is cut off only small nodes.
-        if left > 0
-            && !Blocks::has_room(smaller, size)
+        if !Blocks::is_same_room(smaller, size)
             && let Ok(new) =
                 self.put_bucket(&[Copy(node.label())], &[Copy(before), Copy(behind.clone())])
         {
             self.replace(link, node, new);
-            return left;
+            return;
         }
         let bytes = &mut self.blocks.bytes;
         bytes.copy_within(behind, start);
         bytes[node.at + 2] = left as u8;
         self.blocks.shrink(node.at, size, smaller);
-        left
     }
 
     /// Puts other bytes, not fewer, into the place of some of a bucket's entries. They fit into a bucket.
     fn exchange(&mut self, link: usize, node: &Node, old: Range<usize>, new: &[u8]) -> Result<()> {
         let more = new.len() - old.len();
         let size = node.end - node.at;
-        if Blocks::has_room(size, size + more) {
+        if Blocks::is_same_room(size, size + more) {
             let bytes = &mut self.blocks.bytes;
             bytes.copy_within(old.end..node.end, old.end + more);
             bytes[old.start..old.start + new.len()].copy_from_slice(new);
@@ -286,6 +291,9 @@ impl Radix {
         let own = self.value(node);
         let len = if node.is_bucket() {
             let entries = Entries(self.bytes(node.entries())).count();
+            if entries.saturating_sub(1) * cut.len() > NODES_COST {
+                return Ok(false);
+            }
             node.entries().len() + entries * cut.len()
         } else if node.children() == 0 && own != 0 {
             Entry::size(cut.len(), own)
@@ -297,7 +305,8 @@ impl Radix {
         }
         let mut entries = Writing::new();
         let cut = self.bytes(cut);
-        // It differs in the first byte from all that there are.
+        // It differs in the first byte from all that there are; from a leaf with nothing cut off it goes on, and comes
+        // behind that.
         let is_first = rest.first() < cut.first();
         if is_first {
             entries.entry(rest, &[], value);
@@ -318,17 +327,29 @@ impl Radix {
         Ok(true)
     }
 
-    /// Makes a node with leaves and buckets below it of a bucket. `NoMemory`: nothing has changed.
-    pub(super) fn burst(&mut self, link: usize, node: &Node) -> Result<()> {
+    /// Makes a node with leaves and buckets below it of a bucket to which a key has led, with `rest` behind its label.
+    /// Returns from where the key is to be followed now. `NoMemory`: nothing has changed.
+    pub(super) fn burst<'a>(
+        &mut self,
+        link: usize,
+        node: &Node,
+        key: &'a [u8],
+        rest: &[u8],
+    ) -> Result<(usize, &'a [u8])> {
+        let label = node.label();
+        let from = (link, &key[key.len() - rest.len() - label.len()..]);
         let mut copy = Writing::new();
         copy.append(self.bytes(node.entries()));
         let mut entries = Entries(copy.bytes());
         let Some(first) = entries.clone().next() else {
-            return Ok(());
+            // Left behind when memory lacked.
+            let leaf = self.put(0, &[Copy(label)], &[], &[])?;
+            self.replace(link, node, leaf);
+            return Ok(from);
         };
         let last = entries.clone().last().unwrap_or(first);
         // They are sorted: what these two share, all do.
-        let common = common_prefix(first.rest, last.rest).min(LABEL - node.label().len());
+        let common = common_prefix(first.rest, last.rest).min(LABEL - label.len());
         let mut value = 0;
         if first.rest.len() == common {
             value = first.value;
@@ -338,7 +359,7 @@ impl Radix {
         let new = self
             .put_groups(entries, common, &mut firsts, &mut links)
             .and_then(|()| {
-                let label = [Copy(node.label()), New(&first.rest[..common])];
+                let label = [Copy(label), New(&first.rest[..common])];
                 self.put(value, &label, &[New(&firsts)], &[New(links.as_flattened())])
             });
         match new {
@@ -351,7 +372,7 @@ impl Radix {
                 return Err(error);
             }
         }
-        Ok(())
+        Ok(from)
     }
 
     /// Makes a leaf or a bucket of all entries that go on alike behind `common` bytes, which all have.

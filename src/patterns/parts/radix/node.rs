@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::blocks::LINK;
 
-/// In the shape: there are children. The rest is the length of the value.
+/// In the shape: there are children. Below it is the length of the value.
 pub(super) const BRANCHES: u8 = 8;
 /// In the shape: it is a bucket, and nothing else is there.
 pub(super) const BUCKET: u8 = 16;
@@ -75,9 +75,10 @@ impl Node {
         self.is_bucket
     }
 
-    /// Of a bucket.
+    /// Empty if it is no bucket.
     pub(super) fn entries(&self) -> Range<usize> {
-        self.links..self.end
+        let begin = if self.is_bucket { self.links } else { self.end };
+        begin..self.end
     }
 
     pub(super) fn value(&self) -> Range<usize> {

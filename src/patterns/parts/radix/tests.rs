@@ -1,8 +1,8 @@
 //! The tree against a sorted map, and its arrays against their invariants.
 
 use super::blocks::{Blocks, ROOT};
-use super::bucket::Entries;
-use super::{LABEL, Radix};
+use super::bucket::{Entries, Entry};
+use super::{LABEL, Piece, Radix};
 use crate::patterns::testing::Random;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -60,7 +60,7 @@ fn check_blocks(tree: &Radix, longest: usize) {
             assert!(!std::mem::replace(byte, true), "blocks overlap");
         }
     };
-    let mut used = 0;
+    let (mut used, mut keys) = (0, 0);
     let root = tree.blocks.link(ROOT);
     let mut pending = Vec::new();
     if root != 0 {
@@ -74,9 +74,13 @@ fn check_blocks(tree: &Radix, longest: usize) {
         occupy(at..at + room);
         used += room;
         let is_chain = node.children() == 1 && longest > LABEL;
-        let entries: Vec<_> = Entries(tree.bytes(node.entries()))
-            .filter(|_| node.is_bucket())
-            .collect();
+        let entries: Vec<_> = Entries(tree.bytes(node.entries())).collect();
+        let entry_bytes =
+            |entry: &Entry<'_>| entry.rest.len() + if entry.value > 255 { 6 } else { 2 };
+        let least: usize = entries.iter().map(entry_bytes).sum();
+        assert!(least <= node.entries().len() && entries.iter().all(|entry| entry.value != 0));
+        assert!((node.entries().len() - least).is_multiple_of(4));
+        keys += entries.len() + usize::from(tree.value(&node) != 0);
         assert!(entries.is_sorted_by(|one, next| one.rest < next.rest));
         assert!(
             tree.value(&node) != 0 || node.children() > 1 || !entries.is_empty() || is_chain,
@@ -90,6 +94,7 @@ fn check_blocks(tree: &Radix, longest: usize) {
         occupy(free);
     }
     assert_eq!(used + tree.blocks.free_bytes(), tree.blocks.bytes.len());
+    assert_eq!(keys, tree.len());
 }
 
 #[test]
@@ -104,7 +109,8 @@ fn random_changes_against_a_sorted_map() {
             let grow = if step < 2500 { 3 } else { 1 };
             let key = random_key(&mut random, longest);
             if random.below(4) < grow {
-                let value = 1 + random.below(70_000) as u32;
+                let highest = if random.below(2) == 0 { 300 } else { 70_000 };
+                let value = 1 + random.below(highest) as u32;
                 let old = tree.insert(&key, value).unwrap();
                 assert_eq!(old, model.get(&key).copied());
                 assert_eq!(tree.get(&key), old.unwrap_or(value));
@@ -164,27 +170,63 @@ fn a_few_of_many_take_little() {
     assert_eq!(contents(&tree), left);
 }
 
-/// Keys of which few begin alike share a bucket: a node for each would take more than thirty bytes.
+/// Keys of which few begin alike share a bucket, in whatever order they come.
 #[test]
 fn keys_that_share_much_take_little() {
+    let key = |number: usize, tail: usize| format!("md.{:04}.{:x<tail$}", number / 20, number % 20);
+    for (tail, most) in [(3, 25), (30, 110)] {
+        for is_in_turn in [false, true] {
+            let mut tree = Radix::default();
+            for step in 0..40_000 {
+                let number = if is_in_turn {
+                    step % 2000 * 20 + step / 2000
+                } else {
+                    step
+                };
+                assert_eq!(tree.insert(key(number, tail).as_bytes(), 1), Ok(None));
+            }
+            check_blocks(&tree, LABEL);
+            let each = tree.blocks.bytes.len() / 40_000;
+            assert!(each < most, "{each} bytes each");
+            for number in 0..40_000 {
+                assert_eq!(tree.get(key(number, tail).as_bytes()), 1);
+            }
+        }
+    }
+}
+
+/// A value that takes more bytes than a full bucket has room for; less is written where it was.
+#[test]
+fn values_of_a_full_bucket() {
     let mut tree = Radix::default();
-    let key = |number: usize| {
-        let (place, number) = (number % 8, number / 8);
-        format!(
-            "md.{place}XYZ.{:05}.{}",
-            number / 3,
-            ["bid", "ask", "trd"][number % 3]
-        )
-    };
-    for number in 0..48_000 {
-        assert_eq!(tree.insert(key(number).as_bytes(), 1), Ok(None));
+    let keys: Vec<_> = (0..84_u8).map(|byte| vec![byte]).collect();
+    for key in &keys {
+        assert_eq!(tree.insert(key, 1), Ok(None));
     }
-    check_blocks(&tree, LABEL);
-    let used = tree.blocks.bytes.len() - tree.blocks.free_bytes();
-    assert!(used < 48_000 * 12, "{} bytes each", used as f64 / 48_000.0);
-    for number in 0..48_000 {
-        assert_eq!(tree.get(key(number).as_bytes()), 1);
+    for (value, other) in [(1 << 31, 7), (255, 256), (2, 1)] {
+        for key in &keys {
+            assert_eq!(tree.set(key, value), Ok(()));
+            assert_eq!(tree.set(key, other), Ok(()));
+            assert_eq!(tree.get(key), other);
+            check_blocks(&tree, LABEL);
+        }
     }
+    assert!(keys.iter().all(|key| tree.get(key) == 1));
+}
+
+/// A bucket whose last entry went when there was no memory for taking it out of the tree.
+#[test]
+fn an_empty_bucket() {
+    let mut tree = Radix::default();
+    let empty = tree.put_bucket(&[Piece::New(b"label")], &[]).unwrap();
+    tree.blocks.set_link(ROOT, empty);
+    assert_eq!(tree.get(b"label"), 0);
+    tree.remove(b"label");
+    let mut other = b"label".to_vec();
+    other.resize(300, b'x');
+    assert_eq!(tree.insert(&other, 2), Ok(None));
+    assert_eq!(tree.insert(b"label", 3), Ok(None));
+    assert_eq!(contents(&tree), [(b"label".to_vec(), 3), (other, 2)]);
 }
 
 /// What is removed makes room for what comes.
