@@ -55,6 +55,22 @@ NOTES = {
             " busy loops run beside one measurement; the work of the programs beside is what those loops get done.",
 }
 
+# Below this the kernel's part says nothing of a limit.
+LEAST_KERNEL = 0.2
+
+LEFT = [
+    "- Messages of 100 B over tcp and ipc: with the default high-water mark of 1000 four threads on two cores stop each"
+    " other every 500 messages; with a mark that is never reached the ratios are those of the group above. The rest is"
+    " 0.1 us a message in four threads: queue, framing, checks of types, credit and peers.",
+    "- Fan-out: half of the publisher's own time is spent waiting for the cache lines that messages are written to: fifty"
+    " queues of up to 1000 messages each do not stay in a cache. One copy that all queues refer to would be the next step."
+    " Fetching these lines ahead changed nothing.",
+    "- Subscriptions made: a topic goes through two trees (40 % of the CPU time), one call (a third), two I/O threads (a"
+    " fifth) and two queues; all of that would have to cost a third.",
+    "- Round trips without spinning: two sleeping threads are woken for each way; blocking plain sockets and futexes need"
+    " as much as the column says.",
+]
+
 # What README shows: case, key.
 HEADLINES = (
     ("tcp-100", "rate"), ("ipc-100", "rate"), ("inproc-100", "rate"), ("tcp-10000", "rate"), ("tcp-100", "cpu_us"),
@@ -208,7 +224,27 @@ def document(results, drawn):
         if group == "curves":
             growths = table.scaling(results.cases)
             out += [f"- {what}: libzmq {stock:.2f}x, Zeroxide {ours:.2f}x" for what, stock, ours in growths] + [""]
+    out += limits(results)
     return "\n".join(out)
+
+
+def limits(results):
+    """What is known of the limits of the rows whose goal is not met."""
+    rows = [row for group in GROUPS for row in results.rows(group) if row["met"] is False and row["ratio"]]
+    if not rows:
+        return []
+    out = ["## What limits the goals that are not met", "",
+           "\"Plain\" is the ratio to libzmq that the plain program has. \"Kernel alone\" is the ratio that Zeroxide would have"
+           " if only the kernel's part of its CPU time were left, and the same part of the machine were used: a library that"
+           " takes no time at all. Where neither is beyond the goal, that is the limit; else the text says what is left.", "",
+           markdown(("", "ratio", "goal", "plain", "kernel alone")), markdown(("---", "--:", "---", "--:", "--:"))]
+    for row in rows:
+        plain = f"{row['raw'] / row['stock']:.2f}" if row["raw"] and row["stock"] else ""
+        kernel = row["kernel"]
+        alone = row["ratio"] * kernel if row["less"] else row["ratio"] / kernel if kernel else None
+        alone = f"{alone:.2f}" if alone is not None and kernel and kernel >= LEAST_KERNEL else ""
+        out.append(markdown((row["title"], f"{row['ratio']:.2f}", row["goal"], plain, alone)))
+    return out + [""] + LEFT + [""]
 
 
 def readme_block(results, drawn):
