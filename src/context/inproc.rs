@@ -25,6 +25,10 @@ pub(crate) enum Owner {
 }
 
 impl Owner {
+    fn answers(&self) -> bool {
+        matches!(self, Self::Socket(binder) if binder.answers)
+    }
+
     fn is(&self, mailbox: &Arc<Mailbox<SocketCommand>>) -> bool {
         matches!(self, Self::Socket(binder) if Arc::ptr_eq(&binder.mailbox, mailbox))
     }
@@ -34,6 +38,8 @@ impl Owner {
 #[derive(Clone, Debug)]
 pub(crate) struct Binder {
     pub(crate) mailbox: Arc<Mailbox<SocketCommand>>,
+    /// It answers requests (REP, ROUTER).
+    pub(crate) answers: bool,
     /// The high-water marks that it brings into pipes.
     pub(crate) send_hwm: i32,
     pub(crate) receive_hwm: i32,
@@ -79,8 +85,24 @@ pub(crate) struct Names {
     inner: Mutex<Inner>,
 }
 
+/// The name of a handler that says which peers may come in (RFC 27/ZAP "ZAP endpoint").
+const ZAP_HANDLER: &[u8] = b"zeromq.zap.01";
+
+/// What became of a question to the ZAP handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Asked,
+    /// There is none. `lost`: there was one before, and who needs it is refused from now on (security.md section 7.2
+    /// holds only until then).
+    NoHandler {
+        lost: bool,
+    },
+}
+
 #[derive(Debug, Default)]
 struct Inner {
+    /// A ZAP handler was bound at some time.
+    had_handler: bool,
     bound: HashMap<Box<[u8]>, Owner>,
     parked: HashMap<Box<[u8]>, Vec<Parked>>,
 }
@@ -92,6 +114,7 @@ impl Names {
         if inner.bound.contains_key(name) {
             return Err(Error::AddressInUse);
         }
+        inner.had_handler |= name == ZAP_HANDLER && owner.answers();
         inner.bound.insert(name.into(), owner);
         Ok(inner.parked.remove(name).unwrap_or_default())
     }
@@ -127,6 +150,22 @@ impl Names {
             end: parked,
             connecter,
         });
+    }
+
+    /// Hands `end`, which holds a request, to the ZAP handler of the context. No high-water marks count there.
+    pub(crate) fn ask_handler(&self, end: PipeEnd) -> Asked {
+        let inner = self.inner.lock();
+        let lost = inner.had_handler;
+        match inner.bound.get(ZAP_HANDLER) {
+            Some(Owner::Socket(binder)) if binder.answers => {
+                let attachment = Box::new(Attachment::inproc(end, None));
+                match binder.mailbox.push(SocketCommand::Attach(attachment)) {
+                    Ok(()) => Asked::Asked,
+                    Err(_) => Asked::NoHandler { lost },
+                }
+            }
+            _ => Asked::NoHandler { lost },
+        }
     }
 
     /// Removes a name, if `mailbox` has bound it. `NotFound`.

@@ -34,7 +34,7 @@ pub(crate) struct Context {
     options: Mutex<ContextOptions>,
     life: Mutex<Life>,
     /// inproc endpoints of this context.
-    pub(crate) names: Names,
+    pub(crate) names: Arc<Names>,
     /// Connections that outlive their sockets.
     pub(crate) lingering: Arc<Lingering>,
     /// The process that made it or, if that made no socket, opened the first one; a forked child of that
@@ -72,7 +72,7 @@ impl Context {
         Self {
             options: Mutex::new(ContextOptions::default()),
             life: Mutex::new(Life::default()),
-            names: Names::default(),
+            names: Arc::default(),
             lingering: Arc::new(Lingering::default()),
             owner: fork::Stamp::new(),
         }

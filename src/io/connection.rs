@@ -14,12 +14,14 @@
 
 #![forbid(unsafe_code)]
 
+mod authentication;
 mod leaving;
 mod loss;
 mod notices;
 mod raw;
 mod starting;
 
+use authentication::Authentication;
 pub(crate) use loss::Loss;
 
 use std::net::SocketAddr;
@@ -99,6 +101,7 @@ pub(crate) struct Live {
     succeeded: bool,
     /// Raw: the socket has not been told yet that the stream is there.
     pub(crate) unannounced: bool,
+    authentication: Authentication,
 }
 
 /// How far a stream is. It only goes on.
@@ -304,7 +307,11 @@ impl Connection {
     /// Reads; a break if that ends the connection.
     fn read(&mut self, around: &mut Surroundings<'_>) -> ControlFlow<Outcome, Pumped> {
         let pending = self.pending.take();
-        match pending.map_or_else(|| self.pump_in(around), Err) {
+        let read = match pending {
+            Some(loss) => Err(loss),
+            None => self.hear_answer().and_then(|()| self.pump_in(around)),
+        };
+        match read {
             Ok(_) if self.is_refused() => ControlFlow::Break(self.lose(Loss::Dismissed, around)),
             Ok(pumped) => ControlFlow::Continue(pumped),
             Err(loss) => {

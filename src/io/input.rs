@@ -152,6 +152,11 @@ impl Input {
         pauses
     }
 
+    /// What was received is to be looked at again, though nothing has come.
+    pub(super) fn go_on(&mut self) {
+        self.unfinished = true;
+    }
+
     /// There is more to do without another event.
     pub(super) fn has_more(&self) -> bool {
         self.readable || self.hung_up || self.unfinished
@@ -423,6 +428,7 @@ impl Connection {
                     self.begin_large(Kind::Subscription { subscribe }, length, head)?;
                     return Ok((at, Stopped::Large));
                 }
+                Some(Event::Ask(question)) => self.ask(&question, around)?,
                 Some(Event::MaySend) => self.begin_sending(around)?,
                 Some(Event::Ready(handshake)) => self.begin_traffic(handshake, around)?,
                 Some(Event::Join { .. } | Event::Leave { .. }) => {}

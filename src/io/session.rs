@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::context::Lingering;
+use crate::context::inproc::Names;
 use crate::error::Result;
 use crate::io::IoHandle;
 use crate::mailbox::Mailbox;
 use crate::mechanism::Mechanism;
 use crate::memory;
 use crate::monitor::{Event, Monitor};
+use crate::options::security::Selected;
 use crate::options::{AcceptFilter, SocketOptions};
 use crate::patterns::TypeRow;
 use crate::pipe::{Leftovers, Limits, PipeEnd, pipe};
@@ -41,6 +43,8 @@ pub(crate) struct Session {
     /// What peers left behind that have gone, and the socket has not read: those of all listeners of the socket, or of
     /// this connection, if the socket made it.
     pub(crate) leftovers: Arc<Leftovers>,
+    /// Where a ZAP handler is found.
+    pub(crate) names: Arc<Names>,
 }
 
 /// Local and remote endpoint for monitor events of version 2.
@@ -180,7 +184,7 @@ impl Session {
             memory::push(&mut metadata, (memory::copy(name)?, memory::copy(value)?))?;
         }
         // Every field by name: one that is added has to be thought of here.
-        let mechanism = Mechanism::Null;
+        let mechanism = self.mechanism()?;
         Ok(Config {
             socket_type: self.row.wire_name,
             socket_type_number: self.row.socket_type as u8,
@@ -195,8 +199,22 @@ impl Session {
             heartbeat_ttl: options.heartbeat_ttl,
             receives_subscriptions: self.row.takes_subscriptions,
             receives_groups: false,
-            requires_security: !matches!(mechanism, Mechanism::Null),
+            requires_security: mechanism != Mechanism::default(),
             mechanism,
+        })
+    }
+
+    fn mechanism(&self) -> Result<Mechanism> {
+        let security = &self.options.security;
+        Ok(match (security.selected, security.serves) {
+            (Selected::Null, _) => Mechanism::Null {
+                authenticates: !security.zap_domain.is_empty(),
+            },
+            (Selected::Plain, true) => Mechanism::PlainServer,
+            (Selected::Plain, false) => Mechanism::PlainClient {
+                username: memory::boxed(&security.plain_username)?,
+                password: memory::boxed(&security.plain_password)?,
+            },
         })
     }
 
@@ -258,6 +276,7 @@ impl Session {
             endpoint: b"ipc://alone".as_slice().into(),
             stop_refused: Arc::new(AtomicBool::new(false)),
             leftovers: Arc::new(Leftovers::default()),
+            names: Arc::default(),
         }
     }
 }

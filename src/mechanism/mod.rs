@@ -1,79 +1,189 @@
 //! Security mechanisms: what happens between the greeting and the first message.
 //!
-//! A mechanism is a sans-IO state machine over command bodies: [`SecurityHandshake`] says what to send
-//! next and takes what was received. Called by `protocol` only. Must not know frames, streams, threads
-//! or clocks.
+//! A mechanism is a sans-IO state machine over command bodies: a [`SecurityHandshake`] says what to send
+//! next, takes what was received, and asks what it cannot know: whether a peer may come in ([`Question`],
+//! [`Verdict`]). Called by `protocol` only; who answers the question, by ZAP (RFC 27), is `io`'s business. Must
+//! not know frames, streams, threads or clocks.
+//!
+//! How to add one: a file with a state machine for each role, a variant of [`Mechanism`], the options that
+//! select it.
 
 #![forbid(unsafe_code)]
 
 mod null;
+mod plain;
+pub(crate) mod zap;
 
+use std::fmt::Debug;
+
+use crate::memory;
 use crate::protocol::ProtocolError;
-use null::Null;
 
 /// The mechanism that a socket's options chose, with what it needs (contract: security.md section 1).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Mechanism {
-    #[default]
-    Null,
+    /// `authenticates`: ZMQ_ZAP_DOMAIN is set, so that a handler is asked, on either side.
+    Null {
+        authenticates: bool,
+    },
+    PlainClient {
+        username: Box<[u8]>,
+        password: Box<[u8]>,
+    },
+    PlainServer,
+}
+
+impl Default for Mechanism {
+    fn default() -> Self {
+        Self::Null {
+            authenticates: false,
+        }
+    }
 }
 
 impl Mechanism {
-    /// The name in the greeting.
+    /// The name in the greeting, and in questions to a ZAP handler.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Null => "NULL",
+            Self::Null { .. } => "NULL",
+            Self::PlainClient { .. } | Self::PlainServer => "PLAIN",
         }
     }
 
     /// Begins a handshake that announces `metadata`, a block of properties.
-    pub(crate) fn begin(&self, metadata: Vec<u8>) -> SecurityHandshake {
+    pub(crate) fn begin(&self, metadata: Vec<u8>) -> Box<dyn SecurityHandshake> {
         match self {
-            Self::Null => SecurityHandshake::Null(Null::new(metadata)),
+            Self::Null { authenticates } => Box::new(null::Null::new(metadata, *authenticates)),
+            Self::PlainClient { username, password } => Box::new(plain::Client::new(
+                username.clone(),
+                password.clone(),
+                metadata,
+            )),
+            Self::PlainServer => Box::new(plain::Server::new(metadata)),
         }
     }
 }
 
-/// A handshake in progress.
-#[derive(Debug)]
-pub(crate) enum SecurityHandshake {
-    Null(Null),
-}
-
-impl SecurityHandshake {
+/// A handshake in progress, of one mechanism and role.
+pub(crate) trait SecurityHandshake: Debug + Send {
     /// The body of the peer's next command. Returns the peer's metadata block when this command
     /// carried it.
     ///
     /// # Errors
     /// Whatever the mechanism finds wrong with it.
-    pub(crate) fn handle_command(&mut self, body: &[u8]) -> Result<Option<Vec<u8>>, ProtocolError> {
-        match self {
-            Self::Null(null) => null.handle_command(body),
-        }
-    }
+    fn handle_command(&mut self, body: &[u8]) -> Result<Option<Vec<u8>>, ProtocolError>;
 
     /// The body of the next command to send. `None`: nothing before something else happens.
     ///
     /// # Errors
     /// [`ProtocolError::OutOfMemory`].
-    pub(crate) fn poll_command(&mut self) -> Result<Option<Vec<u8>>, ProtocolError> {
-        match self {
-            Self::Null(null) => null.poll_command(),
-        }
+    fn poll_command(&mut self) -> Result<Option<Vec<u8>>, ProtocolError>;
+
+    /// What has to be asked before the handshake goes on; once.
+    fn poll_question(&mut self) -> Option<Question> {
+        None
+    }
+
+    /// The answer to the question. After a refusal the rest of the handshake's commands should be sent, and the
+    /// connection ended.
+    fn handle_verdict(&mut self, verdict: Verdict) {
+        let _ = verdict;
     }
 
     /// Nothing more will be received for the handshake: further frames are traffic, which is held back
     /// until [`Self::is_complete`].
-    pub(crate) fn is_received(&self) -> bool {
+    fn is_received(&self) -> bool;
+
+    /// Both sides have said everything.
+    fn is_complete(&self) -> bool;
+
+    /// What is wrong with the peer's metadata is told as a protocol error (security.md sections 3.2, 4.4).
+    fn tells_of_metadata(&self) -> bool {
+        false
+    }
+}
+
+/// Whether a peer may come in: what a ZAP handler is asked (security.md section 6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    pub(crate) mechanism: &'static str,
+    pub(crate) credentials: Vec<Vec<u8>>,
+}
+
+/// The answer to a [`Question`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Welcome,
+    Refused(Refusal),
+}
+
+/// Why a peer may not come in (RFC 27/ZAP "Status codes").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// 300: a temporary error. The peer is told nothing, and tries again.
+    Temporary,
+    /// 400: the credentials are wrong.
+    Authentication,
+    /// 500: the handler's own fault.
+    Internal,
+}
+
+impl Refusal {
+    pub(crate) fn status(self) -> u16 {
         match self {
-            Self::Null(null) => null.is_received(),
+            Self::Temporary => 300,
+            Self::Authentication => 400,
+            Self::Internal => 500,
         }
     }
 
-    /// Both sides have said everything.
-    pub(crate) fn is_complete(&self) -> bool {
+    /// The reason in an ERROR command; `None`: there is none.
+    fn reason(self) -> Option<&'static [u8; 3]> {
         match self {
-            Self::Null(null) => null.is_complete(),
+            Self::Temporary => None,
+            Self::Authentication => Some(b"400"),
+            Self::Internal => Some(b"500"),
         }
     }
 }
+
+/// What the data of an ERROR command means: reason length, reason.
+fn refusal(data: &[u8]) -> ProtocolError {
+    let Some((&length, rest)) = data.split_first() else {
+        return ProtocolError::MalformedError;
+    };
+    let status = match rest.get(..usize::from(length)) {
+        None => return ProtocolError::MalformedError,
+        Some(b"300") => Some(300),
+        Some(b"400") => Some(400),
+        Some(b"500") => Some(500),
+        Some(_) => None,
+    };
+    ProtocolError::Refused { status }
+}
+
+/// Name and data of a command body.
+///
+/// # Errors
+/// [`ProtocolError::MalformedCommand`]: it is empty, or its name does not end inside of it.
+fn split_command(body: &[u8]) -> Result<(&[u8], &[u8]), ProtocolError> {
+    let malformed = ProtocolError::MalformedCommand;
+    let (&length, rest) = body.split_first().ok_or(malformed)?;
+    rest.split_at_checked(usize::from(length)).ok_or(malformed)
+}
+
+/// A command body of these parts.
+fn command(parts: &[&[u8]]) -> Result<Vec<u8>, ProtocolError> {
+    let mut body = Vec::new();
+    for part in parts {
+        memory::append(&mut body, part).map_err(|_| ProtocolError::OutOfMemory)?;
+    }
+    Ok(body)
+}
+
+fn copy_of(bytes: &[u8]) -> Result<Vec<u8>, ProtocolError> {
+    memory::copy(bytes).map_err(|_| ProtocolError::OutOfMemory)
+}
+
+const READY: &[u8] = b"\x05READY";
+const ERROR: &[u8] = b"\x05ERROR";

@@ -3,86 +3,104 @@
 
 #![forbid(unsafe_code)]
 
-use crate::memory;
+use super::{ERROR, Question, READY, Refusal, SecurityHandshake, Verdict};
+use super::{command, copy_of, refusal};
 use crate::protocol::{Command, ProtocolError};
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Null {
-    /// The metadata block of our READY; `None` once it was sent.
-    unsent: Option<Vec<u8>>,
+    metadata: Vec<u8>,
+    sending: Sending,
     received: bool,
 }
 
+/// What of ours is still to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    Question,
+    /// READY waits for the answer.
+    Answer,
+    Ready,
+    Error(Refusal),
+    Done,
+}
+
 impl Null {
-    pub(super) fn new(metadata: Vec<u8>) -> Self {
+    pub(super) fn new(metadata: Vec<u8>, authenticates: bool) -> Self {
         Self {
-            unsent: Some(metadata),
+            metadata,
+            sending: match authenticates {
+                true => Sending::Question,
+                false => Sending::Ready,
+            },
             received: false,
         }
     }
+}
 
-    pub(super) fn handle_command(&mut self, body: &[u8]) -> Result<Option<Vec<u8>>, ProtocolError> {
+impl SecurityHandshake for Null {
+    fn handle_command(&mut self, body: &[u8]) -> Result<Option<Vec<u8>>, ProtocolError> {
         match Command::parse(body) {
             Command::Ready(metadata) if !self.received => {
                 self.received = true;
-                let block = memory::copy(metadata);
-                block.map(Some).map_err(|_| ProtocolError::OutOfMemory)
+                copy_of(metadata).map(Some)
             }
             Command::Error(data) => Err(refusal(data)),
             _ => Err(ProtocolError::UnexpectedCommand),
         }
     }
 
-    pub(super) fn poll_command(&mut self) -> Result<Option<Vec<u8>>, ProtocolError> {
-        let Some(metadata) = self.unsent.take() else {
-            return Ok(None);
+    fn poll_command(&mut self) -> Result<Option<Vec<u8>>, ProtocolError> {
+        let body = match self.sending {
+            Sending::Ready => command(&[READY, &std::mem::take(&mut self.metadata)])?,
+            Sending::Error(refusal) => match refusal.reason() {
+                Some(reason) => command(&[ERROR, &[reason.len() as u8], reason])?,
+                None => return Ok(None),
+            },
+            Sending::Question | Sending::Answer | Sending::Done => return Ok(None),
         };
-        let mut body = Vec::new();
-        body.try_reserve_exact(READY.len() + metadata.len())
-            .map_err(|_| ProtocolError::OutOfMemory)?;
-        body.extend_from_slice(READY);
-        body.extend_from_slice(&metadata);
+        self.sending = Sending::Done;
         Ok(Some(body))
     }
 
-    pub(super) fn is_received(&self) -> bool {
+    fn poll_question(&mut self) -> Option<Question> {
+        if self.sending != Sending::Question {
+            return None;
+        }
+        self.sending = Sending::Answer;
+        Some(Question {
+            mechanism: "NULL",
+            credentials: Vec::new(),
+        })
+    }
+
+    fn handle_verdict(&mut self, verdict: Verdict) {
+        self.sending = match verdict {
+            Verdict::Welcome => Sending::Ready,
+            Verdict::Refused(refusal) => Sending::Error(refusal),
+        };
+    }
+
+    fn is_received(&self) -> bool {
         self.received
     }
 
-    pub(super) fn is_complete(&self) -> bool {
-        self.received && self.unsent.is_none()
+    fn is_complete(&self) -> bool {
+        self.received && self.sending == Sending::Done
     }
 }
-
-/// What the data of an ERROR command means: reason length, reason.
-fn refusal(data: &[u8]) -> ProtocolError {
-    let Some((&length, rest)) = data.split_first() else {
-        return ProtocolError::MalformedError;
-    };
-    let status = match rest.get(..usize::from(length)) {
-        None => return ProtocolError::MalformedError,
-        Some(b"300") => Some(300),
-        Some(b"400") => Some(400),
-        Some(b"500") => Some(500),
-        Some(_) => None,
-    };
-    ProtocolError::Refused { status }
-}
-
-const READY: &[u8] = b"\x05READY";
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn received(body: &[u8]) -> Result<Option<Vec<u8>>, ProtocolError> {
-        Null::new(Vec::new()).handle_command(body)
+        Null::new(Vec::new(), false).handle_command(body)
     }
 
     #[test]
     fn ready_in_any_order_completes() {
-        let mut first = Null::new(b"mine".to_vec());
+        let mut first = Null::new(b"mine".to_vec(), false);
         assert_eq!(first.poll_command(), Ok(Some(b"\x05READYmine".to_vec())));
         assert_eq!(first.poll_command(), Ok(None));
         assert!(!first.is_complete() && !first.is_received());
@@ -92,7 +110,7 @@ mod tests {
         );
         assert!(first.is_complete());
 
-        let mut second = Null::new(Vec::new());
+        let mut second = Null::new(Vec::new(), false);
         assert_eq!(second.handle_command(b"\x05READY"), Ok(Some(Vec::new())));
         assert!(second.is_received() && !second.is_complete());
         assert_eq!(
@@ -101,6 +119,47 @@ mod tests {
         );
         second.poll_command().unwrap();
         assert!(second.is_complete());
+    }
+
+    #[test]
+    fn ready_waits_for_the_verdict() {
+        for early in [false, true] {
+            let mut null = Null::new(b"mine".to_vec(), true);
+            if early {
+                null.handle_command(b"\x05READY").unwrap();
+            }
+            let question = null.poll_question().unwrap();
+            assert_eq!(
+                (question.mechanism, question.credentials.len()),
+                ("NULL", 0)
+            );
+            assert_eq!(null.poll_question(), None);
+            assert_eq!(null.poll_command(), Ok(None));
+            null.handle_verdict(Verdict::Welcome);
+            assert_eq!(null.poll_command(), Ok(Some(b"\x05READYmine".to_vec())));
+            assert_eq!(null.is_complete(), early);
+            if !early {
+                null.handle_command(b"\x05READY").unwrap();
+            }
+            assert!(null.is_complete());
+        }
+    }
+
+    #[test]
+    fn who_is_refused_gets_no_ready() {
+        for (refusal, said) in [
+            (Refusal::Authentication, Some(b"\x05ERROR\x03400".to_vec())),
+            (Refusal::Internal, Some(b"\x05ERROR\x03500".to_vec())),
+            (Refusal::Temporary, None),
+        ] {
+            let mut null = Null::new(b"mine".to_vec(), true);
+            null.poll_question().unwrap();
+            null.handle_verdict(Verdict::Refused(refusal));
+            assert_eq!(null.poll_command(), Ok(said));
+            assert_eq!(null.poll_command(), Ok(None));
+            null.handle_command(b"\x05READY").unwrap();
+            assert!(!null.is_complete());
+        }
     }
 
     #[test]

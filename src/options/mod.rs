@@ -12,6 +12,7 @@
 mod encoding;
 mod lists;
 mod row;
+pub(crate) mod security;
 mod table;
 mod values;
 

@@ -12,6 +12,7 @@ use crate::options::row::Effect::{
     Immediately, Never, NextBind, NextConnect, NextEndpoint, NextPeer, NextRequest, OneConnect,
 };
 use crate::options::row::{Constant, Kind, Read, Row, Shape, StateOption};
+use crate::options::security::Selected;
 use crate::patterns::SocketType::{self, Dealer, Pub, Rep, Req, Router, Stream, Sub, Xpub, Xsub};
 
 const ANY: RangeInclusive<i32> = i32::MIN..=i32::MAX;
@@ -77,6 +78,18 @@ const fn pattern_flag(make: fn(bool) -> P) -> Kind {
         make,
         note: |_, _| {},
     }
+}
+
+/// The server's role of a mechanism.
+macro_rules! server {
+    ($mechanism:expr) => {
+        Kind::Int {
+            default: 0,
+            accepts: BOOL,
+            get: |options| i32::from(options.security.serves_by($mechanism)),
+            set: |options, value| options.security.serve_by($mechanism, value != 0),
+        }
+    };
 }
 
 const fn state(state: StateOption, shape: Shape) -> Kind {
@@ -154,9 +167,14 @@ pub(super) static OPTIONS: &[Row] = &[
     row!(ZMQ_IPV6, flag!(ipv6, 0, BOOL), NextEndpoint, "Names and wildcards stand for IPv6 addresses. A context option too, for new sockets."),
     row!(ZMQ_MECHANISM, state(StateOption::Mechanism, Shape::ExactInt),
         Immediately, "The security mechanism that the options set last select."),
-    row!(ZMQ_PLAIN_SERVER, Kind::Unset(Constant::Int(0)), NextEndpoint, "Not implemented yet."),
-    row!(ZMQ_PLAIN_USERNAME, Kind::Unset(Constant::Text), NextEndpoint, "Not implemented yet."),
-    row!(ZMQ_PLAIN_PASSWORD, Kind::Unset(Constant::Text), NextEndpoint, "Not implemented yet."),
+    row!(ZMQ_PLAIN_SERVER, server!(Selected::Plain),
+        NextEndpoint, "1: peers name themselves to this socket, and a ZAP handler says who may come in; 0: no security."),
+    row!(ZMQ_PLAIN_USERNAME, Kind::Bytes { lengths: 1..=255, empty: Empty::Null, read: Read::Text,
+            get: |o| &o.security.plain_username, set: |o, v| o.security.set_plain(|s| &mut s.plain_username, v) },
+        NextEndpoint, "Under this name to servers; NULL: no security."),
+    row!(ZMQ_PLAIN_PASSWORD, Kind::Bytes { lengths: 1..=255, empty: Empty::Null, read: Read::Text,
+            get: |o| &o.security.plain_password, set: |o, v| o.security.set_plain(|s| &mut s.plain_password, v) },
+        NextEndpoint, "With this password to servers; NULL: no security."),
     row!(ZMQ_CURVE_SERVER, Kind::Unset(Constant::Int(0)), NextEndpoint, "Not implemented yet."),
     row!(ZMQ_CURVE_PUBLICKEY, Kind::Unset(Constant::Key), NextEndpoint, "Not implemented yet."),
     row!(ZMQ_CURVE_SECRETKEY, Kind::Unset(Constant::Key), NextEndpoint, "Not implemented yet."),
@@ -169,7 +187,9 @@ pub(super) static OPTIONS: &[Row] = &[
         Immediately, "Allows the next request before the reply.").only(&[Req]),
     row!(ZMQ_CONFLATE, flag!(conflate, 0, BOOL),
         NextEndpoint, "Queues keep only the newest single-frame message. For DEALER, PULL, PUSH, PUB and SUB."),
-    row!(ZMQ_ZAP_DOMAIN, Kind::Unset(Constant::Text), NextEndpoint, "Not implemented yet."),
+    row!(ZMQ_ZAP_DOMAIN, Kind::Bytes { lengths: 1..=255, empty: Empty::Refused, read: Read::Text,
+            get: |o| &o.security.zap_domain, set: |o, v| o.security.zap_domain = v },
+        NextEndpoint, "What a ZAP handler is told of this socket. Without security (NULL) it is asked only if this is set."),
     row!(ZMQ_ROUTER_HANDOVER, pattern_flag(P::RouterHandover),
         Immediately, "A new peer takes over the routing id of an old one, instead of being ignored.").only(ROUTERS),
     row!(ZMQ_TOS, int!(type_of_service, 0, NOT_NEGATIVE), NextEndpoint, "IP_TOS and IPV6_TCLASS; 0 = not set."),
@@ -222,7 +242,9 @@ pub(super) static OPTIONS: &[Row] = &[
     row!(ZMQ_GSSAPI_SERVICE_PRINCIPAL_NAMETYPE, Kind::Unset(Constant::Int(0)), NextEndpoint, "Not implemented yet."),
     row!(ZMQ_BINDTODEVICE, bytes!(bind_to_device, 1..=16, Empty::Null, Read::Text),
         NextEndpoint, "SO_BINDTODEVICE: the only interface to use; NULL = any."),
-    row!(ZMQ_ZAP_ENFORCE_DOMAIN, Kind::Unset(Constant::Int(0)), NextEndpoint, "Not implemented yet.").draft(),
+    row!(ZMQ_ZAP_ENFORCE_DOMAIN, Kind::Int { default: 0, accepts: ANY,
+            get: |o| i32::from(o.security.zap_enforces_domain), set: |o, v| o.security.zap_enforces_domain = v != 0 },
+        NextEndpoint, "1: without a ZAP handler nobody comes in where a domain is set, and CURVE asks only there.").draft(),
     row!(ZMQ_LOOPBACK_FASTPATH, flag!(loopback_fastpath, 0, ANY), NextEndpoint, "Stored only.").draft(),
     row!(ZMQ_METADATA, Kind::List { c_type: "string", add: lists::add_metadata },
         NextEndpoint, "Adds a property `X-Name:value` to the handshake; the first value of a name stays.").draft(),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::context::ContextOptions;
 use crate::error::Result;
 use crate::memory;
+use crate::options::security::Security;
 use crate::options::table::{BATCH_SIZE, OPTIONS};
 use crate::patterns::{SocketType, TypeRow};
 
@@ -114,6 +115,7 @@ socket_options! {
     disconnect_message: Bytes,
     /// Empty = none.
     hiccup_message: Bytes,
+    security: Security,
     /// ZMQ_ZERO_COPY_RECV of the context when the socket was made.
     zero_copy_receive: bool,
 }

@@ -108,6 +108,11 @@ impl TypeRow {
         TYPES.iter().find(|row| row.socket_type as i32 == number)
     }
 
+    /// It can be a ZAP handler.
+    pub(crate) fn answers_requests(&self) -> bool {
+        matches!(self.socket_type, SocketType::Rep | SocketType::Router)
+    }
+
     /// Which directions of a pipe that this socket makes keep only their newest message.
     pub(crate) fn conflate(&self, options: &SocketOptions) -> Conflate {
         if options.conflate {

@@ -15,6 +15,7 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Instant;
 
 use crate::error::Result;
+use crate::mechanism::Verdict;
 
 pub(crate) mod envelope;
 #[cfg(any(fuzzing, test))]
@@ -25,7 +26,7 @@ mod transcript;
 mod zmtp;
 
 pub(crate) use raw::Raw;
-pub(crate) use zmtp::{Command, Config, Decoded, Event, Handshake, HeaderOf, Zmtp};
+pub(crate) use zmtp::{Command, Config, Decoded, Event, Handshake, HeaderOf, Properties, Zmtp};
 
 /// What a stream carries. A variant is chosen when the stream comes up, and stays.
 #[derive(Debug)]
@@ -79,6 +80,20 @@ impl Protocol {
     pub(crate) fn large_frame_done(&mut self) {
         if let Self::Zmtp(zmtp) = self {
             zmtp.large_frame_done();
+        }
+    }
+
+    /// See [`Zmtp::handle_verdict`].
+    ///
+    /// # Errors
+    /// [`ProtocolError::OutOfMemory`].
+    pub(crate) fn handle_verdict(
+        &mut self,
+        verdict: Verdict,
+    ) -> std::result::Result<(), ProtocolError> {
+        match self {
+            Self::Zmtp(zmtp) => zmtp.handle_verdict(verdict),
+            Self::Raw(_) => Ok(()),
         }
     }
 
@@ -171,14 +186,40 @@ pub(crate) enum ProtocolError {
     MechanismMismatch,
     /// Another handshake command than the mechanism allows at this point.
     UnexpectedCommand,
+    /// A command while the mechanism waits for something else than the peer.
+    OutOfTurn,
+    /// A command whose name does not end inside of it, or an empty one.
+    MalformedCommand,
+    MalformedHello,
+    MalformedWelcome,
+    MalformedInitiate,
+    MalformedReady,
+    MalformedMessage,
+    /// A box does not open, or holds something else than it should.
+    Cryptographic,
+    /// A box was sealed for somebody else.
+    KeyExchange,
+    /// A counter that does not grow.
+    InvalidSequence,
     /// An ERROR command without a reason of the length that it says.
     MalformedError,
     /// The peer refused us with an ERROR command; the status is 300, 400 or 500, or else `None`.
-    Refused { status: Option<u16> },
+    Refused {
+        status: Option<u16>,
+    },
     /// The peer's Socket-Type cannot talk to ours.
     IncompatibleSocketType,
     /// Properties that do not fill their block exactly, or too many.
     InvalidMetadata,
+    /// As those two, from a server whose client tells of them (PLAIN, CURVE, GSSAPI).
+    InvalidReadyMetadata,
+    /// What is wrong with the reply of a ZAP handler (security.md section 6).
+    ZapUnspecified,
+    ZapMalformedReply,
+    ZapBadRequestId,
+    ZapBadVersion,
+    ZapInvalidStatusCode,
+    ZapInvalidMetadata,
     /// A frame above ZMQ_MAXMSGSIZE, or above the limits of handshakes and commands.
     MessageTooLarge,
     /// A reply to REQ that does not begin with [request id], delimiter.
@@ -196,9 +237,26 @@ impl ProtocolError {
     /// event.
     pub(crate) fn monitor_value(self) -> Option<u32> {
         match self {
+            Self::OutOfTurn => Some(0x1000_0000),
             Self::UnexpectedCommand => Some(0x1000_0001),
+            Self::InvalidSequence => Some(0x1000_0002),
+            Self::KeyExchange => Some(0x1000_0003),
+            Self::MalformedCommand => Some(0x1000_0011),
+            Self::MalformedMessage => Some(0x1000_0012),
+            Self::MalformedHello => Some(0x1000_0013),
+            Self::MalformedInitiate => Some(0x1000_0014),
             Self::MalformedError => Some(0x1000_0015),
+            Self::MalformedReady => Some(0x1000_0016),
+            Self::MalformedWelcome => Some(0x1000_0017),
+            Self::InvalidReadyMetadata => Some(0x1000_0018),
+            Self::Cryptographic => Some(0x1100_0001),
             Self::MechanismMismatch => Some(0x1100_0002),
+            Self::ZapUnspecified => Some(0x2000_0000),
+            Self::ZapMalformedReply => Some(0x2000_0001),
+            Self::ZapBadRequestId => Some(0x2000_0002),
+            Self::ZapBadVersion => Some(0x2000_0003),
+            Self::ZapInvalidStatusCode => Some(0x2000_0004),
+            Self::ZapInvalidMetadata => Some(0x2000_0005),
             Self::CannotAuthenticate
             | Self::Refused { .. }
             | Self::IncompatibleSocketType
@@ -226,10 +284,26 @@ impl Display for ProtocolError {
             Self::CannotAuthenticate => "the peer's version of ZMTP has no security",
             Self::MechanismMismatch => "the peer uses another security mechanism",
             Self::UnexpectedCommand => "unexpected handshake command",
+            Self::OutOfTurn => "command out of turn",
+            Self::MalformedCommand => "malformed command",
+            Self::MalformedHello => "malformed HELLO command",
+            Self::MalformedWelcome => "malformed WELCOME command",
+            Self::MalformedInitiate => "malformed INITIATE command",
+            Self::MalformedReady => "malformed READY command",
+            Self::MalformedMessage => "malformed MESSAGE command",
+            Self::Cryptographic => "a box does not open",
+            Self::KeyExchange => "a box for somebody else",
+            Self::InvalidSequence => "a counter that does not grow",
             Self::MalformedError => "malformed ERROR command",
             Self::Refused { .. } => "the peer refused the connection",
             Self::IncompatibleSocketType => "incompatible socket type",
-            Self::InvalidMetadata => "invalid metadata",
+            Self::InvalidMetadata | Self::InvalidReadyMetadata => "invalid metadata",
+            Self::ZapUnspecified
+            | Self::ZapMalformedReply
+            | Self::ZapBadRequestId
+            | Self::ZapBadVersion
+            | Self::ZapInvalidStatusCode
+            | Self::ZapInvalidMetadata => "the ZAP handler's reply is defective",
             Self::MessageTooLarge => "frame too large",
             Self::InvalidEnvelope => "invalid reply envelope",
             Self::GroupTooLong => "group too long",

@@ -252,6 +252,7 @@ impl Core {
     fn bind_inproc(&mut self, text: &[u8], name: &[u8]) -> Result<()> {
         let binder = Binder {
             mailbox: Arc::clone(&self.mailbox),
+            answers: self.row.answers_requests(),
             send_hwm: self.options.send_hwm,
             receive_hwm: self.options.receive_hwm,
             routing_id: (*self.options.routing_id).into(),
@@ -512,6 +513,7 @@ impl Core {
             endpoint: endpoint.into(),
             stop_refused: Arc::clone(&self.stop_refused),
             leftovers: Arc::clone(&self.leftovers),
+            names: Arc::clone(&self.context.names),
         }
     }
 

@@ -49,7 +49,7 @@ impl Core {
             StateOption::Fd => self.export_descriptor()?,
             StateOption::Events => self.polled_events()?,
             StateOption::Type => socket_type as i32,
-            StateOption::Mechanism => c::ZMQ_NULL,
+            StateOption::Mechanism => self.options.security.selected.number(),
             StateOption::ThreadSafe => i32::from(self.row.thread_safe),
             StateOption::TopicsCount => {
                 let topics = self.pattern.topics_count().ok_or(Error::Invalid)?;

@@ -7,6 +7,7 @@
 use super::{Connection, Live, Phase, Role};
 use crate::io::turn::{Outcome, Surroundings};
 use crate::io::unwanted::Unwanted;
+use crate::mechanism::Refusal;
 use crate::monitor::{Event, event_value};
 use crate::protocol::{ProtocolError, TimedOut};
 
@@ -17,6 +18,8 @@ pub(crate) enum Loss {
     Stream(i32),
     /// The handshake timer or a heartbeat ran out.
     Timeout(TimedOut),
+    /// The ZAP handler refused the peer.
+    Refused(Refusal),
     /// The peer broke the protocol: never retried.
     Protocol(ProtocolError),
     /// The application's side ended it: refusal. It is never retried.
@@ -28,7 +31,9 @@ impl Connection {
     /// wrong (a mechanism mismatch shows on both ends), instead of an end without a reason.
     pub(super) fn show_what_is_wrong(&mut self, loss: Loss, around: &mut Surroundings<'_>) {
         let in_handshake = |live: &Live| matches!(live.phase, Phase::Handshake);
-        if matches!(loss, Loss::Protocol(_)) && self.live.as_ref().is_some_and(in_handshake) {
+        if matches!(loss, Loss::Protocol(_) | Loss::Refused(_))
+            && self.live.as_ref().is_some_and(in_handshake)
+        {
             // As far as the kernel takes it at once.
             let _ = self.pump_out(around);
         }
@@ -109,6 +114,10 @@ impl Connection {
                     self.emit(Event::HandshakeFailedAuth, u64::from(status), &live.stream);
                 }
             }
+            Loss::Refused(refusal) => {
+                let status = u64::from(refusal.status());
+                self.emit(Event::HandshakeFailedAuth, status, &live.stream);
+            }
             Loss::Stream(_) | Loss::Timeout(TimedOut::Heartbeat) | Loss::Dismissed => {}
         }
         self.emit(Event::Disconnected, event_value(live.fd), &live.stream);
@@ -126,7 +135,7 @@ impl Connection {
             {
                 false
             }
-            Loss::Stream(_) | Loss::Timeout(_) => {
+            Loss::Stream(_) | Loss::Timeout(_) | Loss::Refused(_) => {
                 handshaken || self.session.options.reconnect_stop & STOP_HANDSHAKE_FAILED == 0
             }
             Loss::Dismissed => false,

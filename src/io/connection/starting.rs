@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::authentication::Authentication;
 use super::notices::HelloTo;
 use super::{Connection, Live, Loss, Phase, Role};
 use crate::ffi::constants::ZMQ_NOTIFY_CONNECT;
@@ -43,6 +44,7 @@ impl Connection {
             lent: Lent::default(),
             watches_output: true,
             needs_home: false,
+            authentication: Authentication::default(),
         }
     }
 
@@ -71,14 +73,20 @@ impl Connection {
         } else {
             (live.stream.peer_address_text(), live.fd)
         };
+        // The first of a name counts: what the handler said of the peer comes before what the peer says.
+        let mut properties = std::mem::take(&mut live.authentication.properties);
+        properties
+            .try_reserve(handshake.properties.len())
+            .map_err(|_| NO_MEMORY)?;
+        properties.extend(handshake.properties);
         let peer = PeerInfo::learn(
             handshake.routing_id.into_boxed_slice(),
             address.as_deref(),
             fd,
-            &handshake.properties,
+            &properties,
         )?;
         if !is_old {
-            self.greet(HelloTo::Known(&handshake.properties))?;
+            self.greet(HelloTo::Known(&properties))?;
         }
         if self.detached.is_some() {
             return Ok(());

@@ -10,6 +10,7 @@ use super::heartbeat::Heartbeat;
 use super::opening::{Config, Handshake, Opening, Progress};
 use super::version::{HeaderOf, Version};
 use crate::error::Result;
+use crate::mechanism::{Question, Verdict};
 use crate::protocol::{ProtocolError, TimedOut};
 
 /// The protocol state of one stream, from the first byte to the last, for either role.
@@ -88,6 +89,8 @@ pub(crate) enum Event<'a> {
     /// The peer speaks ZMTP 1.0 or 2.x: messages may be sent, although the peer has not said who it is.
     /// At most once, before all others.
     MaySend,
+    /// Somebody has to say whether the peer may come in: [`Zmtp::handle_verdict`]. At most once.
+    Ask(Question),
     /// The handshake is complete, messages may be sent; exactly once, before all that follow here.
     Ready(Handshake),
     /// A SUBSCRIBE or CANCEL command (a message with the same meaning is a [`Self::Frame`]), or a peer that
@@ -185,6 +188,21 @@ impl Zmtp {
     pub(crate) fn large_frame_done(&mut self) {
         self.large = false;
         self.attention = self.version.is_1_0() || !matches!(self.phase, Phase::Traffic);
+    }
+
+    /// The answer to [`Event::Ask`]. [`Self::decode`] is to be called then, also if nothing has come. After a refusal the
+    /// rest of the output should be sent, and the connection ended.
+    ///
+    /// # Errors
+    /// [`ProtocolError::OutOfMemory`].
+    pub(crate) fn handle_verdict(
+        &mut self,
+        verdict: Verdict,
+    ) -> std::result::Result<(), ProtocolError> {
+        match &mut self.phase {
+            Phase::Opening(opening) => opening.handle_verdict(verdict, &mut self.output),
+            Phase::Traffic | Phase::Failed(_) => Ok(()),
+        }
     }
 
     /// The time has come that [`Self::next_timeout`] named; harmless at any other.
@@ -295,6 +313,10 @@ impl Zmtp {
                         event: Some(Event::MaySend),
                     })
                 }
+                Ok((consumed, Some(Progress::Ask(question)))) => Ok(Decoded {
+                    consumed,
+                    event: Some(Event::Ask(question)),
+                }),
                 Ok((consumed, Some(Progress::Ready(handshake)))) => {
                     self.begin_traffic(handshake.version);
                     Ok(Decoded {

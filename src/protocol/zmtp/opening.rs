@@ -10,7 +10,7 @@ use super::greeting::{Greeted, Greeting};
 use super::metadata::{Properties, append_property};
 use super::version::Version;
 use crate::error::Error;
-use crate::mechanism::{Mechanism, SecurityHandshake};
+use crate::mechanism::{Mechanism, Question, SecurityHandshake, Verdict};
 use crate::memory;
 use crate::protocol::ProtocolError;
 
@@ -66,6 +66,8 @@ pub(crate) struct Handshake {
 pub(super) enum Progress {
     /// An old peer: it takes messages from now on. It has not said yet who it is.
     MaySend(Version),
+    /// The mechanism has to know something; see [`Opening::handle_verdict`].
+    Ask(Question),
     /// All is said.
     Ready(Handshake),
 }
@@ -94,7 +96,7 @@ enum Stage {
     /// ZMTP 1.0 and 2.x: the first message of each side is its identity.
     Identity,
     /// ZMTP 3.x.
-    Security(SecurityHandshake),
+    Security(Box<dyn SecurityHandshake>),
 }
 
 impl Opening {
@@ -146,8 +148,7 @@ impl Opening {
             let security = self.config.mechanism.begin(own_metadata(&self.config)?);
             self.stage = Stage::Security(security);
             // No mechanism is complete before the peer has sent a command.
-            self.advance(out)?;
-            return Ok((length, None));
+            return Ok((length, self.advance(out)?));
         }
         if self.config.requires_security {
             return Err(ProtocolError::CannotAuthenticate);
@@ -206,6 +207,19 @@ impl Opening {
         Ok(input.get(header.size..end).map(|body| (header, body)))
     }
 
+    /// The answer to a question. What follows from it comes with the next [`Self::decode`], also of nothing.
+    pub(super) fn handle_verdict(
+        &mut self,
+        verdict: Verdict,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ProtocolError> {
+        if let Stage::Security(security) = &mut self.stage {
+            security.handle_verdict(verdict);
+            say(&mut **security, out)?;
+        }
+        Ok(())
+    }
+
     /// A command of the security handshake. The COMMAND bit is not asked for.
     fn decode_command(
         &mut self,
@@ -214,7 +228,7 @@ impl Opening {
     ) -> Result<(usize, Option<Progress>), ProtocolError> {
         if matches!(&self.stage, Stage::Security(security) if security.is_received()) {
             // Frames behind the peer's last word wait for ours.
-            return Ok((0, None));
+            return Ok((0, self.advance(out)?));
         }
         let Some((header, body)) = self.split_frame(input)? else {
             return Ok((0, None));
@@ -222,18 +236,25 @@ impl Opening {
         if let Stage::Security(security) = &mut self.stage
             && let Some(block) = security.handle_command(body)?
         {
-            self.check_metadata(&block)?;
+            let tells = security.tells_of_metadata();
+            self.check_metadata(&block).map_err(|error| match error {
+                ProtocolError::InvalidMetadata | ProtocolError::IncompatibleSocketType if tells => {
+                    ProtocolError::InvalidReadyMetadata
+                }
+                error => error,
+            })?;
         }
         Ok((header.size + body.len(), self.advance(out)?))
     }
 
-    /// Sends what the mechanism has to say. Returns the peer if that was all.
+    /// Sends what the mechanism has to say. Returns what it has to ask, or the peer if that was all.
     fn advance(&mut self, out: &mut Vec<u8>) -> Result<Option<Progress>, ProtocolError> {
         let Stage::Security(security) = &mut self.stage else {
             return Ok(None);
         };
-        while let Some(body) = security.poll_command()? {
-            append_command(&body, out).map_err(|_| ProtocolError::OutOfMemory)?;
+        say(&mut **security, out)?;
+        if let Some(question) = security.poll_question() {
+            return Ok(Some(Progress::Ask(question)));
         }
         Ok(security
             .is_complete()
@@ -264,6 +285,14 @@ impl Opening {
         }
         Ok(())
     }
+}
+
+/// Appends what the mechanism has to say.
+fn say(security: &mut dyn SecurityHandshake, out: &mut Vec<u8>) -> Result<(), ProtocolError> {
+    while let Some(body) = security.poll_command()? {
+        append_command(&body, out).map_err(|_| ProtocolError::OutOfMemory)?;
+    }
+    Ok(())
 }
 
 /// The block that we announce: Socket-Type, Identity, then the application's in the order of their

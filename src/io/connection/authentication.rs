@@ -1,0 +1,142 @@
+//! Whether a peer may come in: a mechanism's question goes to the context's ZAP handler, and its answer back.
+//!
+//! The request lies in a pipe of its own, whose other end the handler's socket gets as if it had been connected to. A stale
+//! answer has nowhere to go: the pipe ends with the stream. Contract: security.md sections 6 and 7.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use super::{Connection, Live, Loss};
+use crate::context::inproc::Asked;
+use crate::io::turn::Surroundings;
+use crate::io::{IoCommand, IoHandle, ObjectId};
+use crate::mechanism::zap::{self, Asker};
+use crate::mechanism::{Question, Verdict};
+use crate::memory;
+use crate::options::security::Selected;
+use crate::pipe::{Conflate, Head, Limits, Notice, PipeEnd, Wake, pipe};
+
+/// What a stream's handshake has to do with a ZAP handler.
+#[derive(Debug, Default)]
+pub(crate) struct Authentication {
+    /// This side's end of the pipe that a request lies in.
+    inquiry: Option<PipeEnd>,
+    /// What the handler said of the peer.
+    pub(super) properties: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Wakes the I/O thread: the handler's socket is locked where it answers.
+#[derive(Debug)]
+struct Answered {
+    thread: Arc<IoHandle>,
+    id: ObjectId,
+}
+
+impl Wake for Answered {
+    fn wake(&self, _notice: Notice) {
+        self.thread.post(IoCommand::Drive(self.id));
+    }
+}
+
+impl Connection {
+    /// The mechanism asks.
+    pub(crate) fn ask(
+        &mut self,
+        question: &Question,
+        around: &Surroundings<'_>,
+    ) -> Result<(), Loss> {
+        let Some(live) = &mut self.live else {
+            return Ok(());
+        };
+        let options = &self.session.options;
+        let address = live.stream.peer_address_text().unwrap_or_default();
+        let asker = Asker {
+            domain: &options.security.zap_domain,
+            address: address.as_bytes(),
+            routing_id: &options.routing_id,
+        };
+        let (mut ours, theirs) = pipe(Limits::NONE, Limits::NONE, Conflate::NEITHER);
+        let mut frames = zap::request(&asker, question).peekable();
+        while let Some(frame) = frames.next() {
+            ours.append_bytes(frame, frames.peek().is_some())?;
+        }
+        ours.flush();
+        ours.set_wake(Arc::new(Answered {
+            thread: Arc::clone(around.handle),
+            id: self.id,
+        }));
+        match self.session.names.ask_handler(theirs) {
+            Asked::Asked => {
+                live.authentication.inquiry = Some(ours);
+                Ok(())
+            }
+            Asked::NoHandler { lost } => {
+                let security = &options.security;
+                let enforced = security.zap_enforces_domain && !security.zap_domain.is_empty();
+                if security.selected == Selected::Plain || enforced || lost {
+                    return Err(Loss::Stream(libc::EFAULT));
+                }
+                live.answer(Verdict::Welcome)
+            }
+        }
+    }
+
+    /// What the handler has answered by now.
+    pub(super) fn hear_answer(&mut self) -> Result<(), Loss> {
+        let Some(live) = &mut self.live else {
+            return Ok(());
+        };
+        let Some(inquiry) = &mut live.authentication.inquiry else {
+            return Ok(());
+        };
+        let Some(frames) = read_reply(inquiry)? else {
+            return Ok(());
+        };
+        live.authentication.inquiry = None;
+        let peers = self.session.row.peers;
+        let accepts = |socket_type: &[u8]| peers.iter().any(|peer| peer.as_bytes() == socket_type);
+        let reply = zap::parse_reply(&frames, accepts).map_err(Loss::Protocol)?;
+        live.authentication.properties = reply.properties;
+        live.answer(reply.verdict)?;
+        match reply.verdict {
+            Verdict::Welcome => Ok(()),
+            Verdict::Refused(refusal) => Err(Loss::Refused(refusal)),
+        }
+    }
+}
+
+impl Live {
+    fn answer(&mut self, verdict: Verdict) -> Result<(), Loss> {
+        self.protocol
+            .handle_verdict(verdict)
+            .map_err(Loss::Protocol)?;
+        // What follows from it comes with the next look at what was received.
+        self.input.go_on();
+        Ok(())
+    }
+}
+
+/// The frames of a reply, no more than one too many. `None`: it has not come.
+fn read_reply(inquiry: &mut PipeEnd) -> Result<Option<Vec<Vec<u8>>>, Loss> {
+    let mut frames = Vec::new();
+    loop {
+        match inquiry.head() {
+            Head::Empty => return Ok(None),
+            Head::Special => {
+                // Nothing that a reply has.
+                drop(inquiry.take_special());
+            }
+            Head::Frame => {
+                let Some((more, body)) = inquiry.peek() else {
+                    return Ok(None);
+                };
+                memory::push(&mut frames, memory::copy(body)?)?;
+                if !more || frames.len() > zap::REPLY_FRAMES {
+                    return Ok(Some(frames));
+                }
+                inquiry.skip();
+            }
+        }
+    }
+}

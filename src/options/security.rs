@@ -1,0 +1,60 @@
+//! Options that select a security mechanism and say what it needs (contract: security.md sections 1 and 7).
+
+#![forbid(unsafe_code)]
+
+use crate::ffi::constants as c;
+use crate::options::values::Bytes;
+
+/// The mechanism that was selected last: what ZMQ_MECHANISM reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Selected {
+    #[default]
+    Null,
+    Plain,
+}
+
+impl Selected {
+    pub(crate) fn number(self) -> i32 {
+        match self {
+            Self::Null => c::ZMQ_NULL,
+            Self::Plain => c::ZMQ_PLAIN,
+        }
+    }
+}
+
+/// What a socket's options say of security.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Security {
+    pub(crate) selected: Selected,
+    /// The role, whoever connects.
+    pub(crate) serves: bool,
+    pub(crate) plain_username: Bytes,
+    pub(crate) plain_password: Bytes,
+    /// Empty = none.
+    pub(crate) zap_domain: Bytes,
+    pub(crate) zap_enforces_domain: bool,
+}
+
+impl Security {
+    /// Whether it is the server of this mechanism.
+    pub(super) fn serves_by(&self, mechanism: Selected) -> bool {
+        self.serves && self.selected == mechanism
+    }
+
+    /// An option like ZMQ_PLAIN_SERVER: off goes back to NULL.
+    pub(super) fn serve_by(&mut self, mechanism: Selected, on: bool) {
+        self.serves = on;
+        self.selected = if on { mechanism } else { Selected::Null };
+    }
+
+    /// A PLAIN name or password that is taken back goes back to NULL, and stays readable.
+    pub(super) fn set_plain(&mut self, field: fn(&mut Self) -> &mut Bytes, text: Bytes) {
+        if text.is_empty() {
+            self.selected = Selected::Null;
+            return;
+        }
+        *field(self) = text;
+        self.selected = Selected::Plain;
+        self.serves = false;
+    }
+}
