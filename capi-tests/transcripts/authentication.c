@@ -292,6 +292,20 @@ static void a_handler_goes(void)
     say("server", tell(&sides.at_server, 3));
 }
 
+/* There was one: who relied on it does not let everybody in when it is gone. */
+static void a_handler_is_missed(void)
+{
+    void *ctx = context();
+    must(zmq_unbind(handler_in(ctx, ZMQ_REP), HANDLER) == 0, "unbind");
+    struct sides sides = sides_in(ctx, NULL_MECHANISM, "a domain");
+    start(&sides, TCP);
+    say("server", tell(&sides.at_server, 2));
+    /* Without a domain nobody is asked. */
+    sides = sides_in(ctx, NULL_MECHANISM, "");
+    start(&sides, TCP);
+    say("without a domain", traffic(&sides));
+}
+
 /* Who asks goes: nothing is left. */
 static void the_asking_socket_goes(void)
 {
@@ -585,6 +599,7 @@ static const struct rule rules[] = {
     RULE(a_handler_comes),
     RULE(a_silent_handler),
     RULE(a_handler_goes),
+    RULE(a_handler_is_missed),
     RULE(the_asking_socket_goes),
     RULE(mismatches),
     RULE(the_server_connects),
