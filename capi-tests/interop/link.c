@@ -1,4 +1,5 @@
 #include "link.h"
+#include "security.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -118,6 +119,7 @@ void link_create (struct link *link, int high_water)
     CHECK (link->context);
     link->socket = zmq_socket (link->context, link->type);
     CHECK (link->socket);
+    secure (link);
     set_int (link->socket, ZMQ_LINGER, -1);
     set_int (link->socket, ZMQ_RCVTIMEO, PATIENCE_MS);
     set_int (link->socket, ZMQ_SNDTIMEO, PATIENCE_MS);
