@@ -61,7 +61,7 @@ static void *handler_in(void *ctx, int type)
     return handler;
 }
 
-/* The frames of a message, those of `masked` digits only as "pids". */
+/* The frames of a request; without what ipc tells of the peer. */
 static const char *asked(void *handler)
 {
     const char *frames = rx(handler);
@@ -413,6 +413,108 @@ static void commands_to_a_server(void)
     }
 }
 
+/* A raw client of PLAIN that has said HELLO. */
+static int caller(const char *endpoint, const char *hello)
+{
+    int fd = plain_connect(endpoint);
+    plain_send_bytes(fd, plain_greeting("PLAIN"), 64);
+    plain_recv(fd, 64);
+    plain_send_bytes(fd, hello, 12);
+    return fd;
+}
+
+/* A peer leaves while the handler is reading of it: its request stays whole, and the next comes behind it. */
+static void a_peer_goes_while_it_is_read_of(void)
+{
+    void *ctx = context();
+    void *handler = handler_in(ctx, ZMQ_REP);
+    void *server = sock(ctx, ZMQ_DEALER);
+    set_int(server, ZMQ_PLAIN_SERVER, 1);
+    const char *endpoint = keep(bind_any(server, TCP));
+    struct story story = story_of(server, endpoint, RECONNECT);
+    int first = caller(endpoint, "\4\12\5HELLO\1a\1b");
+    begin_line("first");
+    for (int frame = 0; frame < 3; frame++)
+        in_line("frame", rx_frame(handler, 0));
+    plain_reset(first);
+    in_line("server", tell_until(&story, ZMQ_EVENT_DISCONNECTED));
+    int second = caller(endpoint, "\4\12\5HELLO\1c\1d");
+    in_line("server", tell_until(&story, ZMQ_EVENT_ACCEPTED));
+    settle(ctx);
+    for (int frame = 3; frame < 8; frame++)
+        in_line("frame", rx_frame(handler, 0));
+    in_line("answer", answer(handler, "1.0|1|200|OK||"));
+    end_line();
+    say("second", asked(handler));
+    answer(handler, "1.0|1|200|OK||");
+    say("it gets", plain_recv(second, 10));
+    close(second);
+}
+
+/* Messages right behind READY wait for the handler. */
+static void messages_before_the_answer(void)
+{
+    static char message[3 + 250];
+    enum { COUNT = 4000 };
+    void *ctx = context();
+    void *handler = handler_in(ctx, ZMQ_REP);
+    void *server = sock(ctx, ZMQ_PULL);
+    set_int(server, ZMQ_RCVHWM, 0);
+    set_text(server, ZMQ_ZAP_DOMAIN, "a domain");
+    int fd = plain_connect(bind_any(server, TCP));
+    plain_send_bytes(fd, plain_greeting("NULL"), 64);
+    plain_send_bytes(fd, "\4\32\5READY\13Socket-Type\0\0\0\4PUSH\0\5early", 35);
+    say("request", asked(handler));
+    message[1] = (char) 250;
+    for (int i = 0; i < COUNT; i++)
+        if (send(fd, message, 252, MSG_NOSIGNAL) != 252) {
+            say("send", error_name(errno));
+            return;
+        }
+    say("before", rx_quiet(server));
+    say("answer", answer(handler, "1.0|1|200|OK||"));
+    say("after", rx(server));
+    int count = 0;
+    while (count < COUNT && zmq_recv(server, message, sizeof message, 0) == 250)
+        count++;
+    line("and", "%d", count);
+    close(fd);
+}
+
+/* Only a handler says who a peer is. */
+static void a_peer_that_names_a_user(void)
+{
+    void *server = sock(context(), ZMQ_PULL);
+    int fd = plain_connect(bind_any(server, TCP));
+    plain_send_bytes(fd, plain_greeting("NULL"), 64);
+    plain_send_bytes(fd, "\4\53\5READY\13Socket-Type\0\0\0\4PUSH\7User-Id\0\0\0\5admin", 45);
+    plain_recv(fd, 64 + 28);
+    plain_send_bytes(fd, "\0\5hello", 7);
+    zmq_msg_t message;
+    zmq_msg_init(&message);
+    must(zmq_msg_recv(&message, server, 0) == 5, "a message");
+    say("User-Id", property(&message, "User-Id"));
+    zmq_msg_close(&message);
+    close(fd);
+}
+
+/* What a socket leaves behind is not waited for when nobody can let it in any more. */
+static void left_behind(void)
+{
+    void *ctx = context();
+    void *handler = handler_in(ctx, ZMQ_REP);
+    void *server = sock(context(), ZMQ_PULL), *client = plain_sock(ctx, ZMQ_PUSH);
+    set_text(client, ZMQ_ZAP_DOMAIN, "of the client");
+    set_int(client, ZMQ_HANDSHAKE_IVL, 500);
+    set_int(client, ZMQ_RECONNECT_IVL, 10);
+    connect_to(client, bind_any(server, TCP));
+    tx(client, "left");
+    say("request", asked(handler));
+    say("close", shut(client));
+    say("the handler", shut(handler));
+    say("term", term(ctx));
+}
+
 /* A command while the handler is still thinking; a second HELLO. */
 static void commands_out_of_turn(void)
 {
@@ -604,6 +706,10 @@ static const struct rule rules[] = {
     RULE(mismatches),
     RULE(the_server_connects),
     RULE(commands_to_a_server),
+    RULE(a_peer_goes_while_it_is_read_of),
+    RULE(messages_before_the_answer),
+    RULE(a_peer_that_names_a_user),
+    RULE(left_behind),
     RULE(commands_out_of_turn),
     RULE(commands_to_a_client),
     RULE(options),

@@ -152,19 +152,20 @@ impl Names {
         });
     }
 
-    /// Hands `end`, which holds a request, to the ZAP handler of the context. No high-water marks count there.
+    /// Hands `end`, which holds a request, to the ZAP handler of the context.
     pub(crate) fn ask_handler(&self, end: PipeEnd) -> Asked {
+        let attach = SocketCommand::Attach(Box::new(Attachment::inproc(end, None)));
+        // Outlives the leaf: what nobody takes is dropped outside of it.
+        let refused;
         let inner = self.inner.lock();
         let lost = inner.had_handler;
-        match inner.bound.get(ZAP_HANDLER) {
-            Some(Owner::Socket(binder)) if binder.answers => {
-                let attachment = Box::new(Attachment::inproc(end, None));
-                match binder.mailbox.push(SocketCommand::Attach(attachment)) {
-                    Ok(()) => Asked::Asked,
-                    Err(_) => Asked::NoHandler { lost },
-                }
-            }
-            _ => Asked::NoHandler { lost },
+        refused = match inner.bound.get(ZAP_HANDLER) {
+            Some(Owner::Socket(binder)) if binder.answers => binder.mailbox.push(attach),
+            _ => Err(attach),
+        };
+        match refused {
+            Ok(()) => Asked::Asked,
+            Err(_) => Asked::NoHandler { lost },
         }
     }
 

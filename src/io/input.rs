@@ -16,8 +16,10 @@ use crate::memory::{self, ShortBytes};
 use crate::message::{Slab, Storage};
 use crate::pipe::queue::Special;
 use crate::pipe::{COPY_LIMIT, Leftover, PipeEnd};
-use crate::protocol::{Event, ProtocolError};
+use crate::protocol::{Event, HANDSHAKE_FRAME_LIMIT, ProtocolError};
 
+/// More than the largest frame of a handshake with its header.
+const HANDSHAKE_MOST: u64 = HANDSHAKE_FRAME_LIMIT + 9;
 /// Allocated for a frame before its first byte has arrived: a length field alone costs no more.
 const FIRST_ALLOCATION: usize = 1024 * 1024;
 /// Where ZMQ_MAXMSGSIZE is set, a message that is still coming may weigh as much as so many of the largest frames, or
@@ -244,6 +246,11 @@ impl Connection {
                 return Ok(Pumped::Blocked);
             };
             if !live.input.readable || (reads_no_more && live.input.large.is_none()) {
+                return Ok(Pumped::Blocked);
+            }
+            if !live.phase.is_traffic() && live.input.rest.len() as u64 > HANDSHAKE_MOST {
+                // Messages behind the peer's last word wait in the kernel until we have said ours: a ZAP handler may
+                // take its time.
                 return Ok(Pumped::Blocked);
             }
             let received = if live.input.large.is_some() {

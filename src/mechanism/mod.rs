@@ -2,8 +2,8 @@
 //!
 //! A mechanism is a sans-IO state machine over command bodies: a [`SecurityHandshake`] says what to send
 //! next, takes what was received, and asks what it cannot know: whether a peer may come in ([`Question`],
-//! [`Verdict`]). Called by `protocol` only; who answers the question, by ZAP (RFC 27), is `io`'s business. Must
-//! not know frames, streams, threads or clocks.
+//! [`Verdict`]). Driven by `protocol`; `io` chooses one by the options, and answers its question by ZAP (RFC 27), whose
+//! messages [`zap`] makes and reads. Must not know wire frames, streams, threads or clocks.
 //!
 //! How to add one: a file with a state machine for each role, a variant of [`Mechanism`], the options that
 //! select it.
@@ -14,13 +14,13 @@ mod null;
 mod plain;
 pub(crate) mod zap;
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug, Formatter};
 
 use crate::memory;
 use crate::protocol::ProtocolError;
 
 /// The mechanism that a socket's options chose, with what it needs (contract: security.md section 1).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Mechanism {
     /// `authenticates`: ZMQ_ZAP_DOMAIN is set, so that a handler is asked, on either side.
     Null {
@@ -31,6 +31,13 @@ pub(crate) enum Mechanism {
         password: Box<[u8]>,
     },
     PlainServer,
+}
+
+/// Without its secrets.
+impl Debug for Mechanism {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
 }
 
 impl Default for Mechanism {
@@ -104,10 +111,17 @@ pub(crate) trait SecurityHandshake: Debug + Send {
 }
 
 /// Whether a peer may come in: what a ZAP handler is asked (security.md section 6).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Question {
     pub(crate) mechanism: &'static str,
     pub(crate) credentials: Vec<Vec<u8>>,
+}
+
+/// Without the credentials.
+impl Debug for Question {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Question({})", self.mechanism)
+    }
 }
 
 /// The answer to a [`Question`].

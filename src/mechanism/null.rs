@@ -84,10 +84,12 @@ impl SecurityHandshake for Null {
     }
 
     fn handle_verdict(&mut self, verdict: Verdict) {
-        self.sending = match verdict {
-            Verdict::Welcome => Sending::Ready,
-            Verdict::Refused(refusal) => Sending::Error(refusal),
-        };
+        if self.sending == Sending::Answer {
+            self.sending = match verdict {
+                Verdict::Welcome => Sending::Ready,
+                Verdict::Refused(refusal) => Sending::Error(refusal),
+            };
+        }
     }
 
     fn is_received(&self) -> bool {
@@ -166,6 +168,9 @@ mod tests {
             assert_eq!(null.poll_command(), Ok(said));
             assert_eq!(null.poll_command(), Ok(None));
             null.handle_command(b"\x05READY").unwrap();
+            // Once and for all.
+            null.handle_verdict(Verdict::Welcome);
+            assert_eq!(null.poll_command(), Ok(None));
             assert!(!null.is_complete());
         }
     }

@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::fmt::{self, Debug, Formatter};
+
 use super::{ERROR, Question, READY, Refusal, SecurityHandshake, Verdict};
 use super::{command, copy_of, refusal, split_command};
 use crate::protocol::ProtocolError;
@@ -15,7 +17,6 @@ const MISSPELLED_ERROR: &[u8] = b"^RROR";
 const ERROR_SENT: &[u8] = MISSPELLED_ERROR;
 
 /// Who names itself.
-#[derive(Debug)]
 pub(super) struct Client {
     username: Box<[u8]>,
     password: Box<[u8]>,
@@ -44,10 +45,19 @@ impl Client {
     }
 }
 
+/// Without its secrets.
+impl Debug for Client {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Client({:?})", self.phase)
+    }
+}
+
 impl SecurityHandshake for Client {
     fn handle_command(&mut self, body: &[u8]) -> Result<Option<Vec<u8>>, ProtocolError> {
-        if let Some(data) = strip(body, ERROR).or_else(|| strip(body, MISSPELLED_ERROR)) {
-            return Err(refusal(data));
+        for spelled in [ERROR, MISSPELLED_ERROR] {
+            if let Some(data) = body.strip_prefix(spelled) {
+                return Err(refusal(data));
+            }
         }
         match self.phase {
             ClientPhase::AwaitWelcome if body == WELCOME => {
@@ -99,10 +109,6 @@ impl SecurityHandshake for Client {
     }
 }
 
-fn strip<'a>(body: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    body.strip_prefix(name)
-}
-
 /// Who asks whether that one may come in.
 #[derive(Debug)]
 pub(super) struct Server {
@@ -114,7 +120,6 @@ pub(super) struct Server {
 enum ServerPhase {
     AwaitHello,
     Ask(Question),
-    /// The answer.
     AwaitVerdict,
     SendWelcome,
     AwaitInitiate,

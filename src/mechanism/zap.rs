@@ -1,6 +1,6 @@
 //! ZAP messages: what a handler is asked, and what it answers (contract: security.md section 6; RFC 27/ZAP).
 //!
-//! Frames in and out, no pipes: `io` sends and receives them.
+//! Message frames in and out, no pipes: `io` sends and receives them.
 
 #![forbid(unsafe_code)]
 
@@ -19,7 +19,7 @@ pub(crate) struct Asker<'a> {
     pub(crate) domain: &'a [u8],
     /// The text of Peer-Address; empty if there is none.
     pub(crate) address: &'a [u8],
-    /// ZMQ_ROUTING_ID of the asking socket, which its own documentation calls identity.
+    /// ZMQ_ROUTING_ID of the asking socket (the RFC's "identity").
     pub(crate) routing_id: &'a [u8],
 }
 
@@ -39,6 +39,12 @@ pub(crate) fn request<'a>(
     ]
     .into_iter()
     .chain(question.credentials.iter().map(Vec::as_slice))
+}
+
+/// Whether a peer may come in although there is no handler to ask (security.md section 7.2). `enforced`: the socket has a
+/// domain, and ZMQ_ZAP_ENFORCE_DOMAIN. `lost`: there was a handler before.
+pub(crate) fn may_enter_unasked(mechanism: &str, enforced: bool, lost: bool) -> bool {
+    mechanism != "PLAIN" && !enforced && !lost
 }
 
 /// What a handler says.
@@ -199,6 +205,18 @@ mod tests {
                     properties: Vec::new(),
                 })
             );
+        }
+    }
+
+    #[test]
+    fn nobody_is_let_in_where_a_handler_is_needed() {
+        for mechanism in ["NULL", "CURVE"] {
+            assert!(may_enter_unasked(mechanism, false, false));
+            assert!(!may_enter_unasked(mechanism, true, false));
+            assert!(!may_enter_unasked(mechanism, false, true));
+        }
+        for (enforced, lost) in [(false, false), (true, false), (false, true), (true, true)] {
+            assert!(!may_enter_unasked("PLAIN", enforced, lost));
         }
     }
 

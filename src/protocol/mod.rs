@@ -26,7 +26,9 @@ mod transcript;
 mod zmtp;
 
 pub(crate) use raw::Raw;
-pub(crate) use zmtp::{Command, Config, Decoded, Event, Handshake, HeaderOf, Properties, Zmtp};
+pub(crate) use zmtp::{
+    Command, Config, Decoded, Event, HANDSHAKE_FRAME_LIMIT, Handshake, HeaderOf, Properties, Zmtp,
+};
 
 /// What a stream carries. A variant is chosen when the stream comes up, and stays.
 #[derive(Debug)]
@@ -177,7 +179,7 @@ impl Protocol {
 }
 
 /// What a peer did wrong. It always ends the connection, and the connecting side does not retry
-/// (contract: zmtp.md section 8.1).
+/// (contract: zmtp.md section 8.1); or what a ZAP handler did wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProtocolError {
     /// The peer speaks ZMTP 1.0 or 2.x, and we require what only later versions have.

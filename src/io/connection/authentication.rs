@@ -1,7 +1,9 @@
 //! Whether a peer may come in: a mechanism's question goes to the context's ZAP handler, and its answer back.
 //!
 //! The request lies in a pipe of its own, whose other end the handler's socket gets as if it had been connected to. A stale
-//! answer has nowhere to go: the pipe ends with the stream. Contract: security.md sections 6 and 7.
+//! answer has nowhere to go: the pipe ends with the stream. What the handler has not read stays there, whole, and counts
+//! as left behind: peers that come and go make no more requests than the handler can read. Contract: security.md
+//! sections 6 and 7.
 
 #![forbid(unsafe_code)]
 
@@ -14,16 +16,29 @@ use crate::io::{IoCommand, IoHandle, ObjectId};
 use crate::mechanism::zap::{self, Asker};
 use crate::mechanism::{Question, Verdict};
 use crate::memory;
-use crate::options::security::Selected;
-use crate::pipe::{Conflate, Head, Limits, Notice, PipeEnd, Wake, pipe};
+use crate::pipe::{Conflate, Head, Leftovers, Limits, Notice, PipeEnd, Wake, pipe};
 
 /// What a stream's handshake has to do with a ZAP handler.
 #[derive(Debug, Default)]
 pub(crate) struct Authentication {
-    /// This side's end of the pipe that a request lies in.
-    inquiry: Option<PipeEnd>,
+    inquiry: Option<Inquiry>,
     /// What the handler said of the peer.
     pub(super) properties: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// A request without an answer.
+#[derive(Debug)]
+struct Inquiry {
+    /// This side's end of its pipe.
+    pipe: PipeEnd,
+    leftovers: Arc<Leftovers>,
+}
+
+impl Drop for Inquiry {
+    fn drop(&mut self) {
+        // Whoever is reading the request reads the rest of it.
+        self.pipe.leave_behind(&self.leftovers);
+    }
 }
 
 /// Wakes the I/O thread: the handler's socket is locked where it answers.
@@ -49,7 +64,8 @@ impl Connection {
         let Some(live) = &mut self.live else {
             return Ok(());
         };
-        let options = &self.session.options;
+        let session = Arc::clone(&self.session);
+        let options = &session.options;
         let address = live.stream.peer_address_text().unwrap_or_default();
         let asker = Asker {
             domain: &options.security.zap_domain,
@@ -66,18 +82,26 @@ impl Connection {
             thread: Arc::clone(around.handle),
             id: self.id,
         }));
-        match self.session.names.ask_handler(theirs) {
+        match session.names.ask_handler(theirs) {
             Asked::Asked => {
-                live.authentication.inquiry = Some(ours);
-                Ok(())
+                live.authentication.inquiry = Some(Inquiry {
+                    pipe: ours,
+                    leftovers: Arc::clone(&session.leftovers),
+                });
+                // It may have answered already; if not, it wakes from now on.
+                self.hear_answer()
             }
             Asked::NoHandler { lost } => {
                 let security = &options.security;
                 let enforced = security.zap_enforces_domain && !security.zap_domain.is_empty();
-                if security.selected == Selected::Plain || enforced || lost {
-                    return Err(Loss::Stream(libc::EFAULT));
+                if zap::may_enter_unasked(question.mechanism, enforced, lost) {
+                    return live.answer(Verdict::Welcome);
                 }
-                live.answer(Verdict::Welcome)
+                // Nobody will bind a handler any more for a socket that has gone and only waits to be rid of its messages.
+                match lost && self.detached.is_some() {
+                    true => Err(Loss::Dismissed),
+                    false => Err(NO_HANDLER),
+                }
             }
         }
     }
@@ -90,13 +114,13 @@ impl Connection {
         let Some(inquiry) = &mut live.authentication.inquiry else {
             return Ok(());
         };
-        let Some(frames) = read_reply(inquiry)? else {
+        let Some(frames) = read_reply(&mut inquiry.pipe)? else {
             return Ok(());
         };
         live.authentication.inquiry = None;
         let peers = self.session.row.peers;
         let accepts = |socket_type: &[u8]| peers.iter().any(|peer| peer.as_bytes() == socket_type);
-        let reply = zap::parse_reply(&frames, accepts).map_err(Loss::Protocol)?;
+        let reply = zap::parse_reply(&frames, accepts).map_err(Loss::Handler)?;
         live.authentication.properties = reply.properties;
         live.answer(reply.verdict)?;
         match reply.verdict {
@@ -117,11 +141,15 @@ impl Live {
     }
 }
 
+/// The handler is not there, or went without an answer.
+const NO_HANDLER: Loss = Loss::Stream(libc::EFAULT);
+
 /// The frames of a reply, no more than one too many. `None`: it has not come.
 fn read_reply(inquiry: &mut PipeEnd) -> Result<Option<Vec<Vec<u8>>>, Loss> {
     let mut frames = Vec::new();
     loop {
         match inquiry.head() {
+            Head::Empty if inquiry.is_exhausted() => return Err(NO_HANDLER),
             Head::Empty => return Ok(None),
             Head::Special => {
                 // Nothing that a reply has.
@@ -131,6 +159,11 @@ fn read_reply(inquiry: &mut PipeEnd) -> Result<Option<Vec<Vec<u8>>>, Loss> {
                 let Some((more, body)) = inquiry.peek() else {
                     return Ok(None);
                 };
+                if !more && body.is_empty() && frames.is_empty() {
+                    // A handler with ZMQ_PROBE_ROUTER says this to everybody first.
+                    inquiry.skip();
+                    continue;
+                }
                 memory::push(&mut frames, memory::copy(body)?)?;
                 if !more || frames.len() > zap::REPLY_FRAMES {
                     return Ok(Some(frames));

@@ -20,6 +20,8 @@ pub(crate) enum Loss {
     Timeout(TimedOut),
     /// The ZAP handler refused the peer.
     Refused(Refusal),
+    /// The ZAP handler's reply is defective.
+    Handler(ProtocolError),
     /// The peer broke the protocol: never retried.
     Protocol(ProtocolError),
     /// The application's side ended it: refusal. It is never retried.
@@ -103,7 +105,7 @@ impl Connection {
                 let again = event_value(libc::EAGAIN);
                 self.emit(Event::HandshakeFailedNoDetail, again, &live.stream);
             }
-            Loss::Protocol(error) => {
+            Loss::Protocol(error) | Loss::Handler(error) => {
                 if let Some(code) = error.monitor_value() {
                     self.emit(
                         Event::HandshakeFailedProtocol,
@@ -135,7 +137,7 @@ impl Connection {
             {
                 false
             }
-            Loss::Stream(_) | Loss::Timeout(_) | Loss::Refused(_) => {
+            Loss::Stream(_) | Loss::Timeout(_) | Loss::Refused(_) | Loss::Handler(_) => {
                 handshaken || self.session.options.reconnect_stop & STOP_HANDSHAKE_FAILED == 0
             }
             Loss::Dismissed => false,

@@ -75,6 +75,9 @@ impl Connection {
         };
         // The first of a name counts: what the handler said of the peer comes before what the peer says.
         let mut properties = std::mem::take(&mut live.authentication.properties);
+        if !is_old {
+            self.greet(HelloTo::Known(&handshake.properties))?;
+        }
         properties
             .try_reserve(handshake.properties.len())
             .map_err(|_| NO_MEMORY)?;
@@ -85,9 +88,6 @@ impl Connection {
             fd,
             &properties,
         )?;
-        if !is_old {
-            self.greet(HelloTo::Known(&properties))?;
-        }
         if self.detached.is_some() {
             return Ok(());
         }

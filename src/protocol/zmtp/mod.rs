@@ -25,7 +25,7 @@ mod version;
 pub(crate) use command::Command;
 pub(crate) use engine::{Decoded, Event, Zmtp};
 pub(crate) use metadata::Properties;
-pub(crate) use opening::{Config, Handshake};
+pub(crate) use opening::{Config, HANDSHAKE_FRAME_LIMIT, Handshake};
 pub(crate) use version::HeaderOf;
 #[cfg(test)]
 use version::Version;

@@ -73,12 +73,13 @@ pub(super) enum Progress {
 }
 
 /// The largest handshake frame of a peer.
-pub(super) const HANDSHAKE_FRAME_LIMIT: u64 = 64 * 1024;
+pub(crate) const HANDSHAKE_FRAME_LIMIT: u64 = 64 * 1024;
 /// The largest number of properties of a peer.
 pub(super) const PROPERTY_LIMIT: usize = 1024;
 
 const SOCKET_TYPE: &[u8] = b"Socket-Type";
 const IDENTITY: &[u8] = b"Identity";
+const USER_ID: &[u8] = b"User-Id";
 
 /// The phases before traffic; dropped when it begins.
 #[derive(Debug)]
@@ -147,7 +148,6 @@ impl Opening {
         if version.has_handshake() {
             let security = self.config.mechanism.begin(own_metadata(&self.config)?);
             self.stage = Stage::Security(security);
-            // No mechanism is complete before the peer has sent a command.
             return Ok((length, self.advance(out)?));
         }
         if self.config.requires_security {
@@ -277,6 +277,8 @@ impl Opening {
                     return Err(ProtocolError::IncompatibleSocketType);
                 }
                 IDENTITY => self.peer.routing_id = copy_of(value)?,
+                // Only a ZAP handler says who a peer is.
+                USER_ID => continue,
                 _ => {}
             }
             let copy = (copy_of(name)?, copy_of(value)?);
