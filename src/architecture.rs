@@ -105,6 +105,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("memory", &["error"]),
     ("timers", &["error"]),
     ("z85", &["error"]),
+    ("sodium", &["random"]),
     ("random", &["sys"]),
     ("sys", &["clock", "error"]),
     ("sync", &["error"]),
