@@ -73,6 +73,15 @@
 //! the monitor event -> `io/connecter::wait` -> timer -> attempt -> handshake -> the peer's information goes
 //! into the pipe, then traffic.
 //!
+//! # A handshake that asks a ZAP handler
+//!
+//! `protocol/zmtp/opening` feeds the peer's commands to the `mechanism`, whose [`mechanism::Question`] comes out as an
+//! event -> `io/connection/authentication` writes the request into a pipe of its own and gives the other end to whoever
+//! has bound `inproc://zeromq.zap.01` (`context/inproc`), as if it had been connected to; without one the rules of
+//! security.md 7.2 decide -> the handler answers, which wakes the I/O thread -> `mechanism/zap` reads the reply, the
+//! verdict goes back into the mechanism, and the handshake goes on: READY, WELCOME, or ERROR and the end. What the
+//! reply says of the peer becomes properties of its messages.
+//!
 //! # zmq_close, until zmq_ctx_term returns
 //!
 //! `socket/close` takes the core out of its cell (the handle is refused from now on), removes inproc names,

@@ -23,6 +23,8 @@ enum Sending {
     Answer,
     Ready,
     Error(Refusal),
+    /// The peer was refused, and knows as much as it is to know.
+    Refused,
     Done,
 }
 
@@ -52,15 +54,21 @@ impl SecurityHandshake for Null {
     }
 
     fn poll_command(&mut self) -> Result<Option<Vec<u8>>, ProtocolError> {
-        let body = match self.sending {
-            Sending::Ready => command(&[READY, &std::mem::take(&mut self.metadata)])?,
+        let (body, next) = match self.sending {
+            Sending::Ready => {
+                let metadata = std::mem::take(&mut self.metadata);
+                (command(&[READY, &metadata])?, Sending::Done)
+            }
             Sending::Error(refusal) => match refusal.reason() {
-                Some(reason) => command(&[ERROR, &[reason.len() as u8], reason])?,
+                Some(reason) => {
+                    let body = command(&[ERROR, &[reason.len() as u8], reason])?;
+                    (body, Sending::Refused)
+                }
                 None => return Ok(None),
             },
-            Sending::Question | Sending::Answer | Sending::Done => return Ok(None),
+            _ => return Ok(None),
         };
-        self.sending = Sending::Done;
+        self.sending = next;
         Ok(Some(body))
     }
 

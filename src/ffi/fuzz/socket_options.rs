@@ -68,6 +68,14 @@ struct Socket {
     known: BTreeMap<c_int, Value>,
 }
 
+const KEPT: [c_int; 2] = [c::ZMQ_PLAIN_USERNAME, c::ZMQ_PLAIN_PASSWORD];
+const SECURITY: [c_int; 4] = [
+    c::ZMQ_MECHANISM,
+    c::ZMQ_PLAIN_SERVER,
+    c::ZMQ_PLAIN_USERNAME,
+    c::ZMQ_PLAIN_PASSWORD,
+];
+
 impl Drop for Socket {
     fn drop(&mut self) {
         assert_eq!(unsafe { zmq_close(self.handle) }, 0);
@@ -107,6 +115,8 @@ impl Socket {
         assert_eq!(attempt(), result, "the same twice");
         let after = self.read(number);
         match (result, &after) {
+            // What is taken back stays readable.
+            (Ok(0), _) if value.is_none() && KEPT.contains(&number) => assert_eq!(after, before),
             (Ok(0), Some(after)) => assert_eq!(
                 *after,
                 self.reads_as(number, value, before.as_deref()),
@@ -125,6 +135,12 @@ impl Socket {
                 _ => number,
             };
             self.known.insert(other, self.read(other));
+            if SECURITY.contains(&number) {
+                // Each selects a mechanism and a role.
+                for other in SECURITY {
+                    self.known.insert(other, self.read(other));
+                }
+            }
         }
         self.known.insert(number, after);
     }
@@ -204,7 +220,11 @@ impl Socket {
                 key
             }
             // With its NUL.
-            c::ZMQ_BINDTODEVICE => [value, b"\0"].concat(),
+            c::ZMQ_BINDTODEVICE
+            | c::ZMQ_PLAIN_USERNAME
+            | c::ZMQ_PLAIN_PASSWORD
+            | c::ZMQ_ZAP_DOMAIN => [value, b"\0"].concat(),
+            c::ZMQ_ZAP_ENFORCE_DOMAIN => int(|value| i32::from(value != 0)),
             _ => value.to_vec(),
         }
     }
