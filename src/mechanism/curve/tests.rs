@@ -355,7 +355,7 @@ fn cut_commands_are_refused() {
         server.poll_command().unwrap();
         let expected = match end {
             ..9 => MalformedCommand,
-            ..257 => MalformedInitiate,
+            9..257 => MalformedInitiate,
             _ => Cryptographic,
         };
         let cut = &whole.initiate[..end];
@@ -368,7 +368,7 @@ fn cut_commands_are_refused() {
         client.poll_command().unwrap();
         let expected = match end {
             ..6 => UnexpectedCommand,
-            ..30 => MalformedReady,
+            6..30 => MalformedReady,
             _ => Cryptographic,
         };
         let cut = &whole.ready[..end];
