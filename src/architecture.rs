@@ -11,7 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "ffi",
         &[
             "clock", "context", "error", "message", "pipe", "poller", "proxy", "socket", "sync",
-            "sys", "timers", "z85",
+            "sodium", "sys", "timers", "z85",
         ],
     ),
     ("proxy", &["error", "ffi", "message", "pipe", "socket"]),
@@ -91,12 +91,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("protocol", &["error", "mechanism", "memory"]),
     // Up to `protocol`: the encoding of commands, and what can be wrong with them.
-    ("mechanism", &["memory", "protocol"]),
+    ("mechanism", &["memory", "protocol", "random", "sodium"]),
     // Up to `patterns`: the types that have an option. Up to `context`: what new sockets inherit.
     (
         "options",
         &[
-            "context", "decimal", "error", "ffi", "inet", "memory", "patterns",
+            "context", "decimal", "error", "ffi", "inet", "memory", "patterns", "sodium", "z85",
         ],
     ),
     ("mailbox", &["error", "sync", "sys"]),
@@ -105,6 +105,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("memory", &["error"]),
     ("timers", &["error"]),
     ("z85", &["error"]),
+    ("sodium", &["random"]),
     ("random", &["sys"]),
     ("sys", &["clock", "error"]),
     ("sync", &["error"]),

@@ -17,7 +17,7 @@
 //!               |
 //!           protocol --> mechanism                   sans-IO: bytes in, bytes and events out
 //!
-//!  message options endpoint error inet memory z85 clock random mailbox sync sys      leaves
+//!  message options endpoint error inet memory z85 clock random sodium mailbox sync sys      leaves
 //! ```
 //! `fuzz` (only for tests and cargo-fuzz) has what all fuzz targets share; each module's own are beside it.
 //! Dependencies point down but for a few types, each with its reason in the table that `architecture.rs` (a
@@ -123,6 +123,7 @@ mod protocol;
 mod proxy;
 mod random;
 mod socket;
+mod sodium;
 mod sync;
 mod sys;
 mod timers;

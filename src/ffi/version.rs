@@ -43,7 +43,7 @@ pub unsafe extern "C" fn zmq_has(capability: *const c_char) -> c_int {
 }
 
 /// Of the names that the contract knows: ipc pgm tipc norm curve gssapi vmci draft WS WSS vsock.
-const CAPABILITIES: &[&CStr] = &[c"ipc"];
+const CAPABILITIES: &[&CStr] = &[c"ipc", c"curve"];
 
 #[cfg(test)]
 mod tests {
@@ -67,9 +67,9 @@ mod tests {
             // SAFETY: a text.
             unsafe { zmq_has(name.as_ptr()) }
         };
-        assert_eq!(has(c"ipc"), 1);
+        assert_eq!((has(c"ipc"), has(c"curve")), (1, 1));
         for name in [
-            c"IPC", c"ipc ", c"", c"tcp", c"inproc", c"curve", c"plain", c"ws", c"gssapi",
+            c"IPC", c"ipc ", c"", c"tcp", c"inproc", c"CURVE", c"plain", c"ws", c"gssapi",
         ] {
             assert_eq!(has(name), 0, "{name:?}");
         }

@@ -35,6 +35,7 @@ use crate::io::connecter::{Attempt, Connecter};
 use crate::io::direct::Lent;
 use crate::io::input::Input;
 use crate::io::output::Output;
+use crate::io::sealed::Sealed;
 use crate::io::turn::{Outcome, Pumped, Surroundings};
 use crate::io::unwanted::Unwanted;
 use crate::io::{ConnectionHandle, EndpointTexts, ObjectId, Session};
@@ -91,6 +92,8 @@ pub(crate) struct Live {
     pub(crate) protocol: Protocol,
     pub(crate) input: Input,
     pub(crate) output: Output,
+    /// Both go through this on an encrypted stream.
+    pub(super) sealed: Option<Box<Sealed>>,
     /// REQ only: replies with a wrong envelope are a protocol error.
     pub(crate) envelope: Option<ReplyEnvelope>,
     pub(crate) fd: i32,

@@ -53,11 +53,11 @@ pub(crate) struct Input {
     leftover: Option<Box<Leftover>>,
     /// Received and not yet taken by the protocol: the beginning of a frame, or a little that waits for
     /// credit.
-    rest: Box<[u8]>,
+    pub(super) rest: Box<[u8]>,
     /// Much that waits for credit, or for the next turn.
     held: Option<Box<Held>>,
     /// A large frame or topic that is received straight into its own storage.
-    large: Option<Box<Large>>,
+    pub(super) large: Option<Box<Large>>,
     /// The weight of the frames of the message that is coming, as far as they are complete.
     unfinished_message: u64,
     /// The weight of the subscriptions between them.
@@ -81,7 +81,7 @@ struct Held {
 }
 
 #[derive(Debug)]
-struct Large {
+pub(super) struct Large {
     what: Kind,
     length: usize,
     storage: Storage,
@@ -90,9 +90,15 @@ struct Large {
 
 /// What becomes of a [`Large`].
 #[derive(Clone, Copy, Debug)]
-enum Kind {
-    Frame { more: bool },
-    Subscription { subscribe: bool },
+pub(super) enum Kind {
+    Frame {
+        more: bool,
+    },
+    Subscription {
+        subscribe: bool,
+    },
+    /// A whole frame, with its header, which has to be opened.
+    Sealed,
 }
 
 impl Input {
@@ -171,7 +177,7 @@ impl Input {
 }
 
 /// Why decoding stopped.
-enum Stopped {
+pub(super) enum Stopped {
     /// The bytes end inside a frame.
     NeedsMore,
     /// The pipe has no room: continue when it has.
@@ -180,6 +186,8 @@ enum Stopped {
     TurnOver,
     /// A large frame or topic is to be received into its own storage.
     Large,
+    /// What follows has to be opened before it is decoded.
+    Sealed,
 }
 
 impl Stopped {
@@ -237,7 +245,7 @@ impl Connection {
             match self.decode_rest(around)? {
                 Stopped::NoCredit => return Ok(Pumped::Blocked),
                 Stopped::TurnOver => return Ok(Pumped::More),
-                Stopped::NeedsMore | Stopped::Large => {}
+                Stopped::NeedsMore | Stopped::Large | Stopped::Sealed => {}
             }
         }
         while around.read - before < around.turn_bytes() {
@@ -255,6 +263,8 @@ impl Connection {
             }
             let received = if live.input.large.is_some() {
                 self.receive_large(around)?
+            } else if live.sealed.is_some() {
+                self.receive_sealed(around)?
             } else {
                 self.receive_into_slab(around)?
             };
@@ -299,7 +309,21 @@ impl Connection {
         // Idle connections own no buffer.
         live.input.rest = Box::default();
         let end = start + kept + received;
-        let (at, stopped) = self.decode(&around.scratch.slab, start..end, around)?;
+        let stopped = match self.decode_scratch(start..end, around)? {
+            Stopped::Sealed => self.open_rest(around)?,
+            stopped => stopped,
+        };
+        Ok((!matches!(stopped, Stopped::NoCredit)).then_some(received))
+    }
+
+    /// Decodes a part of the thread's slab, and keeps what is left of it.
+    pub(super) fn decode_scratch(
+        &mut self,
+        range: Range<usize>,
+        around: &mut Surroundings<'_>,
+    ) -> Result<Stopped, Loss> {
+        let end = range.end;
+        let (at, stopped) = self.decode(&around.scratch.slab, range, around)?;
         self.note_stop(&stopped, around);
         if stopped.before_the_end() && end - at > COPIED_REST {
             let slab = around.scratch.give_slab()?;
@@ -307,7 +331,7 @@ impl Connection {
         } else {
             self.keep_rest(&around.scratch.slab, at..end)?;
         }
-        Ok((!matches!(stopped, Stopped::NoCredit)).then_some(received))
+        Ok(stopped)
     }
 
     /// Goes on with bytes that were received earlier, when there was no credit.
@@ -319,6 +343,19 @@ impl Connection {
             Some(held) => *held,
             None => Held::copy_of(&std::mem::take(&mut live.input.rest), around.scratch)?,
         };
+        match self.decode_held(slab, range, around)? {
+            Stopped::Sealed => self.open_rest(around),
+            stopped => Ok(stopped),
+        }
+    }
+
+    /// Decodes a part of a slab of the connection's, and keeps what is left of it.
+    pub(super) fn decode_held(
+        &mut self,
+        slab: Slab,
+        range: Range<usize>,
+        around: &mut Surroundings<'_>,
+    ) -> Result<Stopped, Loss> {
         let end = range.end;
         let (at, stopped) = self.decode(&slab, range, around)?;
         self.note_stop(&stopped, around);
@@ -437,7 +474,12 @@ impl Connection {
                 }
                 Some(Event::Ask(question)) => self.ask(&question, around)?,
                 Some(Event::MaySend) => self.begin_sending(around)?,
-                Some(Event::Ready(handshake)) => self.begin_traffic(handshake, around)?,
+                Some(Event::Ready(handshake)) => {
+                    self.begin_traffic(handshake, around)?;
+                    if self.live.as_ref().is_some_and(|live| live.sealed.is_some()) {
+                        return Ok((at, Stopped::Sealed));
+                    }
+                }
                 Some(Event::Join { .. } | Event::Leave { .. }) => {}
             }
         }
@@ -462,13 +504,15 @@ impl Connection {
         match what {
             Kind::Frame { more } => live.expect_frame(more, length)?,
             Kind::Subscription { .. } => live.input.count_subscription(length)?,
+            // What is in it is counted when that is known.
+            Kind::Sealed => {}
         }
         live.input.large = Some(Large::begin(what, length, head)?);
         Ok(())
     }
 
     /// One read into the storage of a large frame or topic.
-    fn receive_large(&mut self, around: &Surroundings<'_>) -> Result<Option<usize>, Loss> {
+    fn receive_large(&mut self, around: &mut Surroundings<'_>) -> Result<Option<usize>, Loss> {
         let Some(live) = &mut self.live else {
             return Ok(None);
         };
@@ -493,6 +537,10 @@ impl Connection {
             live.input.large = Some(large);
             return Ok(Some(received));
         }
+        if matches!(large.what, Kind::Sealed) {
+            let stopped = self.open_large(&large.storage, around)?;
+            return Ok((!matches!(stopped, Stopped::NoCredit)).then_some(received));
+        }
         live.protocol.large_frame_done();
         if let Some(pipe) = read_by_somebody(&mut self.pipe) {
             match large.what {
@@ -501,6 +549,7 @@ impl Connection {
                     let topic = ShortBytes::new(large.storage.bytes())?;
                     pipe.append_special(Special::Subscription { subscribe, topic })?;
                 }
+                Kind::Sealed => {}
             }
             pipe.flush();
         }
@@ -565,7 +614,7 @@ fn has_room(pipe: &mut Option<PipeEnd>) -> bool {
 }
 
 /// One read. `None` if the kernel has nothing.
-fn receive(live: &mut Live, room: &mut [u8]) -> Result<Option<usize>, Loss> {
+pub(super) fn receive(live: &mut Live, room: &mut [u8]) -> Result<Option<usize>, Loss> {
     loop {
         match live.stream.recv(room) {
             Ok(0) => return Err(Loss::Stream(libc::EPIPE)),
@@ -592,7 +641,7 @@ fn receive(live: &mut Live, room: &mut [u8]) -> Result<Option<usize>, Loss> {
 }
 
 impl Large {
-    fn begin(what: Kind, length: usize, head: &[u8]) -> Result<Box<Self>, Loss> {
+    pub(super) fn begin(what: Kind, length: usize, head: &[u8]) -> Result<Box<Self>, Loss> {
         let capacity = length.min(FIRST_ALLOCATION.max(head.len()));
         let mut storage = Storage::allocate(capacity).map_err(|_| out_of_memory())?;
         if let Some(front) = storage

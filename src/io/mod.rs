@@ -17,6 +17,7 @@ mod looks;
 mod output;
 mod producers;
 mod resolver;
+mod sealed;
 mod session;
 mod thread;
 mod timers;

@@ -156,11 +156,19 @@ impl Connection {
         let Some(live) = &mut self.live else {
             return Ok(Pumped::Blocked);
         };
-        if !live.output.writable || !take_commands(live) {
+        if !live.output.writable {
             return Ok(Pumped::Blocked);
         }
-        let has_run =
-            live.phase.may_send() && prepare_run(live, &mut self.pipe, &mut self.awaits_restart);
+        let (pipe, awaits_restart) = (&mut self.pipe, &mut self.awaits_restart);
+        let has_run = if live.sealed.is_some() {
+            // No bytes of the pipe go out as they are.
+            live.seal_ahead(pipe, awaits_restart, around.turn_bytes().min(ENCODED))?;
+            false
+        } else if take_commands(live) {
+            live.phase.may_send() && prepare_run(live, pipe, awaits_restart)
+        } else {
+            return Ok(Pumped::Blocked);
+        };
         // Decided once a run: most peers take frames as they lie in the pipe.
         let own_framing = live.protocol.own_framing();
         let run = match &mut self.pipe {
@@ -222,7 +230,7 @@ impl Connection {
 
 /// Takes what the protocol has to say, if it may go out now. What a peer that does not read provokes waits in the protocol,
 /// which bounds it. False without memory for it.
-fn take_commands(live: &mut Live) -> bool {
+pub(super) fn take_commands(live: &mut Live) -> bool {
     if let Some(head) = live.output.at_boundary()
         && head.len() < ENCODED
         && let Some(output) = live.protocol.poll_output()
@@ -234,7 +242,11 @@ fn take_commands(live: &mut Live) -> bool {
 
 /// Brings the head of the pipe to a run of wire bytes: markers are encoded on the way. False if there
 /// is none.
-fn prepare_run(live: &mut Live, pipe: &mut Option<PipeEnd>, awaits_restart: &mut bool) -> bool {
+pub(super) fn prepare_run(
+    live: &mut Live,
+    pipe: &mut Option<PipeEnd>,
+    awaits_restart: &mut bool,
+) -> bool {
     let Some(pipe) = pipe else { return false };
     loop {
         match pipe.head() {

@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::io::IoHandle;
 use crate::mailbox::Mailbox;
 use crate::mechanism::Mechanism;
+use crate::mechanism::curve::ClientKeys;
 use crate::memory;
 use crate::monitor::{Event, Monitor};
 use crate::options::security::Selected;
@@ -215,6 +216,15 @@ impl Session {
                 username: memory::boxed(&security.plain_username)?,
                 password: memory::boxed(&security.plain_password)?,
             },
+            (Selected::Curve, true) => Mechanism::CurveServer {
+                secret: security.curve.secret.clone(),
+                asks: !security.zap_enforces_domain || !security.zap_domain.is_empty(),
+            },
+            (Selected::Curve, false) => Mechanism::CurveClient(ClientKeys {
+                public: security.curve.public,
+                secret: security.curve.secret.clone(),
+                server: security.curve.server,
+            }),
         })
     }
 

@@ -3,6 +3,7 @@
 //! Contract: transports.md sections 5, 6 and 14, zmtp.md section 8.1.
 
 pub(super) mod bench;
+mod curve;
 mod direct;
 mod failing;
 mod leaving;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::io::IoHandle;
 use crate::message::Slab;
 use crate::pipe::queue::Gather;
@@ -131,6 +131,8 @@ pub(crate) struct Scratch {
     /// One that a connection gave back.
     pub(super) spare: Option<Slab>,
     pub(super) gather: Gather,
+    /// Where encrypted bytes are received; allocated with the first use.
+    sealed: Vec<u8>,
 }
 
 impl Scratch {
@@ -140,12 +142,17 @@ impl Scratch {
             slab: Slab::allocate(0)?,
             spare: None,
             gather: Gather::new(),
+            sealed: Vec::new(),
         })
     }
 
     /// The slab, with room behind `kept` bytes.
     pub(super) fn slab_with_room(&mut self, kept: usize) -> Result<&mut Slab> {
-        let least = LEAST_ROOM.max(kept.saturating_mul(2));
+        self.slab_for(LEAST_ROOM.max(kept.saturating_mul(2)))
+    }
+
+    /// The slab, with room for so many bytes at `least`.
+    pub(super) fn slab_for(&mut self, least: usize) -> Result<&mut Slab> {
         let wanted = SLAB.max(least);
         self.slab.clear();
         // One that was made for a huge command is not kept for ever.
@@ -154,6 +161,20 @@ impl Scratch {
             self.slab = Slab::allocate(wanted)?;
         }
         Ok(&mut self.slab)
+    }
+
+    /// [`SLAB`] bytes to receive into; to be given back.
+    pub(super) fn take_sealed(&mut self) -> Result<Vec<u8>> {
+        let mut sealed = std::mem::take(&mut self.sealed);
+        sealed
+            .try_reserve_exact(SLAB.saturating_sub(sealed.len()))
+            .map_err(|_| Error::NoMemory)?;
+        sealed.resize(SLAB, 0);
+        Ok(sealed)
+    }
+
+    pub(super) fn give_sealed(&mut self, sealed: Vec<u8>) {
+        self.sealed = sealed;
     }
 
     /// Hands the slab over; another one takes its place.

@@ -10,14 +10,17 @@
 
 #![forbid(unsafe_code)]
 
+pub(crate) mod curve;
 mod null;
 mod plain;
 pub(crate) mod zap;
 
 use std::fmt::{self, Debug, Formatter};
 
+use self::curve::{Cipher, ClientKeys};
 use crate::memory;
 use crate::protocol::ProtocolError;
+use crate::sodium::Secret;
 
 /// The mechanism that a socket's options chose, with what it needs (contract: security.md section 1).
 #[derive(Clone, PartialEq, Eq)]
@@ -31,6 +34,12 @@ pub(crate) enum Mechanism {
         password: Box<[u8]>,
     },
     PlainServer,
+    CurveClient(ClientKeys),
+    CurveServer {
+        secret: Secret,
+        /// A handler is asked, if there is one.
+        asks: bool,
+    },
 }
 
 /// Without its secrets.
@@ -54,6 +63,7 @@ impl Mechanism {
         match self {
             Self::Null { .. } => "NULL",
             Self::PlainClient { .. } | Self::PlainServer => "PLAIN",
+            Self::CurveClient(_) | Self::CurveServer { .. } => "CURVE",
         }
     }
 
@@ -67,6 +77,17 @@ impl Mechanism {
                 metadata,
             )),
             Self::PlainServer => Box::new(plain::Server::new(metadata)),
+            Self::CurveClient(keys) => Box::new(curve::Client::new(
+                keys.clone(),
+                curve::ClientLots::draw(),
+                metadata,
+            )),
+            Self::CurveServer { secret, asks } => Box::new(curve::Server::new(
+                secret.clone(),
+                *asks,
+                curve::ServerLots::draw(),
+                metadata,
+            )),
         }
     }
 }
@@ -107,6 +128,11 @@ pub(crate) trait SecurityHandshake: Debug + Send {
     /// What is wrong with the peer's metadata is told as a protocol error (security.md sections 3.2, 4.4).
     fn tells_of_metadata(&self) -> bool {
         false
+    }
+
+    /// What seals all further frames; once, when the handshake is complete. `None`: they travel as they are.
+    fn take_cipher(&mut self) -> Option<Box<Cipher>> {
+        None
     }
 }
 

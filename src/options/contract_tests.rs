@@ -76,9 +76,11 @@ fn every_option_of_the_contract_has_its_row() {
 
 fn access(row: &Row) -> (bool, bool) {
     match row.kind {
-        Kind::Int { .. } | Kind::Int64 { .. } | Kind::Uint64 { .. } | Kind::Unset(_) => {
-            (true, true)
-        }
+        Kind::Int { .. }
+        | Kind::Int64 { .. }
+        | Kind::Uint64 { .. }
+        | Kind::Key { .. }
+        | Kind::Unset(_) => (true, true),
         Kind::Bytes { read, .. } => (true, read != Read::Never),
         Kind::SetOnlyInt { .. }
         | Kind::List { .. }
@@ -108,6 +110,7 @@ fn c_type(row: &Row) -> &'static str {
             read: Read::Text, ..
         } => "string",
         Kind::Bytes { .. } | Kind::PatternBytes { .. } => "bytes",
+        Kind::Key { .. } => "32 raw bytes or Z85 text",
         Kind::List { c_type, .. } => c_type,
         Kind::State {
             shape: Shape::Text, ..
@@ -118,7 +121,6 @@ fn c_type(row: &Row) -> &'static str {
             Constant::Uint64(_) => "uint64_t",
             Constant::Text => "string",
             Constant::Bytes => "bytes",
-            Constant::Key => "32 raw bytes or Z85 text",
         },
     }
 }
@@ -144,7 +146,7 @@ fn default(row: &Row) -> String {
             value.to_string()
         }
         Kind::State { .. } => "state".to_owned(),
-        Kind::Unset(Constant::Key) => "zeros".to_owned(),
+        Kind::Key { .. } => "zeros".to_owned(),
         _ => "empty".to_owned(),
     }
 }
@@ -403,6 +405,10 @@ fn sample(row: &Row, length: usize) -> Vec<u8> {
             .chain(std::iter::repeat(0))
             .take(length)
             .collect(),
+        // Text, with a NUL if there is room.
+        _ if matches!(row.kind, Kind::Key { .. }) && length > 32 => {
+            [&[b'0'; 40][..], &[0; 512]].concat()[..length].to_vec()
+        }
         // As an int: 1, or 1 in the upper bits.
         _ => [1]
             .into_iter()
@@ -431,6 +437,7 @@ fn set_length_taken(row: &Row, expected: &[&str], length: usize) -> bool {
         _ if row.number == c::ZMQ_TCP_ACCEPT_FILTER => (1..=255).contains(&length),
         _ if text.starts_with("exactly 4") => length == 4,
         _ if text.starts_with("exactly 8") => length == 8,
+        _ if text.starts_with("32 = binary key; 40 = ") => [32, 40, 41].contains(&length),
         "1..255" | "1..255 with non-NULL pointer; or NULL with 0" | "as ZMQ_PLAIN_USERNAME" => {
             (1..=255).contains(&length)
         }

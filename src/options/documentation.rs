@@ -114,6 +114,12 @@ fn value_columns(kind: &Kind) -> [String; 4] {
             };
             columns("bytes", "empty".into(), set, get.into())
         }
+        Kind::Key { .. } => columns(
+            "key",
+            "zeros".into(),
+            "32 bytes, or Z85 text".into(),
+            "32 bytes, or 41 for Z85 text".into(),
+        ),
         Kind::List { c_type, .. } => {
             columns(c_type, "none".into(), "adds; NULL clears".into(), no.into())
         }
@@ -146,7 +152,6 @@ fn constant_text(constant: Constant) -> String {
         Constant::Int(value) => value.to_string(),
         Constant::Uint64(value) => value.to_string(),
         Constant::Text | Constant::Bytes => "empty".to_owned(),
-        Constant::Key => "zeros".to_owned(),
     }
 }
 

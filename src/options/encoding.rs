@@ -6,6 +6,8 @@
 use std::ops::RangeInclusive;
 
 use crate::error::{Error, Result};
+use crate::sodium::PublicKey;
+use crate::z85;
 
 /// How a byte value of length 0 is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,38 @@ pub(crate) fn bytes<'a>(
         _ => Err(Error::Invalid),
     }
 }
+
+/// A CURVE key, written over what `key` holds: 32 bytes, or Z85 text of 40 characters, with a NUL or without. A shorter
+/// text with NULs behind it is written over the front. Part of it may have been written when there is an error.
+pub(crate) fn key(input: Option<&[u8]>, key: &mut PublicKey) -> Result<()> {
+    let input = input.ok_or(Error::Invalid)?;
+    let text = match input.len() {
+        BINARY_KEY => {
+            key.copy_from_slice(input);
+            return Ok(());
+        }
+        KEY_TEXT => input,
+        KEY_TEXT_WITH_NUL => input.split(|byte| *byte == 0).next().unwrap_or_default(),
+        _ => return Err(Error::Invalid),
+    };
+    z85::decode(text, key).map(drop)
+}
+
+/// Writes a CURVE key into a buffer of 32 bytes, or as Z85 text with a NUL into one of 41.
+pub(crate) fn write_key(buffer: &mut [u8], key: &PublicKey) -> Result<usize> {
+    match buffer {
+        [text @ .., nul] if text.len() == KEY_TEXT => {
+            z85::encode(key, text)?;
+            *nul = 0;
+            Ok(KEY_TEXT_WITH_NUL)
+        }
+        _ => write_exactly(buffer, key),
+    }
+}
+
+const BINARY_KEY: usize = size_of::<PublicKey>();
+const KEY_TEXT: usize = BINARY_KEY / 4 * 5;
+const KEY_TEXT_WITH_NUL: usize = KEY_TEXT + 1;
 
 /// Writes `value` into a buffer of its very size; returns the size.
 pub(crate) fn write_exactly(buffer: &mut [u8], value: &[u8]) -> Result<usize> {

@@ -11,6 +11,7 @@ use crate::options::table::OPTIONS;
 use crate::options::values::{Bytes, SocketOptions};
 use crate::options::{Answer, Applied, PatternOption};
 use crate::patterns::{SocketType, TypeRow};
+use crate::sodium::{PublicKey, Secret};
 
 /// One socket option.
 #[derive(Debug)]
@@ -108,6 +109,11 @@ pub(crate) enum Kind {
         get: fn(&SocketOptions) -> &Bytes,
         set: fn(&mut SocketOptions, Bytes),
     },
+    /// A stored CURVE key, zeros by default; the secret ones look alike.
+    Key {
+        get: fn(&SocketOptions) -> &PublicKey,
+        set: fn(&mut SocketOptions, &PublicKey),
+    },
     /// A stored list to which each call adds; empty by default, cannot be read.
     List {
         #[cfg_attr(
@@ -193,8 +199,6 @@ pub(crate) enum Constant {
     Uint64(u64),
     Text,
     Bytes,
-    /// A CURVE key of zeros, as 32 bytes or as Z85 text with a NUL.
-    Key,
 }
 
 impl Row {
@@ -273,6 +277,12 @@ impl Row {
                     Bytes::copy(encoding::bytes(input, lengths, *empty)?)?,
                 );
             }
+            Kind::Key { get, set } => {
+                // It may be a secret one.
+                let mut key = Secret::copy(get(options));
+                encoding::key(input, key.bytes_mut())?;
+                set(options, key.bytes());
+            }
             Kind::List { add, .. } => add(options, input)?,
             Kind::PatternFlag {
                 accepts,
@@ -315,6 +325,7 @@ impl Row {
                 read: Read::Text,
                 ..
             } => encoding::write_text(buffer, get(options)),
+            Kind::Key { get, .. } => encoding::write_key(buffer, get(options)),
             Kind::State { state, shape } => {
                 if !self.types.contain(socket_type) || !shape.fits(buffer) {
                     return Err(Error::Invalid);
@@ -360,6 +371,7 @@ impl Row {
             Kind::Uint64 { default, set, .. } => set(options, *default),
             // Empty, and not stored.
             Kind::Bytes { .. }
+            | Kind::Key { .. }
             | Kind::List { .. }
             | Kind::PatternFlag { .. }
             | Kind::PatternBytes { .. }
@@ -400,8 +412,6 @@ impl Constant {
             Self::Uint64(value) => encoding::write_exactly(buffer, &value.to_ne_bytes()),
             Self::Text => encoding::write_text(buffer, b""),
             Self::Bytes => encoding::write_padded(buffer, b""),
-            Self::Key if buffer.len() == 41 => encoding::write_text(buffer, &[b'0'; 40]),
-            Self::Key => encoding::write_exactly(buffer, &[0; 32]),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::ffi::constants as c;
 use crate::options::values::Bytes;
+use crate::sodium::{PublicKey, Secret};
 
 /// The mechanism that was selected last: what ZMQ_MECHANISM reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -11,6 +12,7 @@ pub(crate) enum Selected {
     #[default]
     Null,
     Plain,
+    Curve,
 }
 
 impl Selected {
@@ -18,6 +20,7 @@ impl Selected {
         match self {
             Self::Null => c::ZMQ_NULL,
             Self::Plain => c::ZMQ_PLAIN,
+            Self::Curve => c::ZMQ_CURVE,
         }
     }
 }
@@ -30,9 +33,19 @@ pub(crate) struct Security {
     pub(crate) serves: bool,
     pub(crate) plain_username: Bytes,
     pub(crate) plain_password: Bytes,
+    pub(crate) curve: CurveKeys,
     /// Empty = none.
     pub(crate) zap_domain: Bytes,
     pub(crate) zap_enforces_domain: bool,
+}
+
+/// Zeros until they are set.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CurveKeys {
+    pub(crate) public: PublicKey,
+    pub(crate) secret: Secret,
+    /// The server's public one.
+    pub(crate) server: PublicKey,
 }
 
 impl Security {
@@ -56,5 +69,15 @@ impl Security {
         *field(self) = text;
         self.selected = Selected::Plain;
         self.serves = false;
+    }
+
+    /// Any key selects CURVE.
+    pub(super) fn set_curve(
+        &mut self,
+        field: fn(&mut CurveKeys) -> &mut PublicKey,
+        key: &PublicKey,
+    ) {
+        *field(&mut self.curve) = *key;
+        self.selected = Selected::Curve;
     }
 }

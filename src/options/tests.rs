@@ -7,6 +7,7 @@ use super::*;
 use crate::context::ContextOptions;
 use crate::ffi::constants as c;
 use crate::memory::ShortBytes;
+use crate::options::security::Selected;
 use crate::options::table::OPTIONS;
 use crate::patterns::TYPES;
 
@@ -504,4 +505,74 @@ fn read_int(options: &SocketOptions, number: i32) -> Option<i32> {
         Ok(Answer::Written(4)) => Some(i32::from_ne_bytes(buffer)),
         _ => None,
     }
+}
+
+/// socket_options.tsv: each form of a key, and what setting one does to mechanism and role.
+#[test]
+fn curve_keys() {
+    let pair = SocketType::Pair;
+    let mut options = SocketOptions::default();
+    let mut buffer = [0xaa; 42];
+    // RFC 32's test key, and its text.
+    let text = b"JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6\0";
+    let mut key = [0; 32];
+    crate::z85::decode(&text[..40], &mut key).unwrap();
+    for number in [
+        c::ZMQ_CURVE_PUBLICKEY,
+        c::ZMQ_CURVE_SECRETKEY,
+        c::ZMQ_CURVE_SERVERKEY,
+    ] {
+        for value in [&key[..], &text[..40], &text[..]] {
+            set(&mut options, pair, number, Some(&[0; 32]), 32).unwrap();
+            set(&mut options, pair, number, Some(value), value.len()).unwrap();
+            assert!(get(&options, pair, number, &mut buffer[..32]).is_ok());
+            assert_eq!(buffer[..32], key);
+            assert!(get(&options, pair, number, &mut buffer[..41]).is_ok());
+            assert_eq!(buffer[..41], *text);
+            assert!(get(&options, pair, number, &mut buffer[..40]).is_err());
+            assert!(get(&options, pair, number, &mut buffer).is_err());
+        }
+        let mut padded = [0; 41];
+        padded[..5].copy_from_slice(b"00000");
+        set(&mut options, pair, number, Some(&padded), 41).unwrap();
+        assert!(get(&options, pair, number, &mut buffer[..32]).is_ok());
+        assert_eq!(buffer[..32], [&[0; 4], &key[4..]].concat());
+        // Not Z85, no multiple of five, nothing, too much; and the key is as it was.
+        let bad_letter = text.map(|letter| if letter == b'%' { b'"' } else { letter });
+        let mut uneven = *text;
+        uneven[39] = 0;
+        let mut endless = *text;
+        endless[40] = b'0';
+        for value in [&bad_letter[..40], &bad_letter, &uneven, &[0; 41], &endless] {
+            let result = set(&mut options, pair, number, Some(value), value.len());
+            assert_eq!(result, Err(Error::Invalid));
+        }
+        let mut again = [0xaa; 32];
+        assert!(get(&options, pair, number, &mut again).is_ok());
+        assert_eq!(again, buffer[..32]);
+    }
+}
+
+/// security.md section 1: the last option counts.
+#[test]
+fn curve_options_choose_mechanism_and_role() {
+    let pair = SocketType::Pair;
+    let mut options = SocketOptions::default();
+    let mut apply = |number, value: i32| {
+        let key = [7; 32];
+        let value = value.to_ne_bytes();
+        let value = match number {
+            c::ZMQ_CURVE_SERVER | c::ZMQ_PLAIN_SERVER => &value[..],
+            _ => &key,
+        };
+        set(&mut options, pair, number, Some(value), value.len()).unwrap();
+        (options.security.selected, options.security.serves)
+    };
+    assert_eq!(apply(c::ZMQ_CURVE_SECRETKEY, 0), (Selected::Curve, false));
+    assert_eq!(apply(c::ZMQ_CURVE_SERVER, 1), (Selected::Curve, true));
+    assert_eq!(apply(c::ZMQ_CURVE_PUBLICKEY, 0), (Selected::Curve, true));
+    assert_eq!(apply(c::ZMQ_CURVE_SERVERKEY, 0), (Selected::Curve, false));
+    assert_eq!(apply(c::ZMQ_PLAIN_SERVER, 1), (Selected::Plain, true));
+    assert_eq!(apply(c::ZMQ_CURVE_SECRETKEY, 0), (Selected::Curve, true));
+    assert_eq!(apply(c::ZMQ_CURVE_SERVER, 0), (Selected::Null, false));
 }

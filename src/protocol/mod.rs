@@ -27,7 +27,8 @@ mod zmtp;
 
 pub(crate) use raw::Raw;
 pub(crate) use zmtp::{
-    Command, Config, Decoded, Event, HANDSHAKE_FRAME_LIMIT, Handshake, HeaderOf, Properties, Zmtp,
+    Command, Config, Decoded, Event, HANDSHAKE_FRAME_LIMIT, Handshake, HeaderOf, Properties, Seal,
+    Zmtp,
 };
 
 /// What a stream carries. A variant is chosen when the stream comes up, and stays.
@@ -96,6 +97,14 @@ impl Protocol {
         match self {
             Self::Zmtp(zmtp) => zmtp.handle_verdict(verdict),
             Self::Raw(_) => Ok(()),
+        }
+    }
+
+    /// See [`Zmtp::take_seal`].
+    pub(crate) fn take_seal(&mut self) -> Option<Box<Seal>> {
+        match self {
+            Self::Zmtp(zmtp) => zmtp.take_seal(),
+            Self::Raw(_) => None,
         }
     }
 

@@ -10,6 +10,7 @@ use crate::ffi::constants as c;
 use crate::ffi::context::{zmq_ctx_new, zmq_ctx_set};
 use crate::ffi::socket::{zmq_close, zmq_getsockopt, zmq_setsockopt, zmq_socket};
 use crate::fuzz::Input;
+use crate::z85;
 
 /// A byte is the socket's type; then come options that are set or read.
 pub(crate) fn socket_options(data: &[u8]) {
@@ -48,7 +49,14 @@ pub(crate) fn socket_options(data: &[u8]) {
 const NUMBERS: std::ops::Range<c_int> = 0..256;
 
 /// Reading them does something, or what they say depends on others.
-const LIVE: [c_int; 3] = [c::ZMQ_FD, c::ZMQ_EVENTS, c::ZMQ_TOPICS_COUNT];
+const LIVE: [c_int; 6] = [
+    c::ZMQ_FD,
+    c::ZMQ_EVENTS,
+    c::ZMQ_TOPICS_COUNT,
+    c::ZMQ_MECHANISM,
+    c::ZMQ_PLAIN_SERVER,
+    c::ZMQ_CURVE_SERVER,
+];
 
 /// What an option reads; `None` = nothing.
 type Value = Option<Vec<u8>>;
@@ -109,7 +117,11 @@ impl Socket {
         match (result, &after) {
             // What is taken back stays readable.
             (Ok(0), _) if value.is_none() && KEPT.contains(&number) => assert_eq!(after, before),
-            (Ok(0), Some(after)) => assert_eq!(*after, self.reads_as(number, value), "{number}"),
+            (Ok(0), Some(after)) => assert_eq!(
+                *after,
+                self.reads_as(number, value, before.as_deref()),
+                "{number}"
+            ),
             // Write-only.
             (Ok(0), None) => assert_eq!(before, None),
             (Err(libc::EINVAL), _) => assert_eq!(after, before, "{number}"),
@@ -188,7 +200,7 @@ impl Socket {
     }
 
     /// What an option reads after it was set to `value`.
-    fn reads_as(&self, number: c_int, value: Option<&[u8]>) -> Vec<u8> {
+    fn reads_as(&self, number: c_int, value: Option<&[u8]>, before: Option<&[u8]>) -> Vec<u8> {
         let value = value.unwrap_or_default();
         let int = |make: fn(i32) -> i32| {
             let value = value.try_into().expect("an int");
@@ -200,6 +212,13 @@ impl Socket {
             }
             // In tenths of a second.
             c::ZMQ_HEARTBEAT_TTL => int(|value| value / 100 * 100),
+            // As they are, or written over the front by a text up to its NUL.
+            c::ZMQ_CURVE_PUBLICKEY..=c::ZMQ_CURVE_SERVERKEY if value.len() != 32 => {
+                let text = value.split(|byte| *byte == 0).next().unwrap_or_default();
+                let mut key = before.expect("a key").to_vec();
+                z85::decode(text, &mut key).expect("a text");
+                key
+            }
             // With its NUL.
             c::ZMQ_BINDTODEVICE
             | c::ZMQ_PLAIN_USERNAME

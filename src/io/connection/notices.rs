@@ -48,9 +48,11 @@ impl Connection {
             // Behind what is left to say of the handshake.
             head.try_reserve(of_protocol.len())
                 .map_err(|_| Loss::Stream(libc::ENOMEM))?;
+            let from = head.len();
             head.append(of_protocol);
             live.protocol
                 .encode_message(false, &options.hello_message, head)?;
+            live.seal_behind(from)?;
             live.output.note_messages();
         }
         Ok(())

@@ -30,6 +30,7 @@ impl Connection {
             protocol,
             input: Input::new(self.session.largest_frame()),
             output: Output::new(),
+            sealed: None,
             envelope: self
                 .session
                 .row
@@ -66,6 +67,7 @@ impl Connection {
             return Ok(());
         };
         live.phase = Phase::Traffic;
+        live.begin_sealing().map_err(|_| NO_MEMORY)?;
         let is_old = !handshake.version.has_handshake();
         // Messages of old peers carry no metadata, not even what the connection knows itself.
         let (address, fd) = if is_old {

@@ -8,6 +8,7 @@ use super::command::{self, Command};
 use super::frame::{COMMAND, LONG, MORE};
 use super::heartbeat::Heartbeat;
 use super::opening::{Config, Handshake, Opening, Progress};
+use super::seal::Seal;
 use super::version::{HeaderOf, Version};
 use crate::error::Result;
 use crate::mechanism::{Question, Verdict};
@@ -42,6 +43,8 @@ pub(crate) struct Zmtp {
     limit: u64,
     /// Bytes of an uninteresting command that are still to come.
     skip: usize,
+    /// What seals traffic, until the caller takes it.
+    seal: Option<Box<Seal>>,
     output: Vec<u8>,
     handshake_deadline: Option<Instant>,
     heartbeat: Heartbeat,
@@ -127,6 +130,7 @@ impl Zmtp {
                 .unwrap_or(u64::MAX)
                 .min(isize::MAX as u64),
             skip: 0,
+            seal: None,
             handshake_deadline: config
                 .handshake_interval
                 .and_then(|interval| now.checked_add(interval)),
@@ -203,6 +207,13 @@ impl Zmtp {
             Phase::Opening(opening) => opening.handle_verdict(verdict, &mut self.output),
             Phase::Traffic | Phase::Failed(_) => Ok(()),
         }
+    }
+
+    /// To be called upon [`Event::Ready`]. If there is a seal, what follows in the input does not go to [`Self::decode`] as
+    /// it comes, but as the frames that the seal opens; and all output from now on, of the application and of
+    /// [`Self::poll_output`], is to be sealed.
+    pub(crate) fn take_seal(&mut self) -> Option<Box<Seal>> {
+        self.seal.take()
     }
 
     /// The time has come that [`Self::next_timeout`] named; harmless at any other.
@@ -317,7 +328,9 @@ impl Zmtp {
                     consumed,
                     event: Some(Event::Ask(question)),
                 }),
-                Ok((consumed, Some(Progress::Ready(handshake)))) => {
+                Ok((consumed, Some(Progress::Ready(handshake, cipher)))) => {
+                    let limit = self.limit;
+                    self.seal = cipher.map(|cipher| Box::new(Seal::new(*cipher, limit)));
                     self.begin_traffic(handshake.version);
                     Ok(Decoded {
                         consumed,

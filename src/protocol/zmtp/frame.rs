@@ -11,7 +11,30 @@ pub(super) const LONG: u8 = 0x02;
 /// A command, no part of a message.
 pub(super) const COMMAND: u8 = 0x04;
 
-/// Appends a frame whose body is the concatenation of `parts`. LONG is set here and nowhere else.
+/// The header of a frame whose body has so many bytes: the first ones of the array. LONG is set here and nowhere else.
+pub(super) fn header_of(flags: u8, length: usize) -> ([u8; LONG_HEADER], usize) {
+    let mut header = [0; LONG_HEADER];
+    match u8::try_from(length) {
+        Ok(short) => {
+            header[..SHORT_HEADER].copy_from_slice(&[flags, short]);
+            (header, SHORT_HEADER)
+        }
+        Err(_) => {
+            header[0] = flags | LONG;
+            // usize is never wider than u64.
+            header[1..].copy_from_slice(&(length as u64).to_be_bytes());
+            (header, LONG_HEADER)
+        }
+    }
+}
+
+/// Appends the header of a frame, for which there is room.
+pub(super) fn append_header(flags: u8, length: usize, out: &mut Vec<u8>) {
+    let (header, size) = header_of(flags, length);
+    out.extend_from_slice(&header[..size]);
+}
+
+/// Appends a frame whose body is the concatenation of `parts`.
 ///
 /// # Errors
 /// [`Error::NoMemory`] if `out` cannot grow; nothing is appended then.
@@ -19,14 +42,7 @@ pub(super) fn append_frame(flags: u8, parts: &[&[u8]], out: &mut Vec<u8>) -> Res
     let length: usize = parts.iter().map(|part| part.len()).sum();
     out.try_reserve(LONG_HEADER + length)
         .map_err(|_| Error::NoMemory)?;
-    match u8::try_from(length) {
-        Ok(short) => out.extend_from_slice(&[flags, short]),
-        Err(_) => {
-            out.push(flags | LONG);
-            // usize is never wider than u64.
-            out.extend_from_slice(&(length as u64).to_be_bytes());
-        }
-    }
+    append_header(flags, length, out);
     parts.iter().for_each(|part| out.extend_from_slice(part));
     Ok(())
 }
@@ -73,7 +89,7 @@ impl Header {
 }
 
 const SHORT_HEADER: usize = 2;
-const LONG_HEADER: usize = 9;
+pub(super) const LONG_HEADER: usize = 9;
 
 #[cfg(test)]
 mod tests {

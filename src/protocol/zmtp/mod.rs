@@ -5,6 +5,7 @@
 //!                |                                +----- 2.x, 1.0: MaySend, identity --> Ready
 //!                +-- traffic --> frame, frame_1_0 --> Frame, LargeFrame
 //!                                command -> Subscription, Join, Leave; PING --> heartbeat --> output
+//!   encrypted traffic: seal between the stream and all of that
 //! ```
 //! Called by `io` through [`Zmtp`]. Must not know who reads the frames, or what they mean.
 
@@ -20,12 +21,14 @@ mod greeting;
 mod heartbeat;
 mod metadata;
 mod opening;
+mod seal;
 mod version;
 
 pub(crate) use command::Command;
 pub(crate) use engine::{Decoded, Event, Zmtp};
 pub(crate) use metadata::Properties;
 pub(crate) use opening::{Config, HANDSHAKE_FRAME_LIMIT, Handshake};
+pub(crate) use seal::Seal;
 pub(crate) use version::HeaderOf;
 #[cfg(test)]
 use version::Version;

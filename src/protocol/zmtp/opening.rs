@@ -10,6 +10,7 @@ use super::greeting::{Greeted, Greeting};
 use super::metadata::{Properties, append_property};
 use super::version::Version;
 use crate::error::Error;
+use crate::mechanism::curve::Cipher;
 use crate::mechanism::{Mechanism, Question, SecurityHandshake, Verdict};
 use crate::memory;
 use crate::protocol::ProtocolError;
@@ -68,8 +69,8 @@ pub(super) enum Progress {
     MaySend(Version),
     /// The mechanism has to know something; see [`Opening::handle_verdict`].
     Ask(Question),
-    /// All is said.
-    Ready(Handshake),
+    /// All is said. Further frames are sealed, if there is something to do it with.
+    Ready(Handshake, Option<Box<Cipher>>),
 }
 
 /// The largest handshake frame of a peer.
@@ -188,7 +189,7 @@ impl Opening {
         }
         self.peer.routing_id = copy_of(body)?;
         let peer = std::mem::take(&mut self.peer);
-        Ok((consumed, Some(Progress::Ready(peer))))
+        Ok((consumed, Some(Progress::Ready(peer, None))))
     }
 
     /// The frame at the front of `input`, if it is complete.
@@ -256,9 +257,14 @@ impl Opening {
         if let Some(question) = security.poll_question() {
             return Ok(Some(Progress::Ask(question)));
         }
-        Ok(security
-            .is_complete()
-            .then(|| Progress::Ready(std::mem::take(&mut self.peer))))
+        if !security.is_complete() {
+            return Ok(None);
+        }
+        let cipher = security.take_cipher();
+        Ok(Some(Progress::Ready(
+            std::mem::take(&mut self.peer),
+            cipher,
+        )))
     }
 
     fn accepts(&self, socket_type: &[u8]) -> bool {

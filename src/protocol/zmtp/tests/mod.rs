@@ -6,6 +6,7 @@ mod malformed;
 mod metadata;
 mod old;
 mod pairs;
+mod sealed;
 mod time;
 mod vectors;
 
