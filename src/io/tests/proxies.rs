@@ -280,6 +280,50 @@ fn a_socket_may_leave_while_a_failed_attempt_waits() {
     }
 }
 
+/// A proxy that does what it should, for whoever comes, until somebody says the one thing that is no greeting.
+fn serve(proxy: &TcpListener) {
+    loop {
+        let mut stream = accept(proxy);
+        let mut said = [0; 3];
+        // Whoever has left says nothing any more.
+        if stream.read_exact(&mut said).is_err() {
+            continue;
+        }
+        if said == *b"end" {
+            return;
+        }
+        let mut asked = [0; REQUEST.len()];
+        let _ = stream.write_all(CHOSEN);
+        if stream.read_exact(&mut asked).is_ok() {
+            let _ = stream.write_all(&[GRANTED, &opening(b"PUSH")].concat());
+        }
+    }
+}
+
+/// Whatever the dialogue has come to, the context ends.
+#[test]
+fn sockets_leave_at_any_moment() {
+    let proxy = listener();
+    let address = proxy.local_addr().expect("address");
+    let server = std::thread::spawn(move || serve(&proxy));
+    for moment in 0..200 {
+        let mut monitored = Monitored::open(c::ZMQ_PULL);
+        let text = address.to_string();
+        set_text(&monitored, c::ZMQ_SOCKS_PROXY, text.as_bytes());
+        api::connect(monitored.socket, TARGET.as_bytes()).expect("connect");
+        (0..moment).for_each(|_| std::thread::yield_now());
+        if moment % 2 == 0 {
+            monitored.close_socket();
+        } else {
+            let ended = api::end_endpoint(monitored.socket, Some(TARGET.as_bytes()));
+            assert_eq!(ended, Ok(()));
+        }
+    }
+    let mut last = TcpStream::connect(address).expect("connect");
+    say(&mut last, b"end");
+    server.join().expect("the proxy");
+}
+
 /// What was sent before outlives the socket, whose connection comes up afterwards.
 #[test]
 fn what_lingers_goes_through_the_proxy() {
