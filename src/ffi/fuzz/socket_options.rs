@@ -100,6 +100,12 @@ impl Socket {
     }
 
     fn set(&mut self, number: c_int, value: Option<&[u8]>) {
+        // The one that may be as long as it likes: what is set is to be read.
+        let most = match number {
+            c::ZMQ_SOCKS_PROXY => 511,
+            _ => usize::MAX,
+        };
+        let value = value.map(|value| &value[..value.len().min(most)]);
         let (pointer, length) = match value {
             Some(value) => (value.as_ptr().cast(), value.len()),
             None => (null(), 0),
@@ -213,6 +219,9 @@ impl Socket {
             c::ZMQ_BINDTODEVICE
             | c::ZMQ_PLAIN_USERNAME
             | c::ZMQ_PLAIN_PASSWORD
+            | c::ZMQ_SOCKS_PROXY
+            | c::ZMQ_SOCKS_USERNAME
+            | c::ZMQ_SOCKS_PASSWORD
             | c::ZMQ_ZAP_DOMAIN => [value, b"\0"].concat(),
             c::ZMQ_ZAP_ENFORCE_DOMAIN => int(|value| i32::from(value != 0)),
             _ => value.to_vec(),

@@ -33,7 +33,7 @@ impl Connecter {
         stream: Stream,
         deadline: Option<Instant>,
         session: &Session,
-        around: &mut Surroundings<'_>,
+        around: &Surroundings<'_>,
     ) -> Attempt {
         let target = self.target.as_deref().ok_or(Error::Invalid);
         match target.and_then(|target| dialogue(target, &session.options)) {
@@ -57,7 +57,7 @@ impl Connecter {
         &mut self,
         mut asking: Box<Asking>,
         session: &Session,
-        around: &mut Surroundings<'_>,
+        around: &Surroundings<'_>,
     ) -> Attempt {
         match asking.advance() {
             Ok(true) => Attempt::Up {
