@@ -73,6 +73,7 @@ c_tests() {
     command -v ip >/dev/null || install_packages iproute2 || true
     [ -e /usr/include/uv.h ] || install_packages libuv1-dev || true
     command -v valgrind >/dev/null || install_packages valgrind || true
+    command -v microsocks >/dev/null || install_packages microsocks || true
     program_lane >"$results/programs" 2>&1 &
     bindings_lane
     wait

@@ -39,6 +39,8 @@ SHARED = [os.path.join(HERE, "transcripts", name) for name in
           ("transcript.c", "joining.c", "waiting.c", "plain.c", "story.c", "nameserver.c", "namespaces.c", "refusing.c")]
 # What some programs need besides: a header, and what to link.
 NEEDS = {"libuv": ("uv.h", "-luv")}
+# What some programs start: the command, which is also the name of its package in Debian.
+STARTS = {"microsocks": "microsocks"}
 # Programs that go to namespaces of their own.
 NAMESPACES = ("groups", "resolving")
 
@@ -117,6 +119,11 @@ def compile_all(build):
     for name, (header, library) in NEEDS.items():
         if not has_header(header):
             print(f"SKIPPED: {name}: there is no {header} (Debian: lib{library[2:]}1-dev)")
+            del sources[name]
+
+    for name, command in STARTS.items():
+        if not shutil.which(command):
+            print(f"SKIPPED: {name}: there is no {command}")
             del sources[name]
 
     if not has_namespaces():

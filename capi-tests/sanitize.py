@@ -21,7 +21,8 @@ import tempfile
 import time
 
 from claims import FLAGS, STATIC_EXTRAS, programs_of
-from run import NAMESPACES, NEEDS, has_header, has_namespaces, name_failures, run_limited, write_option_rows
+from run import (NAMESPACES, NEEDS, STARTS, has_header, has_namespaces, name_failures, run_limited,
+                 write_option_rows)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(HERE)
@@ -92,6 +93,8 @@ def find_programs(kind, only):
             print(f"SKIPPED: {program.name}: {UNFIT[program.name]}")
         elif program.name in NEEDS and not has_header(NEEDS[program.name][0]):
             print(f"SKIPPED: {program.name}: there is no {NEEDS[program.name][0]}")
+        elif program.name in STARTS and not shutil.which(STARTS[program.name]):
+            print(f"SKIPPED: {program.name}: there is no {STARTS[program.name]}")
         elif program.name in NAMESPACES and not has_namespaces():
             print(f"SKIPPED: {program.name}: this process may make no namespaces")
         else:

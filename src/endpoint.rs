@@ -186,6 +186,25 @@ impl TcpAddress {
     /// it retries for ever. What does not parse is therefore a name that does not resolve.
     fn parse_connect(text: &[u8]) -> Result<Self> {
         check_characters(text)?;
+        Self::parse_remote(text)
+    }
+
+    /// What ZMQ_SOCKS_PROXY says, which zmq_setsockopt takes as it is: what does not parse is a name that does not resolve.
+    /// `NoMemory`.
+    pub(crate) fn parse_proxy(text: &[u8]) -> Result<Self> {
+        let has_port = |(_, port)| port != b"*" && parse_local_port(port).is_ok();
+        if split_port(text).is_some_and(has_port) {
+            Self::parse_remote(text)
+        } else {
+            Ok(Self {
+                source: None,
+                host: TcpHost::unresolvable(),
+                port: 0,
+            })
+        }
+    }
+
+    fn parse_remote(text: &[u8]) -> Result<Self> {
         let (source, target) = split_source(text);
         let source = source.map(|text| match parse_local(text) {
             Ok((host, port)) => Ok(TcpSource { host, port }),

@@ -2,21 +2,27 @@
 //!
 //! ```text
 //!  Idle --begin--> Resolving --addresses--> Pending --writable--> (stream is up; the connection has it)
-//!                     |                        |                        |
-//!                     +------ failed ----------+--> Waiting <-- lost ---+
-//!                                                      |  timer: begin again, or
-//!                                                      +--> Held until the socket has read --> begin again
-//!                                                      +--> Stopped (RECONNECT_IVL not positive)
+//!                     |                     |     +--proxy--> Asking --granted--^         |
+//!                     |                     |                   |                         |
+//!                     +------ failed -------+-------------------+--> Waiting <--- lost ---+
+//!                                                                       |  timer: begin again, or
+//!                                                                       +--> Held until the socket has read --> begin again
+//!                                                                       +--> Stopped (RECONNECT_IVL not positive)
 //! ```
-//! Contract: transports.md section 5.
+//! With ZMQ_SOCKS_PROXY the addresses, and what the monitor is told, are those of the proxy, which is then asked for the
+//! endpoint's own ([`proxied`]). Contract: transports.md sections 5 and 12.
 
 #![forbid(unsafe_code)]
+
+mod proxied;
+
+use proxied::Asking;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::endpoint::ConnectAddress;
+use crate::endpoint::{ConnectAddress, TcpAddress};
 use crate::error::Error;
 use crate::io::backoff::Backoff;
 use crate::io::resolver;
@@ -46,7 +52,10 @@ pub(crate) enum Attempt {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Connecter {
+    /// What streams are connected to: the proxy, if there is one.
     address: ConnectAddress,
+    /// What a proxy is asked for.
+    target: Option<Box<TcpAddress>>,
     stream_options: StreamOptions,
     backoff: Backoff,
     state: State,
@@ -70,6 +79,7 @@ enum State {
         stream: Stream,
         deadline: Option<Instant>,
     },
+    Asking(Box<Asking>),
     Waiting {
         until: Instant,
     },
@@ -79,10 +89,16 @@ enum State {
 }
 
 impl Connecter {
-    pub(crate) fn new(address: ConnectAddress, session: &Session) -> Self {
+    /// `target`: what is at `address` is a proxy, which is to be asked for that.
+    pub(crate) fn new(
+        address: ConnectAddress,
+        target: Option<TcpAddress>,
+        session: &Session,
+    ) -> Self {
         let options = &session.options;
         Self {
             address,
+            target: target.map(Box::new),
             stream_options: session.stream_options(),
             backoff: Backoff::new(options.reconnect_interval, options.reconnect_interval_max),
             state: State::Idle,
@@ -99,7 +115,7 @@ impl Connecter {
 
     /// A stream is being connected.
     pub(crate) fn is_pending(&self) -> bool {
-        matches!(self.state, State::Pending { .. })
+        matches!(self.state, State::Pending { .. } | State::Asking(_))
     }
 
     /// No further attempt will be made.
@@ -126,6 +142,7 @@ impl Connecter {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Pending { deadline, .. } => *deadline,
+            State::Asking(asking) => asking.deadline,
             State::Waiting { until } => Some(*until),
             State::Idle | State::Resolving(_) | State::Held | State::Stopped => None,
         }
@@ -187,22 +204,26 @@ impl Connecter {
         self.try_next_address(session, around)
     }
 
-    /// The pending stream is writable or broken.
+    /// The pending stream is ready for something, or broken.
     pub(crate) fn finish(&mut self, session: &Session, around: &mut Surroundings<'_>) -> Attempt {
-        let State::Pending { stream, .. } = std::mem::replace(&mut self.state, State::Idle) else {
-            return Attempt::Waiting;
+        let (stream, deadline) = match std::mem::replace(&mut self.state, State::Idle) {
+            State::Pending { stream, deadline } => (stream, deadline),
+            State::Asking(asking) => return self.converse(asking, session, around),
+            other => {
+                self.state = other;
+                return Attempt::Waiting;
+            }
         };
         match stream.finish_connecting(&self.stream_options) {
+            Ok(()) if self.target.is_some() => self.ask(stream, deadline, session, around),
             Ok(()) => Attempt::Up {
                 stream,
                 watched: true,
             },
             Err(error) => {
-                stream.deregister(around.epoll);
                 let refused = error.raw_os_error() == Some(libc::ECONNREFUSED);
-                session.emit(Event::Closed, event_value(stream.as_raw_fd()), &self.texts);
-                drop(stream);
-                if refused && self.candidates.is_empty() && stops_when_refused(session) {
+                self.close(stream, session, around);
+                if refused && self.candidates.is_empty() && self.stops_when_refused(session) {
                     self.state = State::Stopped;
                     return Attempt::Refused;
                 }
@@ -217,20 +238,19 @@ impl Connecter {
         session: &Session,
         around: &mut Surroundings<'_>,
     ) -> Attempt {
-        match &self.state {
-            State::Pending {
-                deadline: Some(deadline),
-                ..
-            } if *deadline <= around.now => {
-                self.close_pending(session, around);
+        if self.deadline().is_none_or(|deadline| deadline > around.now) {
+            return Attempt::Waiting;
+        }
+        match self.take_stream(State::Idle) {
+            Some(stream) => {
+                self.close(stream, session, around);
                 // Each address has its time.
                 self.try_next_address(session, around)
             }
-            State::Waiting { until } if *until <= around.now => match self.id {
+            None => match self.id {
                 Some(id) => self.begin(id, session, around),
                 None => Attempt::Waiting,
             },
-            _ => Attempt::Waiting,
         }
     }
 
@@ -255,16 +275,28 @@ impl Connecter {
 
     /// The connection ends; a descriptor that is still connecting is closed with it.
     pub(crate) fn abandon(&mut self, session: &Session) {
-        if let State::Pending { stream, .. } = std::mem::replace(&mut self.state, State::Stopped) {
+        if let Some(stream) = self.take_stream(State::Stopped) {
             session.emit(Event::Closed, event_value(stream.as_raw_fd()), &self.texts);
         }
     }
 
-    fn close_pending(&mut self, session: &Session, around: &Surroundings<'_>) {
-        if let State::Pending { stream, .. } = std::mem::replace(&mut self.state, State::Idle) {
-            stream.deregister(around.epoll);
-            session.emit(Event::Closed, event_value(stream.as_raw_fd()), &self.texts);
+    /// The stream that is being connected, which is not waited for any more.
+    fn take_stream(&mut self, next: State) -> Option<Stream> {
+        match std::mem::replace(&mut self.state, next) {
+            State::Pending { stream, .. } => Some(stream),
+            State::Asking(asking) => Some(asking.stream),
+            State::Idle
+            | State::Resolving(_)
+            | State::Waiting { .. }
+            | State::Held
+            | State::Stopped => None,
         }
+    }
+
+    /// The stream led to nothing.
+    fn close(&self, stream: Stream, session: &Session, around: &Surroundings<'_>) {
+        stream.deregister(around.epoll);
+        session.emit(Event::Closed, event_value(stream.as_raw_fd()), &self.texts);
     }
 
     /// Tries the addresses one after the other; when none is left the attempt has failed.
@@ -276,7 +308,12 @@ impl Connecter {
             return self.wait(session, around);
         }
         let target = self.candidates.remove(0);
-        let source = match &address.source {
+        // Where to connect from is said with either.
+        let of_target = self
+            .target
+            .as_ref()
+            .and_then(|target| target.source.as_ref());
+        let source = match address.source.as_ref().or(of_target) {
             None => None,
             Some(source) => match resolver::local(source, self.ipv6) {
                 Some(source) => Some(source),
@@ -294,6 +331,12 @@ impl Connecter {
         around: &mut Surroundings<'_>,
     ) -> Attempt {
         match connecting {
+            Connecting::Done(stream) if self.target.is_some() => {
+                match self.watch(stream, session, around) {
+                    Some(failed) => failed,
+                    None => self.finish(session, around),
+                }
+            }
             Connecting::Done(stream) => {
                 self.state = State::Idle;
                 match stream.finish_connecting(&self.stream_options) {
@@ -313,17 +356,8 @@ impl Connecter {
                     event_value(libc::EINPROGRESS),
                     &self.texts,
                 );
-                let Some(id) = self.id else {
-                    return Attempt::Waiting;
-                };
-                if stream.register(around.epoll, id.token()).is_err() {
-                    session.emit(Event::Closed, event_value(stream.as_raw_fd()), &self.texts);
-                    return self.wait(session, around);
-                }
-                let timeout = u64::try_from(session.options.connect_timeout).unwrap_or(0);
-                let deadline = (timeout > 0).then(|| around.now + Duration::from_millis(timeout));
-                self.state = State::Pending { stream, deadline };
-                Attempt::Waiting
+                let failed = self.watch(stream, session, around);
+                failed.unwrap_or(Attempt::Waiting)
             }
             Connecting::Failed { fd_opened, error } => {
                 if let Some(fd) = fd_opened {
@@ -340,16 +374,38 @@ impl Connecter {
 }
 
 impl Connecter {
+    /// The stream is pending from now on; otherwise what that led to.
+    fn watch(
+        &mut self,
+        stream: Stream,
+        session: &Session,
+        around: &Surroundings<'_>,
+    ) -> Option<Attempt> {
+        let Some(id) = self.id else {
+            return Some(Attempt::Waiting);
+        };
+        if stream.register(around.epoll, id.token()).is_err() {
+            session.emit(Event::Closed, event_value(stream.as_raw_fd()), &self.texts);
+            return Some(self.wait(session, around));
+        }
+        let timeout = u64::try_from(session.options.connect_timeout).unwrap_or(0);
+        let deadline = (timeout > 0).then(|| around.now + Duration::from_millis(timeout));
+        self.state = State::Pending { stream, deadline };
+        None
+    }
+
     /// ipc: refused, after a zmq_disconnect of the socket under ZMQ_RECONNECT_STOP_AFTER_DISCONNECT.
     fn stops_after_disconnect(&self, error: Error, session: &Session) -> bool {
         matches!(self.address, ConnectAddress::Ipc(_))
             && crate::ffi::errno::number(error) == libc::ECONNREFUSED
             && session.stop_refused.load(Ordering::Relaxed)
     }
-}
 
-fn stops_when_refused(session: &Session) -> bool {
-    session.options.reconnect_stop & crate::ffi::constants::ZMQ_RECONNECT_STOP_CONN_REFUSED != 0
+    /// A proxy that is away for a while says nothing of the target.
+    fn stops_when_refused(&self, session: &Session) -> bool {
+        let stop = session.options.reconnect_stop;
+        self.target.is_none() && stop & crate::ffi::constants::ZMQ_RECONNECT_STOP_CONN_REFUSED != 0
+    }
 }
 
 #[cfg(test)]

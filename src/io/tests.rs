@@ -8,6 +8,7 @@ mod direct;
 mod failing;
 mod leaving;
 mod notices;
+mod proxies;
 mod raw;
 mod reconnects;
 mod turns;

@@ -105,7 +105,7 @@ fn value_columns(kind: &Kind) -> [String; 4] {
             };
             let set = match empty {
                 Empty::Refused | Empty::Taken => length,
-                Empty::Null => format!("{length}, or NULL"),
+                Empty::Null | Empty::NullOfAnyLength => format!("{length}, or NULL"),
             };
             let get = match read {
                 Read::Never => no,

@@ -18,6 +18,8 @@ pub(crate) enum Empty {
     Null,
     /// Taken whatever the pointer.
     Taken,
+    /// The same, and a NULL pointer stands for it whatever the length.
+    NullOfAnyLength,
 }
 
 /// A value of exactly N bytes.
@@ -44,7 +46,8 @@ pub(crate) fn bytes<'a>(
     empty: Empty,
 ) -> Result<&'a [u8]> {
     match (input, empty) {
-        (None, Empty::Null | Empty::Taken) | (Some([]), Empty::Taken) => Ok(&[]),
+        (None, Empty::Null | Empty::Taken | Empty::NullOfAnyLength)
+        | (Some([]), Empty::Taken | Empty::NullOfAnyLength) => Ok(&[]),
         (Some(bytes), _) if !bytes.is_empty() && lengths.contains(&bytes.len()) => Ok(bytes),
         _ => Err(Error::Invalid),
     }

@@ -77,8 +77,11 @@ pub(crate) fn set(
     length: usize,
 ) -> Result<Applied> {
     let row = Row::find(number).ok_or(Error::Invalid)?;
-    let fits = value.map_or(0, <[u8]>::len) == length && row.types.contain(socket_type);
-    if !fits {
+    let fits = match value {
+        Some(value) => value.len() == length,
+        None => length == 0 || row.takes_null_of_any_length(),
+    };
+    if !fits || !row.types.contain(socket_type) {
         return Err(Error::Invalid);
     }
     row.set(options, value)

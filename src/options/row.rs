@@ -258,7 +258,18 @@ impl Row {
         OPTIONS.get(at)
     }
 
-    /// Sets the value. `None` is a NULL pointer with length 0. Errors: `Invalid`, `NoMemory`.
+    /// A NULL pointer clears it, even with a length.
+    pub(super) fn takes_null_of_any_length(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Bytes {
+                empty: Empty::NullOfAnyLength,
+                ..
+            }
+        )
+    }
+
+    /// Sets the value. `None` is a NULL pointer. Errors: `Invalid`, `NoMemory`.
     pub(super) fn set(&self, options: &mut SocketOptions, input: Option<&[u8]>) -> Result<Applied> {
         match &self.kind {
             Kind::Int { accepts, set, .. } | Kind::SetOnlyInt { accepts, set, .. } => {

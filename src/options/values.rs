@@ -89,6 +89,11 @@ socket_options! {
     heartbeat_timeout: i32,
     /// 0 = the system's.
     connect_timeout: i32,
+    /// `host:port`; empty = none.
+    socks_proxy: Bytes,
+    /// Empty = none; at most 255 bytes, as the password.
+    socks_username: Bytes,
+    socks_password: Bytes,
     /// ZMQ_RECONNECT_STOP_* bits.
     reconnect_stop: i32,
     /// A descriptor to listen on, -1 = none.

@@ -7,7 +7,8 @@
 //! - [`Protocol`]: what a stream carries, one of the following;
 //! - [`Zmtp`]: ZMTP on a stream transport (greeting, security handshake, traffic, heartbeats);
 //! - [`Raw`]: plain bytes, cut into messages as they come (STREAM, ROUTER_RAW);
-//! - [`envelope`]: the filter that REQ puts behind it.
+//! - [`envelope`]: the filter that REQ puts behind it;
+//! - [`socks5`]: what comes before it, if a proxy is to make the stream.
 
 #![forbid(unsafe_code)]
 
@@ -21,6 +22,7 @@ pub(crate) mod envelope;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod fuzz;
 mod raw;
+pub(crate) mod socks5;
 #[cfg(any(fuzzing, test))]
 mod transcript;
 mod zmtp;

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use crate::context::Lingering;
 use crate::context::inproc::{Binder, Owner};
-use crate::endpoint::{ConnectAddress, Endpoint, Scheme, Use};
+use crate::endpoint::{ConnectAddress, Endpoint, Scheme, TcpAddress, Use};
 use crate::error::{Error, Result};
 use crate::ffi::constants::ZMQ_RECONNECT_STOP_AFTER_DISCONNECT;
 use crate::io::{
     Connecter, Connection, ConnectionHandle, EndpointTexts, IoCommand, IoHandle, Linger,
     ListenerObject, ObjectId, Session,
 };
-use crate::memory::ShortBytes;
+use crate::memory::{self, ShortBytes};
 use crate::monitor::{Event, Monitor, event_value};
 use crate::options::PatternOption;
 use crate::patterns::Origin;
@@ -342,10 +342,14 @@ impl Core {
         match endpoint {
             Endpoint::Inproc(name) => self.connect_inproc(text, &name, origin)?,
             Endpoint::Ipc(address) => {
-                self.connect_stream(text, ConnectAddress::Ipc(address), origin)?;
+                self.connect_stream(text, ConnectAddress::Ipc(address), None, origin)?;
+            }
+            Endpoint::Tcp(target) if !self.options.socks_proxy.is_empty() => {
+                let proxy = TcpAddress::parse_proxy(&self.options.socks_proxy)?;
+                self.connect_stream(text, ConnectAddress::Tcp(proxy), Some(target), origin)?;
             }
             Endpoint::Tcp(address) => {
-                self.connect_stream(text, ConnectAddress::Tcp(address), origin)?;
+                self.connect_stream(text, ConnectAddress::Tcp(address), None, origin)?;
             }
         }
         self.endpoints.connect_routing_id = None;
@@ -384,14 +388,24 @@ impl Core {
         Ok(())
     }
 
+    /// `target`: what is at `address` is a proxy, which is to be asked for that.
     fn connect_stream(
         &mut self,
         text: &[u8],
         address: ConnectAddress,
+        target: Option<TcpAddress>,
         origin: Origin,
     ) -> Result<()> {
         let threads = self.context.threads(self.options.affinity)?;
-        let session = self.session(threads, text);
+        let session = match &target {
+            None => self.session(threads, text),
+            // Monitors hear of the proxy.
+            Some(_) => {
+                let mut endpoint = memory::copy(b"tcp://")?;
+                memory::append(&mut endpoint, &self.options.socks_proxy)?;
+                self.session(threads, &endpoint)
+            }
+        };
         let thread = session.choose_thread().ok_or(Error::NoThread)?;
         let (mine, theirs) = match self.options.immediate {
             true => (None, None),
@@ -400,7 +414,7 @@ impl Core {
                 (Some(mine), Some(theirs))
             }
         };
-        let connecter = Connecter::new(address, &session);
+        let connecter = Connecter::new(address, target, &session);
         let connection = Connection::connecting(session, connecter, theirs, origin.clone());
         let handle = ConnectionHandle::new(&thread, &connection);
         let id = handle.id();

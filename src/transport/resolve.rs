@@ -39,6 +39,15 @@ pub(crate) fn local(host: &TcpHost, port: u16, ipv6: bool) -> Result<SocketAddr>
     }
 }
 
+/// The address that the text itself is, whatever the family; zones are for who knows the interfaces.
+pub(crate) fn written(host: &TcpHost) -> Option<IpAddr> {
+    match host {
+        TcpHost::Literal(address, _) => Some(*address),
+        TcpHost::Name(name) => inet::ipv4(name).map(IpAddr::V4),
+        TcpHost::Any => None,
+    }
+}
+
 /// The addresses of a host that needs no look-up; `None` if it needs one.
 pub(crate) fn numeric(host: &TcpHost, port: u16, ipv6: bool) -> Option<Vec<SocketAddr>> {
     match host {
@@ -160,6 +169,22 @@ mod tests {
             }
         }
         assert!(local(&literal_of("127.0.0.1", Some(Zone::Index(1))), 5, false).is_ok());
+    }
+
+    #[test]
+    fn written_addresses() {
+        let written = |host: &TcpHost| written(host).map(|address| address.to_string());
+        for (host, address) in [
+            (literal_of("::ffff:1.2.3.4", None), Some("::ffff:1.2.3.4")),
+            (literal_of("fe80::1", Some(Zone::Index(7))), Some("fe80::1")),
+            (literal_of("1.2.3.4", None), Some("1.2.3.4")),
+            (TcpHost::Name("127.2".into()), Some("127.0.0.2")),
+            (TcpHost::Name("localhost".into()), None),
+            (TcpHost::Name(String::new()), None),
+            (TcpHost::Any, None),
+        ] {
+            assert_eq!(written(&host).as_deref(), address, "{host}");
+        }
     }
 
     #[test]

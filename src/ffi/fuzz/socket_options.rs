@@ -58,6 +58,9 @@ const LIVE: [c_int; 6] = [
     c::ZMQ_CURVE_SERVER,
 ];
 
+/// NULL with a length is no mistake there.
+const CLEARED_BY_NULL: [c_int; 2] = [c::ZMQ_SOCKS_USERNAME, c::ZMQ_SOCKS_PASSWORD];
+
 /// What an option reads; `None` = nothing.
 type Value = Option<Vec<u8>>;
 
@@ -105,6 +108,12 @@ impl Socket {
     }
 
     fn set(&mut self, number: c_int, value: Option<&[u8]>) {
+        // The one that may be as long as it likes: what is set is to be read.
+        let most = match number {
+            c::ZMQ_SOCKS_PROXY => 511,
+            _ => usize::MAX,
+        };
+        let value = value.map(|value| &value[..value.len().min(most)]);
         let (pointer, length) = match value {
             Some(value) => (value.as_ptr().cast(), value.len()),
             None => (null(), 0),
@@ -150,6 +159,12 @@ impl Socket {
         if length > 0 {
             let before = self.read(number);
             let result = answer(|| unsafe { zmq_setsockopt(self.handle, number, null(), length) });
+            if CLEARED_BY_NULL.contains(&number) {
+                assert_eq!(result, Ok(0));
+                assert_eq!(self.read(number).as_deref(), Some(&b"\0"[..]));
+                self.set(number, None);
+                return;
+            }
             assert_eq!(result, Err(libc::EINVAL));
             assert_eq!(self.read(number), before);
         }
@@ -223,6 +238,9 @@ impl Socket {
             c::ZMQ_BINDTODEVICE
             | c::ZMQ_PLAIN_USERNAME
             | c::ZMQ_PLAIN_PASSWORD
+            | c::ZMQ_SOCKS_PROXY
+            | c::ZMQ_SOCKS_USERNAME
+            | c::ZMQ_SOCKS_PASSWORD
             | c::ZMQ_ZAP_DOMAIN => [value, b"\0"].concat(),
             c::ZMQ_ZAP_ENFORCE_DOMAIN => int(|value| i32::from(value != 0)),
             _ => value.to_vec(),
