@@ -47,12 +47,15 @@ pub(crate) fn may_enter_unasked(mechanism: &str, enforced: bool, lost: bool) -> 
     mechanism != "PLAIN" && !enforced && !lost
 }
 
+/// Name and value.
+type Property = (Vec<u8>, Vec<u8>);
+
 /// What a handler says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reply {
     pub(crate) verdict: Verdict,
     /// User-Id, and the metadata of the reply, for the properties of messages. Nothing for who is refused.
-    pub(crate) properties: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) properties: Vec<Property>,
 }
 
 /// Frames of a reply, with the delimiter.
@@ -99,7 +102,7 @@ fn properties(
     user: &[u8],
     metadata: &[u8],
     accepts: impl Fn(&[u8]) -> bool,
-) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ProtocolError> {
+) -> Result<Vec<Property>, ProtocolError> {
     let mut properties = vec![(b"User-Id".to_vec(), copy_of(user)?)];
     for property in Properties::new(metadata) {
         let (name, value) = property.map_err(|_| ProtocolError::ZapInvalidMetadata)?;
