@@ -918,10 +918,10 @@ ZMQ_EXPORT uint8_t *zmq_z85_decode(uint8_t *dest, const char *string);
 
 /* ---- CURVE keys ---- */
 
-/* Makes a pair of keys as Z85 texts of 40 characters and a NUL each. -1: ENOTSUP without CURVE. */
+/* Makes a pair of keys as Z85 texts of 40 characters and a NUL each. */
 ZMQ_EXPORT int zmq_curve_keypair(char *z85_public_key, char *z85_secret_key);
 
-/* Writes the public key of a secret key. -1: EINVAL if that is not a key; ENOTSUP without CURVE. */
+/* Writes the public key of a secret key. -1: EINVAL if that is not a key. */
 ZMQ_EXPORT int zmq_curve_public(char *z85_public_key, const char *z85_secret_key);
 
 #ifdef __cplusplus
