@@ -88,6 +88,7 @@ program_lane() {
     step "random calls, stock and ours" 600 /usr/bin/python3 capi-tests/random/run.py --ours "$library"
     step "wire interoperation, stock and ours" 900 /usr/bin/python3 capi-tests/interop/run.py --ours "$library"
     step "wire interoperation, PLAIN" 900 /usr/bin/python3 capi-tests/interop/run.py --ours "$library" --security plain
+    step "wire interoperation, CURVE" 900 /usr/bin/python3 capi-tests/interop/run.py --ours "$library" --security curve
     step "lives and endings" 900 /usr/bin/python3 capi-tests/claims.py lifecycle --ours "$library" --static
     step "ends and losses, stock and ours" 900 /usr/bin/python3 capi-tests/loss/run.py --ours "$library" --quick
     step "ends and losses, fast paths off" 900 env ZEROXIDE_SPIN=0 ZEROXIDE_DIRECT=0 \
