@@ -82,6 +82,13 @@
 //! verdict goes back into the mechanism, and the handshake goes on: READY, WELCOME, or ERROR and the end. What the
 //! reply says of the peer becomes properties of its messages.
 //!
+//! # Encrypted traffic (CURVE)
+//!
+//! At its end the handshake gives `mechanism/curve/cipher` away. From then on `io/sealed` stands between the stream and the
+//! rest: what is received is opened into the thread's slab, frame by frame (`protocol/zmtp/seal`), and decoded there like
+//! what came in clear; what goes out is taken from the pipe record by record and sealed when it is about to be written.
+//! The arithmetic is `sodium`'s.
+//!
 //! # zmq_close, until zmq_ctx_term returns
 //!
 //! `socket/close` takes the core out of its cell (the handle is refused from now on), removes inproc names,
