@@ -1,6 +1,6 @@
 /* ZAP handlers, with NULL and PLAIN: what they are asked, what their answers lead to, and what happens without one
  * (security.md sections 2, 3, 6, 7). */
-#define ZMQ_BUILD_DRAFT_API 1
+#define ZMQ_BUILD_DRAFT_API
 #include "plain.h"
 #include "story.h"
 
