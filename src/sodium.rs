@@ -8,9 +8,10 @@
     reason = "libsodium is written in C; every pointer below comes from a slice or an array"
 )]
 
+use std::ffi::{c_char, c_void};
 use std::fmt::{self, Debug, Formatter};
-use std::ptr;
 use std::sync::Once;
+use std::{io, ptr, slice};
 
 use libsodium_sys as c;
 
@@ -28,14 +29,43 @@ const TAG_KEY: usize = 32;
 /// Bytes of a block of key stream.
 const BLOCK: usize = 64;
 
-/// Chooses what this processor does best; every constructor comes by here.
+/// Chooses what this processor does best; everything that depends on it comes by here.
 fn prepare() {
     static ONCE: Once = Once::new();
-    // It fails if the system has no random numbers, which are not taken from it.
     ONCE.call_once(|| {
-        // SAFETY: to be called before anything else, by any thread.
+        // SAFETY: the functions are what they are declared to be, and stay.
+        let _ = unsafe { c::randombytes_set_implementation(&raw const RANDOM) };
+        // SAFETY: by one thread at a time, after the source of random numbers was set.
         let _ = unsafe { c::sodium_init() };
     });
+}
+
+/// Its own source of random numbers ends the process if the system has none. Keys are not drawn from this one either: all
+/// that it serves is a mark around memory that is not used here.
+static RANDOM: c::randombytes_implementation = c::randombytes_implementation {
+    implementation_name: Some(random_name),
+    random: Some(random_number),
+    stir: None,
+    uniform: None,
+    buf: Some(random_bytes),
+    close: None,
+};
+
+extern "C" fn random_name() -> *const c_char {
+    c"system".as_ptr()
+}
+
+extern "C" fn random_number() -> u32 {
+    random::u32()
+}
+
+/// Bytes stay what they were if the system has no random numbers.
+unsafe extern "C" fn random_bytes(place: *mut c_void, length: usize) {
+    if length > 0 {
+        // SAFETY: the caller has so many bytes there.
+        let bytes = unsafe { slice::from_raw_parts_mut(place.cast::<u8>(), length) };
+        let _ = random::fill(bytes);
+    }
 }
 
 /// Overwrites bytes that must not be found in memory later.
@@ -69,10 +99,12 @@ impl<const N: usize> Secret<N> {
         secret
     }
 
-    pub(crate) fn random() -> Self {
+    /// # Errors
+    /// The system has no random numbers.
+    pub(crate) fn random() -> io::Result<Self> {
         let mut secret = Self::blank();
-        random::fill(secret.bytes_mut());
-        secret
+        random::fill(secret.bytes_mut())?;
+        Ok(secret)
     }
 
     pub(crate) fn bytes(&self) -> &[u8; N] {
@@ -308,7 +340,7 @@ mod tests {
 
     #[test]
     fn two_ends_share_a_key() {
-        let (one, other) = (Secret::random(), Secret::random());
+        let (one, other) = (Secret::random().unwrap(), Secret::random().unwrap());
         let ours = BoxKey::between(&other.public_key(), &one).unwrap();
         let theirs = BoxKey::between(&one.public_key(), &other).unwrap();
         let (nonce, mut sealed, mut opened) = ([7; 24], [0; 21], [0; 5]);
@@ -326,7 +358,7 @@ mod tests {
         let mut one = [0; 32];
         one[0] = 1;
         for public in [[0; 32], one] {
-            assert!(BoxKey::between(&public, &Secret::random()).is_none());
+            assert!(BoxKey::between(&public, &Secret::random().unwrap()).is_none());
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::fmt::{self, Debug, Formatter};
 
-use super::{ERROR, Question, READY, Refusal, SecurityHandshake, Verdict};
+use super::{ERROR, Question, READY, Refusal, SecurityHandshake, Traffic, Verdict};
 use super::{command, copy_of, refusal, split_command};
 use crate::protocol::ProtocolError;
 
@@ -102,6 +102,10 @@ impl SecurityHandshake for Client {
 
     fn is_complete(&self) -> bool {
         self.phase == ClientPhase::Done
+    }
+
+    fn take_traffic(&mut self) -> Option<Traffic> {
+        self.is_complete().then_some(Traffic::Clear)
     }
 
     fn tells_of_metadata(&self) -> bool {
@@ -209,6 +213,10 @@ impl SecurityHandshake for Server {
 
     fn is_complete(&self) -> bool {
         self.phase == ServerPhase::Done
+    }
+
+    fn take_traffic(&mut self) -> Option<Traffic> {
+        self.is_complete().then_some(Traffic::Clear)
     }
 }
 

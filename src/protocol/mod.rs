@@ -243,6 +243,8 @@ pub(crate) enum ProtocolError {
     EmptyFrame,
     /// What the peer sent does not fit into memory.
     OutOfMemory,
+    /// The system has none, and without them there are no keys.
+    NoRandomNumbers,
 }
 
 impl ProtocolError {
@@ -278,7 +280,8 @@ impl ProtocolError {
             | Self::InvalidEnvelope
             | Self::GroupTooLong
             | Self::EmptyFrame
-            | Self::OutOfMemory => None,
+            | Self::OutOfMemory
+            | Self::NoRandomNumbers => None,
         }
     }
 
@@ -322,6 +325,7 @@ impl Display for ProtocolError {
             Self::GroupTooLong => "group too long",
             Self::EmptyFrame => "frame without flags",
             Self::OutOfMemory => "out of memory",
+            Self::NoRandomNumbers => "no random numbers",
         })
     }
 }
