@@ -8,7 +8,8 @@
 
 use crate::error::{Error, Result};
 use crate::io::connection::{Connection, Live, Loss};
-use crate::io::input::{Kind, Large, Stopped, receive};
+use crate::io::input::{Stopped, receive};
+use crate::io::large::Kind;
 use crate::io::output::{prepare_run, take_commands};
 use crate::io::turn::Surroundings;
 use crate::memory;
@@ -192,7 +193,7 @@ impl Connection {
                 live.input.readable = true;
             }
             (None, Some(size)) if size > LARGE => {
-                live.input.large = Some(Large::begin(Kind::Sealed, size, rest)?);
+                self.begin_large(Kind::Sealed, size, rest)?;
             }
             (None, _) => sealed.rest = memory::boxed(rest)?,
         }

@@ -19,7 +19,7 @@ use std::fmt::{self, Debug, Formatter};
 
 use self::curve::{Cipher, ClientKeys, ServerKeys};
 use crate::memory;
-use crate::protocol::ProtocolError;
+use crate::protocol::{ProtocolError, split_short};
 
 /// The mechanism that a socket's options chose, with what it needs (contract: security.md section 1).
 #[derive(Clone, PartialEq, Eq)]
@@ -227,9 +227,7 @@ fn refusal(data: &[u8]) -> ProtocolError {
 /// # Errors
 /// [`ProtocolError::MalformedCommand`]: it is empty, or its name does not end inside of it.
 fn split_command(body: &[u8]) -> Result<(&[u8], &[u8]), ProtocolError> {
-    let malformed = ProtocolError::MalformedCommand;
-    let (&length, rest) = body.split_first().ok_or(malformed)?;
-    rest.split_at_checked(usize::from(length)).ok_or(malformed)
+    split_short(body).ok_or(ProtocolError::MalformedCommand)
 }
 
 /// A command body of these parts.
@@ -239,10 +237,6 @@ fn command(parts: &[&[u8]]) -> Result<Vec<u8>, ProtocolError> {
         memory::append(&mut body, part).map_err(|_| ProtocolError::OutOfMemory)?;
     }
     Ok(body)
-}
-
-fn copy_of(bytes: &[u8]) -> Result<Vec<u8>, ProtocolError> {
-    memory::copy(bytes).map_err(|_| ProtocolError::OutOfMemory)
 }
 
 const READY: &[u8] = b"\x05READY";

@@ -4,8 +4,8 @@
 #![forbid(unsafe_code)]
 
 use super::{ERROR, Question, READY, Refusal, SecurityHandshake, Traffic, Verdict};
-use super::{command, copy_of, refusal};
-use crate::protocol::{Command, ProtocolError};
+use super::{command, refusal};
+use crate::protocol::{Command, ProtocolError, copy_of};
 
 /// See the module.
 #[derive(Debug)]

@@ -5,8 +5,8 @@
 use std::fmt::{self, Debug, Formatter};
 
 use super::{ERROR, Question, READY, Refusal, SecurityHandshake, Traffic, Verdict};
-use super::{command, copy_of, refusal, split_command};
-use crate::protocol::ProtocolError;
+use super::{command, refusal, split_command};
+use crate::protocol::{ProtocolError, copy_of, split_short};
 
 const HELLO: &[u8] = b"\x05HELLO";
 const WELCOME: &[u8] = b"\x07WELCOME";
@@ -222,15 +222,9 @@ impl SecurityHandshake for Server {
 
 /// Username and password; nothing else may follow.
 fn credentials(data: &[u8]) -> Option<[&[u8]; 2]> {
-    let (username, rest) = text(data)?;
-    let (password, rest) = text(rest)?;
+    let (username, rest) = split_short(data)?;
+    let (password, rest) = split_short(rest)?;
     rest.is_empty().then_some([username, password])
-}
-
-/// A length and as many bytes; and what follows.
-fn text(data: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&length, rest) = data.split_first()?;
-    rest.split_at_checked(usize::from(length))
 }
 
 #[cfg(test)]

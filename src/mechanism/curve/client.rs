@@ -145,6 +145,7 @@ impl SecurityHandshake for Client {
     fn poll_command(&mut self) -> Result<Option<Vec<u8>>, ProtocolError> {
         let (body, next) = match &self.phase {
             Phase::SendHello => {
+                // With a server key that was never set there is no secret, now or later: it is not tried again.
                 let key = key_between(&self.keys.server, &self.lots.secret)?;
                 (self.hello(&key)?, Phase::AwaitWelcome { key })
             }

@@ -7,9 +7,9 @@ use super::{COOKIE_NONCE, HELLO_NONCE, INITIATE_NONCE, READY_NONCE, VOUCH_NONCE,
 use super::{
     VERSION, VOUCH, VOUCH_TEXT, WELCOME, WELCOME_TEXT, counted, drawn, key_between, open, seal,
 };
-use crate::mechanism::{ERROR, READY, command, copy_of, split_command};
+use crate::mechanism::{ERROR, READY, command, split_command};
 use crate::mechanism::{Question, Refusal, SecurityHandshake, Traffic, Verdict};
-use crate::protocol::ProtocolError;
+use crate::protocol::{ProtocolError, copy_of};
 use crate::sodium::{BoxKey, PublicKey, Secret, TAG};
 
 /// The counter of READY.

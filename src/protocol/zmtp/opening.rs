@@ -12,7 +12,7 @@ use super::version::Version;
 use crate::error::Error;
 use crate::mechanism::{Mechanism, Question, SecurityHandshake, Traffic, Verdict};
 use crate::memory;
-use crate::protocol::ProtocolError;
+use crate::protocol::{ProtocolError, copy_of};
 
 /// What a connection has to know of its socket. Start from [`Config::default`], which has every limit
 /// and timer off.
@@ -320,8 +320,4 @@ fn own_metadata(config: &Config) -> Result<Vec<u8>, ProtocolError> {
         .into_iter()
         .try_for_each(|(name, value)| append(name, value))?;
     Ok(block)
-}
-
-fn copy_of(bytes: &[u8]) -> Result<Vec<u8>, ProtocolError> {
-    memory::copy(bytes).map_err(|_| ProtocolError::OutOfMemory)
 }
