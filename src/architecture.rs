@@ -106,7 +106,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("timers", &["error"]),
     ("z85", &["error"]),
     ("sodium", &["random"]),
-    ("random", &["clock", "sync", "sys"]),
+    ("random", &["clock", "sys"]),
     ("sys", &["clock", "error"]),
     ("sync", &["error"]),
     ("architecture", &[]),

@@ -4,9 +4,9 @@
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock;
-use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sys;
 
 /// A uniform number, for what is no secret.

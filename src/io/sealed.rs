@@ -74,11 +74,24 @@ impl Live {
         if !self.output.is_empty() {
             return Ok(());
         }
+        let done = self.seal_batch(pipe, awaits_restart, most.min(AHEAD));
+        if let Some(sealed) = &mut self.sealed {
+            sealed.seal.end_batch();
+        }
+        done
+    }
+
+    fn seal_batch(
+        &mut self,
+        pipe: &mut Option<PipeEnd>,
+        awaits_restart: &mut bool,
+        most: usize,
+    ) -> Result<()> {
         if !take_commands(self) {
             return Err(Error::NoMemory);
         }
         self.seal_behind(0)?;
-        while self.phase.may_send() && self.output.head().len() < most.min(AHEAD) {
+        while self.phase.may_send() && self.output.head().len() < most {
             let from = self.output.head().len();
             let has_frame = prepare_run(self, pipe, awaits_restart);
             self.seal_behind(from)?;

@@ -59,6 +59,12 @@ impl Cipher {
         self.sends.seal(self.sent, flags, body, sealed);
     }
 
+    /// Neither is called again for a while.
+    pub(crate) fn end_batch(&mut self) {
+        self.sends.end_batch();
+        self.receives.end_batch();
+    }
+
     /// Looks at what has come of a MESSAGE, before more of it is received. False: too little.
     ///
     /// # Errors

@@ -46,6 +46,12 @@ impl Seal {
     /// Opens the whole frames in front of `input`, and writes what is in them, frames as well, to the front of `out`, which
     /// is as long as `input` or longer.
     pub(crate) fn open_frames(&mut self, input: &[u8], out: &mut [u8]) -> Opened {
+        let opened = self.open_each(input, out);
+        self.end_batch();
+        opened
+    }
+
+    fn open_each(&mut self, input: &[u8], out: &mut [u8]) -> Opened {
         let mut opened = Opened::default();
         loop {
             let rest = input.get(opened.consumed..).unwrap_or_default();
@@ -123,6 +129,11 @@ impl Seal {
             rest = rest.get(end..).unwrap_or_default();
         }
         Ok(())
+    }
+
+    /// The last of what is sealed or opened at once has been.
+    pub(crate) fn end_batch(&mut self) {
+        self.cipher.end_batch();
     }
 
     fn seal(&mut self, flags: u8, body: &[u8], out: &mut Vec<u8>) -> Result<()> {

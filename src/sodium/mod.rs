@@ -5,13 +5,19 @@
 
 #![allow(
     unsafe_code,
-    reason = "libsodium is written in C; every pointer below comes from a slice or an array"
+    reason = "libsodium is written in C, and vectors are the processor's; every pointer comes from a slice or an array"
 )]
+
+mod direction;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
+
+pub(crate) use direction::Direction;
 
 use std::ffi::{c_char, c_void};
 use std::fmt::{self, Debug, Formatter};
 use std::sync::Once;
-use std::{io, ptr, slice};
+use std::{io, slice};
 
 use libsodium_sys as c;
 
@@ -23,11 +29,6 @@ pub(crate) const TAG: usize = 16;
 /// A public key, or what claims to be one: all values are accepted.
 pub(crate) type PublicKey = [u8; 32];
 pub(crate) type Nonce = [u8; 24];
-
-/// The part of the block of key stream number 0 that is the tag's key; the rest covers the first bytes of a text.
-const TAG_KEY: usize = 32;
-/// Bytes of a block of key stream.
-const BLOCK: usize = 64;
 
 /// Chooses what this processor does best; everything that depends on it comes by here.
 fn prepare() {
@@ -200,112 +201,6 @@ impl BoxKey {
     }
 }
 
-/// Seals, or opens, what goes one way under nonces that differ in their last eight bytes only: what XSalsa20 makes of the
-/// other sixteen and the key is computed once.
-#[derive(Debug)]
-pub(crate) struct Direction(Secret);
-
-/// Key stream, and what was made of it.
-struct Block([u8; BLOCK]);
-
-impl Drop for Block {
-    fn drop(&mut self) {
-        wipe(&mut self.0);
-    }
-}
-
-/// Bytes behind the first one of a text that go through the block which the tag's key is of.
-const REST_IN_BLOCK: usize = BLOCK - TAG_KEY - 1;
-
-impl Direction {
-    pub(crate) fn new(key: &BoxKey, prefix: &[u8; 16]) -> Self {
-        let mut subkey = Secret::blank();
-        let (to, key) = (subkey.bytes_mut().as_mut_ptr(), key.0.0.as_ptr());
-        // SAFETY: 32, 16 and 32 bytes; NULL is the usual constant. It does not fail.
-        let _ = unsafe { c::crypto_core_hsalsa20(to, prefix.as_ptr(), key, ptr::null()) };
-        Self(subkey)
-    }
-
-    /// Seals `first` and `rest` into all of `sealed`, which is longer by that and [`TAG`].
-    pub(crate) fn seal(&self, counter: u64, first: u8, rest: &[u8], sealed: &mut [u8]) {
-        assert_eq!(sealed.len(), rest.len() + 1 + TAG, "room for the tag");
-        let nonce = counter.to_be_bytes();
-        let (tag, boxed) = sealed.split_at_mut(TAG);
-        let (near, far) = rest.split_at(rest.len().min(REST_IN_BLOCK));
-        let end = TAG_KEY + 1 + near.len();
-        let mut block = Block([0; BLOCK]);
-        block.0[TAG_KEY] = first;
-        block.0[TAG_KEY + 1..end].copy_from_slice(near);
-        self.cover_in_place(&nonce, &mut block.0[..end]);
-        let (front, back) = boxed.split_at_mut(1 + near.len());
-        front.copy_from_slice(&block.0[TAG_KEY..end]);
-        self.cover(&nonce, far, back);
-        // SAFETY: the tag has 16 bytes, its key 32; the box is as long as said. It does not fail.
-        let _ = unsafe {
-            c::crypto_onetimeauth_poly1305(
-                tag.as_mut_ptr(),
-                boxed.as_ptr(),
-                boxed.len() as u64,
-                block.0.as_ptr(),
-            )
-        };
-    }
-
-    /// Opens `sealed` into the first byte and all of `rest`, which is shorter by that and [`TAG`]. `None`, and nothing is
-    /// written: it was not sealed like this.
-    #[must_use]
-    pub(crate) fn open(&self, counter: u64, sealed: &[u8], rest: &mut [u8]) -> Option<u8> {
-        if sealed.len() != rest.len() + 1 + TAG {
-            return None;
-        }
-        let nonce = counter.to_be_bytes();
-        let (tag, boxed) = sealed.split_at(TAG);
-        let (near, far) = rest.split_at_mut(rest.len().min(REST_IN_BLOCK));
-        let end = TAG_KEY + 1 + near.len();
-        let (front, back) = boxed.split_at(1 + near.len());
-        let mut block = Block([0; BLOCK]);
-        block.0[TAG_KEY..end].copy_from_slice(front);
-        self.cover_in_place(&nonce, &mut block.0[..end]);
-        // SAFETY: the tag has 16 bytes, its key 32; the box is as long as said.
-        let failed = unsafe {
-            c::crypto_onetimeauth_poly1305_verify(
-                tag.as_ptr(),
-                boxed.as_ptr(),
-                boxed.len() as u64,
-                block.0.as_ptr(),
-            )
-        };
-        if failed != 0 {
-            return None;
-        }
-        near.copy_from_slice(&block.0[TAG_KEY + 1..end]);
-        self.cover(&nonce, back, far);
-        Some(block.0[TAG_KEY])
-    }
-
-    /// Covers, or uncovers, `bytes` with the beginning of the key stream.
-    fn cover_in_place(&self, nonce: &[u8; 8], bytes: &mut [u8]) {
-        let (at, key) = (bytes.as_mut_ptr(), self.0.0.as_ptr());
-        // SAFETY: it may write where it reads; nonce and key have their lengths. It does not fail.
-        let _ = unsafe {
-            c::crypto_stream_salsa20_xor(at, at, bytes.len() as u64, nonce.as_ptr(), key)
-        };
-    }
-
-    /// Covers, or uncovers, `from` into `to`, which is as long, with the key stream from block number 1 on.
-    fn cover(&self, nonce: &[u8; 8], from: &[u8], to: &mut [u8]) {
-        assert_eq!(from.len(), to.len(), "as long");
-        if from.is_empty() {
-            return;
-        }
-        let (length, key) = (from.len() as u64, self.0.0.as_ptr());
-        let (to, from) = (to.as_mut_ptr(), from.as_ptr());
-        // SAFETY: the lengths are the same, as was asserted; nonce and key have theirs. It does not fail.
-        let _ =
-            unsafe { c::crypto_stream_salsa20_xor_ic(to, from, length, nonce.as_ptr(), 1, key) };
-    }
-}
-
 /// For vectors that are too long to be written down.
 #[cfg(test)]
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -319,23 +214,14 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
 mod tests {
     use super::*;
 
-    fn key_of(seed: u8) -> BoxKey {
+    pub(super) fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    pub(super) fn key_of(seed: u8) -> BoxKey {
         BoxKey::of(Secret::copy(&std::array::from_fn(|at| {
             seed.wrapping_add(at as u8)
         })))
-    }
-
-    fn text_of(length: usize) -> Vec<u8> {
-        (0..length).map(|at| (at * 7 % 251) as u8).collect()
-    }
-
-    const PREFIX: &[u8; 16] = b"CurveZMQMESSAGEC";
-
-    fn nonce_of(counter: u64) -> Nonce {
-        let mut nonce = [0; 24];
-        nonce[..16].copy_from_slice(PREFIX);
-        nonce[16..].copy_from_slice(&counter.to_be_bytes());
-        nonce
     }
 
     #[test]
@@ -362,46 +248,6 @@ mod tests {
         }
     }
 
-    /// A direction is a box with the same nonce.
-    #[test]
-    fn a_direction_seals_as_a_box_does() {
-        let key = key_of(3);
-        let direction = Direction::new(&key, PREFIX);
-        for length in (0..300).chain([511, 512, 513, 1000, 4096, 10_000, 100_001]) {
-            let text = text_of(length + 1);
-            let counter = 0x0102_0304_0506_0708_u64.wrapping_mul(length as u64 + 1);
-            let (mut sealed, mut expected) = (vec![0; length + 17], vec![0; length + 17]);
-            direction.seal(counter, text[0], &text[1..], &mut sealed);
-            key.seal(&nonce_of(counter), &text, &mut expected);
-            assert_eq!(sealed, expected, "{length}");
-            let mut rest = vec![0xAA; length];
-            assert_eq!(direction.open(counter, &sealed, &mut rest), Some(text[0]));
-            assert_eq!(rest, text[1..], "{length}");
-        }
-    }
-
-    #[test]
-    fn what_was_changed_does_not_open() {
-        let direction = Direction::new(&key_of(1), PREFIX);
-        for length in [0, 1, 30, 31, 32, 40, 100] {
-            let (text, mut sealed) = (text_of(length), vec![0; length + 17]);
-            direction.seal(5, 1, &text, &mut sealed);
-            let mut rest = vec![0xAA; length];
-            for bit in 0..sealed.len() * 8 {
-                sealed[bit / 8] ^= 1 << (bit % 8);
-                assert_eq!(direction.open(5, &sealed, &mut rest), None);
-                sealed[bit / 8] ^= 1 << (bit % 8);
-            }
-            assert_eq!(direction.open(6, &sealed, &mut rest), None);
-            assert!(rest.iter().all(|byte| *byte == 0xAA));
-            assert_eq!(direction.open(5, &sealed[..length + 16], &mut rest), None);
-            assert_eq!(direction.open(5, &sealed, &mut rest), Some(1));
-            for short in 0..17 {
-                assert_eq!(direction.open(5, &sealed[..short], &mut []), None);
-            }
-        }
-    }
-
     #[test]
     fn secrets_are_wiped_and_not_shown() {
         let mut bytes = [0x55; 40];
@@ -422,11 +268,6 @@ mod tests {
     fn a_public_key() {
         let secret = Secret::copy(&std::array::from_fn(|at| at as u8 + 1));
         let expected = "07a37cbc142093c8b755dc1b10e86cb426374ad16aa853ed0bdfc0b2b86d1c7c";
-        let hex: String = secret
-            .public_key()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        assert_eq!(hex, expected);
+        assert_eq!(hex(&secret.public_key()), expected);
     }
 }
