@@ -11,6 +11,8 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod curve;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzz;
 mod null;
 mod plain;
 pub(crate) mod zap;

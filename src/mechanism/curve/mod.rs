@@ -15,6 +15,8 @@
 
 mod cipher;
 mod client;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzz;
 mod server;
 #[cfg(test)]
 mod tests;
