@@ -324,13 +324,13 @@ def curve_unfinished(port):
     rest()
 
 
-@attack("a MESSAGE of 64 MiB, and as long a one without an end", memory=280 * MIB,
+@attack("a MESSAGE of 4 MiB, and one without an end of which 32 MiB come", memory=80 * MIB,
         because="twice what came, sealed and open; a frame of it doubles as it comes", **CURVE)
 def curve_large_messages(port):
     stream, client = curve.shaken(port, SERVER)
-    stream.sendall(client.message(bytes(16 * MIB)))
+    stream.sendall(client.message(bytes(4 * MIB)))
     stream.sendall(long_header(0, 2**62) + b"\x07MESSAGE" + curve.counter(9))
-    pour(stream, bytes(MIB), 64)
+    pour(stream, bytes(MIB), 32)
     rest()
 
 

@@ -50,11 +50,13 @@ pub(crate) fn secured(data: &[u8]) {
         whole.1.clone_from(&pieces.1);
     }
     assert_eq!(pieces, whole, "cutting the input changes what comes of it");
-    let (events, _, _) = whole;
+    let (events, sent, _) = whole;
     plausible(&events, stream.len(), limit);
     // What was drawn is in no input, and nobody comes in who was not let in.
     let asks = has(1) && settings >> 1 & 3 != 0;
     assert!(events.is_empty() || (!is_lot && (!asks || verdict == Some(Verdict::Welcome))));
+    let says_ready = sent.windows(6).any(|said| said == b"\x05READY");
+    assert!(!asks || verdict == Some(Verdict::Welcome) || !says_ready);
 }
 
 fn config(socket_type: &'static str, peer: &'static str) -> Config {
