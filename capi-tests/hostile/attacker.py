@@ -23,6 +23,10 @@ PROPERTY = properties((b"X-" + b"n" * 250, b"v" * 200))
 ATTACKS = {}
 
 
+class Taken(Exception):
+    """The victim took what it must not take, or did not take what it must."""
+
+
 class Attack:
     """What is attacked, how, and what that may cost the victim."""
 
@@ -32,14 +36,18 @@ class Attack:
         self.type, self.path, self.good = ROUTER, "echo", DEALER
         # The victim connects to the attacker.
         self.connects = False
-        # Pairs of number and value; settings of victim.c.
-        self.options, self.settings = (), {}
+        # Pairs of number and value, of the good peer too; settings of victim.c.
+        self.options, self.good_options, self.settings = (), (), {}
         # Above what it was before: of memory (with how that comes about), of descriptors, while attacked.
         self.memory, self.because, self.descriptors = 4 * MIB, "", 32
         # The victim's limit on descriptors.
         self.limit = None
         # Who may have come late, and needs no descriptor: new peers find no place during the attack.
         self.shuts_out = False
+        # Milliseconds that a round trip of the good peer may take while attacked, as the median, and a new peer to come.
+        self.round_trip = self.arrival = None
+        # Round trips measured while attacked, if the usual number would fall between two waves of it.
+        self.samples = None
         # Seconds for the attack to get going.
         self.seconds = 0.5
         # What stays when the attack is over, besides LEFT, until the application reads it: memory, and connections that
@@ -73,8 +81,11 @@ def rest():
         time.sleep(60)
 
 
-def connect(port, read_buffer=None):
+def connect(port, read_buffer=None, source=None):
+    """`source`: another address of this host than the usual one."""
     stream = socket.socket()
+    if source:
+        stream.bind((source, 0))
     if read_buffer:
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, read_buffer)
     stream.settimeout(PATIENCE)
@@ -130,7 +141,13 @@ def pour(stream, data, count=None):
 
 
 def each_in_its_thread(work, count):
-    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(count)]
+    def run(number):
+        try:
+            work(number)
+        except Taken as taken:
+            sys.stderr.write(f"{taken}\n")
+            os._exit(1)
+    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(count)]
     for thread in threads:
         thread.start()
     return threads

@@ -327,7 +327,9 @@ def endless_empty_frames(port):
         begun()
 
 
-import floods  # noqa: E402, F401  (its attacks come behind these)
+# Their attacks come behind these.
+import floods  # noqa: E402, F401
+import handshakes  # noqa: E402, F401
 
 
 def main():

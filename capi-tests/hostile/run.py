@@ -10,7 +10,7 @@
                                  and writes the table of docs/hostile-peers.md: on a quiet machine
 
 Round trips of the good peer are printed as a ratio to those of quiet times, and are no failure: they say more of the
-machine than of the library, as long as there are answers.
+machine than of the library, as long as there are answers. Those of handshakes.py have a bound, which is far above them.
 """
 
 import argparse
@@ -116,17 +116,24 @@ class Victim(Process):
 class Good(Process):
     def __init__(self, program, library, attack, victim):
         more = [] if attack.good is None else [attack.good]
-        super().__init__([program, "good", attack.path, victim.attacked, victim.side, *more],
+        options = [f"option={number}:{value}" for number, value in attack.good_options]
+        began = time.monotonic()
+        super().__init__([program, "good", attack.path, victim.attacked, victim.side, *more, *options],
                          env=library.environment())
         if self.hear("good peer") != ["ready"]:
             raise Wrong("a new peer gets no answer")
+        # Milliseconds.
+        self.arrival = (time.monotonic() - began) * 1000
+        # Of the round trips measured last.
+        self.longest = 0.0
 
     def measure(self, count):
         """The median of so many round trips, microseconds."""
-        taken = self.ask(f"measure {count}", "good peer")[0]
-        if taken == "stuck":
+        taken = self.ask(f"measure {count}", "good peer")
+        if taken == ["stuck"]:
             raise Wrong("the good peer gets no answer")
-        return float(taken)
+        median, self.longest = map(float, taken)
+        return median
 
 
 class Attacker(Process):
@@ -173,7 +180,7 @@ class Seen:
     """What an attack did."""
 
     def __init__(self):
-        self.memory = self.descriptors = self.left = 0
+        self.memory = self.descriptors = self.left = self.longest = self.arrival = 0
         self.quiet, self.attacked = [], []
 
     def ratio(self):
@@ -186,7 +193,7 @@ class Seen:
     def __str__(self):
         return (f"memory {mib(self.memory)}, {self.descriptors} descriptors, afterwards {mib(self.left)}, "
                 f"round trip {statistics.median(self.quiet):.0f} -> {statistics.median(self.attacked):.0f} us "
-                f"({self.ratio():.1f})")
+                f"({self.ratio():.1f}), the longest {self.longest / 1000:.1f} ms, a new peer {self.arrival:.0f} ms")
 
 
 def mib(size):
@@ -234,11 +241,14 @@ def run_attack(attack, program, library, good_library, rounds, samples):
             counter.start()
             try:
                 attacker.run(attack.seconds / 2)
-                seen.attacked.append(good.measure(samples))
+                seen.attacked.append(good.measure(attack.samples or samples))
+                seen.longest = max(seen.longest, good.longest)
                 attacker.run(attack.seconds / 2)
                 if not attack.shuts_out and not attack.connects and attack.good != 0:
                     # The listener goes on: somebody new comes.
-                    started(Good(program, good_library, attack, victim)).end()
+                    newcomer = started(Good(program, good_library, attack, victim))
+                    newcomer.end()
+                    seen.arrival = max(seen.arrival, newcomer.arrival)
             finally:
                 over.set()
                 counter.join()
@@ -262,6 +272,10 @@ def run_attack(attack, program, library, good_library, rounds, samples):
             raise Wrong(f"more descriptors than {attack.descriptors}; {seen}")
         if seen.left > LEFT + attack.stays:
             raise Wrong(f"more memory is left than {mib(LEFT + attack.stays)}; {seen}")
+        if attack.round_trip and statistics.median(seen.attacked) > attack.round_trip * 1000:
+            raise Wrong(f"round trips take more than {attack.round_trip} ms; {seen}")
+        if attack.arrival and seen.arrival > attack.arrival:
+            raise Wrong(f"a new peer needs more than {attack.arrival} ms; {seen}")
         return seen
     except Wrong as wrong:
         wrong.seen = seen
@@ -296,7 +310,7 @@ def compile_victim(build):
     path = os.path.join(build, "victim")
     include = os.path.join(HERE, "..", "..", "include")
     subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-I" + include,
-                    "-o", path, os.path.join(HERE, "victim.c"), "-lzmq"], check=True)
+                    "-o", path, os.path.join(HERE, "victim.c"), "-lzmq", "-lpthread"], check=True)
     return path
 
 

@@ -1,11 +1,11 @@
 /* What is attacked, and the good peer that it serves meanwhile.
 
        victim serve NAME=VALUE...                 the victim; prints "ready ATTACKED SIDE", the endpoints of its sockets
-       victim good PATH ATTACKED SIDE [TYPE]      the good peer
+       victim good PATH ATTACKED SIDE [TYPE [option=NUMBER:VALUE...]]      the good peer
 
    Both take lines on their input and answer each with one. The victim: "connect ENDPOINT", "disconnect ENDPOINT" (its
    attacked socket), "use" (gives free memory back to the system, and says how many bytes are in use). The good peer: "measure COUNT" prints the median
-   of so many round trips in microseconds, or "stuck".
+   of so many round trips in microseconds and the longest of them, or "stuck".
 
    A round trip goes through the attacked socket as far as its type can:
        echo       there and back
@@ -16,6 +16,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,6 +32,8 @@
 /* Messages of the attacked socket taken before the others are looked at. */
 #define BATCH 100
 #define CHATTER 10
+/* The public key of the good peer, where it has one; handshakes.py has the other half. */
+#define GOOD_KEY "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"
 
 enum path { ECHO, RAW, PULL, PUBLISH, SIDE, PATHS };
 static const char *const path_names[PATHS] = {"echo", "raw", "pull", "publish", "side"};
@@ -59,6 +62,21 @@ static enum path path_of (const char *name)
 static void set_int (void *socket, int option, int value)
 {
     CHECK (zmq_setsockopt (socket, option, &value, sizeof value) == 0);
+}
+
+/* An option as NUMBER:VALUE; ZMQ_MAXMSGSIZE is wider than the others, and some are text. */
+static void set_option (void *socket, const char *text)
+{
+    char *rest;
+    int option = (int) strtol (text, &rest, 10);
+    CHECK (*rest == ':');
+    rest++;
+    int64_t wide = atoll (rest);
+    int narrow = (int) wide;
+    bool is_text = rest[strspn (rest, "-0123456789")] || !*rest;
+    const void *value = is_text ? (const void *) rest : option == ZMQ_MAXMSGSIZE ? (const void *) &wide : &narrow;
+    size_t size = is_text ? strlen (rest) : option == ZMQ_MAXMSGSIZE ? sizeof wide : sizeof narrow;
+    CHECK (zmq_setsockopt (socket, option, value, size) == 0);
 }
 
 static void say (const char *line)
@@ -100,20 +118,6 @@ static void *bound (void *ctx, int type, char *endpoint, size_t size)
     return socket;
 }
 
-/* An option as NUMBER:VALUE; ZMQ_MAXMSGSIZE is wider than the others, and some are text. */
-static void set_option (const char *text)
-{
-    char *rest;
-    int option = (int) strtol (text, &rest, 10);
-    CHECK (*rest == ':');
-    rest++;
-    int64_t wide = atoll (rest);
-    int narrow = (int) wide;
-    bool is_text = rest[strspn (rest, "-0123456789")] || !*rest;
-    const void *value = is_text ? (const void *) rest : option == ZMQ_MAXMSGSIZE ? (const void *) &wide : &narrow;
-    size_t size = is_text ? strlen (rest) : option == ZMQ_MAXMSGSIZE ? sizeof wide : sizeof narrow;
-    CHECK (zmq_setsockopt (victim.attacked, option, value, size) == 0);
-}
 
 /* One frame of the attacked socket goes back to where it came from. What does not fit is lost: false. */
 static bool send_back (zmq_msg_t *frame, bool more)
@@ -191,6 +195,128 @@ static void chatter (void)
         zmq_send (victim.attacked, bytes, victim.chatter, ZMQ_DONTWAIT);
 }
 
+/* ---- who says who may come in ---- */
+
+/* What a handler answers to all but the good peer. */
+enum manner { PROMPT, SLOW, SILENT, RUBBISH, MANNERS };
+static const char *const manner_names[MANNERS] = {"prompt", "slow", "silent", "rubbish"};
+static enum manner manner;
+
+/* A request is the peer's routing id, an empty frame, and these. */
+#define REQUEST 12
+#define ADDRESS 5
+#define MECHANISM 7
+#define CREDENTIALS 8
+
+struct text {
+    char bytes[256];
+    int size;
+};
+
+/* Reads a request; how many frames it has, none when the context has ended. */
+static int take_request (void *handler, struct text *frames)
+{
+    int count = 0, more = 1;
+    size_t size = sizeof more;
+    for (; more; count++) {
+        CHECK (count < REQUEST);
+        frames[count].size = zmq_recv (handler, frames[count].bytes, sizeof frames[count].bytes, 0);
+        if (frames[count].size < 0)
+            return 0;
+        CHECK (zmq_getsockopt (handler, ZMQ_RCVMORE, &more, &size) == 0);
+    }
+    return count;
+}
+
+/* The good peer has a password that others do not know, a key that is told here, or comes from another address. */
+static bool is_good (const struct text *frames, int count, const uint8_t *key)
+{
+    if (memcmp (frames[MECHANISM].bytes, "PLAIN", 5) == 0)
+        return count == CREDENTIALS + 2 && frames[CREDENTIALS + 1].size == 4
+               && memcmp (frames[CREDENTIALS + 1].bytes, "pass", 4) == 0;
+    if (memcmp (frames[MECHANISM].bytes, "CURVE", 5) == 0)
+        return count == CREDENTIALS + 1 && memcmp (frames[CREDENTIALS].bytes, key, 32) == 0;
+    return frames[ADDRESS].size == 9 && memcmp (frames[ADDRESS].bytes, "127.0.0.1", 9) == 0;
+}
+
+static void send_reply (void *handler, const struct text *frames, const char *const *reply, int count)
+{
+    /* Who has gone gets none. */
+    zmq_send (handler, frames[0].bytes, (size_t) frames[0].size, ZMQ_SNDMORE);
+    zmq_send (handler, "", 0, count ? ZMQ_SNDMORE : 0);
+    for (int at = 0; at < count; at++)
+        zmq_send (handler, reply[at], strlen (reply[at]), at < count - 1 ? ZMQ_SNDMORE : 0);
+}
+
+static void send_rubbish (void *handler, const struct text *frames)
+{
+    static char huge[1 << 20];
+    static const char *const replies[][7] = {
+      {"1.0", "1", "200", "", "", ""},   {"2.0", "1", "200", "", "", ""},     {"1.0", "2", "200", "", "", ""},
+      {"1.0", "1", "201", "", "", ""},   {"1.0", "1", "200", "", "", "junk"}, {"1.0", "1", "", "", "", ""},
+      {"1.0", "1", "600", huge, "", ""}, {"1.0", "1", "200", "", huge, huge},
+    };
+    static unsigned next;
+    memset (huge, 'h', sizeof huge - 1);
+    unsigned kind = next++ % 11;
+    /* The first one is sound, but for those that say too much or too little. */
+    switch (kind) {
+        case 0:
+            for (int count = 0; count < 6; count++)
+                send_reply (handler, frames, replies[0], count);
+            break;
+        case 8: {
+            const char *many[1000];
+            for (int at = 0; at < 1000; at++)
+                many[at] = "1.0";
+            send_reply (handler, frames, many, 1000);
+            break;
+        }
+        case 9:
+            send_reply (handler, frames, replies[3], 6);
+            send_reply (handler, frames, replies[0], 6);
+            break;
+        case 10:
+            zmq_send (handler, frames[0].bytes, (size_t) frames[0].size, ZMQ_SNDMORE);
+            zmq_send (handler, "no delimiter", 12, 0);
+            break;
+        default:
+            send_reply (handler, frames, replies[kind], 6);
+    }
+}
+
+static void *handle (void *handler)
+{
+    static const char *const yes[] = {"1.0", "1", "200", "OK", "somebody", ""}, *const no[] = {"1.0", "1", "400", "no", "", ""};
+    static struct text frames[REQUEST];
+    uint8_t key[32];
+    CHECK (zmq_z85_decode (key, GOOD_KEY));
+    int count;
+    while ((count = take_request (handler, frames)) > 0) {
+        bool good = is_good (frames, count, key);
+        if (manner == SLOW)
+            usleep (5000);
+        if (good)
+            send_reply (handler, frames, yes, 6);
+        else if (manner == RUBBISH)
+            send_rubbish (handler, frames);
+        else if (manner != SILENT)
+            send_reply (handler, frames, no, 6);
+    }
+    return NULL;
+}
+
+static void start_handler (void *ctx, const char *name)
+{
+    while (manner < MANNERS && strcmp (manner_names[manner], name) != 0)
+        manner++;
+    CHECK (manner < MANNERS);
+    void *handler = zmq_socket (ctx, ZMQ_ROUTER);
+    CHECK (handler && zmq_bind (handler, "inproc://zeromq.zap.01") == 0);
+    pthread_t thread;
+    CHECK (pthread_create (&thread, NULL, handle, handler) == 0 && pthread_detach (thread) == 0);
+}
+
 /* False at the end of the input. */
 static bool obey (void)
 {
@@ -233,7 +359,7 @@ static int serve (int count, char **words)
             if (type == ZMQ_SUB)
                 CHECK (zmq_setsockopt (victim.attacked, ZMQ_SUBSCRIBE, "", 0) == 0);
         } else if (strcmp (words[at], "option") == 0)
-            set_option (value);
+            set_option (victim.attacked, value);
         else if (strcmp (words[at], "path") == 0)
             victim.path = path_of (value);
         else if (strcmp (words[at], "binds") == 0)
@@ -242,6 +368,8 @@ static int serve (int count, char **words)
             victim.reads = atoi (value);
         else if (strcmp (words[at], "chatter") == 0)
             victim.chatter = (size_t) atoi (value);
+        else if (strcmp (words[at], "handler") == 0)
+            start_handler (ctx, value);
         else if (strcmp (words[at], "monitor") == 0) {
             /* Nobody reads it. */
             CHECK (zmq_socket_monitor (victim.attacked, "inproc://monitor", ZMQ_EVENT_ALL) == 0);
@@ -287,7 +415,7 @@ static struct {
     uint64_t number;
 } good;
 
-static void *connected (void *ctx, int type, const char *endpoint)
+static void *connected (void *ctx, int type, const char *endpoint, int count, char **options)
 {
     void *socket = zmq_socket (ctx, type);
     CHECK (socket);
@@ -295,6 +423,10 @@ static void *connected (void *ctx, int type, const char *endpoint)
     set_int (socket, ZMQ_RECONNECT_IVL, 50);
     if (type == ZMQ_SUB)
         CHECK (zmq_setsockopt (socket, ZMQ_SUBSCRIBE, "g", 1) == 0);
+    for (int at = 0; at < count; at++) {
+        CHECK (strncmp (options[at], "option=", 7) == 0);
+        set_option (socket, options[at] + 7);
+    }
     CHECK (zmq_connect (socket, endpoint) == 0);
     return socket;
 }
@@ -357,7 +489,7 @@ static const char *measure (int count)
             return "stuck";
     }
     qsort (taken, (size_t) count, sizeof *taken, by_size);
-    snprintf (line, sizeof line, "%.1f", taken[count / 2]);
+    snprintf (line, sizeof line, "%.1f %.1f", taken[count / 2], taken[count - 1]);
     free (taken);
     return line;
 }
@@ -383,9 +515,9 @@ static int be_good (int count, char **words)
     if (good.path == RAW)
         good.fd = plain (words[1]);
     else if (good.path != ECHO)
-        good.side = connected (ctx, ZMQ_DEALER, words[2]);
+        good.side = connected (ctx, ZMQ_DEALER, words[2], 0, NULL);
     if (count > 3)
-        good.attacked = connected (ctx, atoi (words[3]), words[1]);
+        good.attacked = connected (ctx, atoi (words[3]), words[1], count - 4, words + 4);
     say (arrive () ? "ready" : "stuck");
     char line[100];
     while (hear (line, sizeof line))

@@ -6,9 +6,9 @@
                                  and raw.py on both; then the first two through relay.py
     run.py                       stock with stock: shows that the scenarios are right
     run.py --security NAME       only the scenarios of peer.c that are a pattern's, and all sockets have this mechanism:
-                                 plain or curve
+                                 plain or curve; with curve also secrecy.py in the same pairings
     run.py --old                 only what comes last otherwise: each takes the other for a peer of ZMTP 2.x or 1.0
-    run.py --only PUB-SUB.flood  scenarios whose name contains this text (may be repeated; "raw" and "live"
+    run.py --only PUB-SUB.flood  scenarios whose name contains this text (may be repeated; "raw", "live" and "secrecy"
                                  name those programs)
     run.py --together N          pairs at the same time (default 2)
 """
@@ -170,6 +170,12 @@ def run_live(stock, ours):
                 for binder, connecter in pairs), [])
 
 
+def run_secrecy(stock, ours):
+    pairs = [(stock, ours), (ours, stock), (ours, ours)] if ours else [(stock, stock)]
+    return sum((run_python("secrecy.py", "--binds", path_of(binder), "--connects", path_of(connecter))
+                for binder, connecter in pairs), [])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ours", metavar="DIR")
@@ -186,7 +192,7 @@ def main():
     if arguments.security:
         os.environ["INTEROP_SECURITY"] = arguments.security
     try:
-        if not arguments.only or set(arguments.only) - {"live", "raw"}:
+        if not arguments.only or set(arguments.only) - {"live", "raw", "secrecy"}:
             peer = compile_peer(build)
             stock.check(peer)
             if ours:
@@ -198,6 +204,8 @@ def main():
         for name, run in (("live", run_live), ("raw", run_raw)):
             if not arguments.old and not arguments.security and (not arguments.only or name in arguments.only):
                 failures += run(stock, ours)
+        if arguments.security == "curve" and (not arguments.only or "secrecy" in arguments.only):
+            failures += run_secrecy(stock, ours)
     finally:
         shutil.rmtree(build, ignore_errors=True)
     name_failures(failures)

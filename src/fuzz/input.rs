@@ -26,6 +26,18 @@ impl<'a> Input<'a> {
         byte
     }
 
+    /// The byte that comes next.
+    pub(crate) fn peek(&self) -> u8 {
+        let mut ahead = *self;
+        ahead.byte()
+    }
+
+    /// Bytes behind two bytes with their length.
+    pub(crate) fn long_bytes(&mut self) -> &'a [u8] {
+        let length = u16::from_be_bytes(self.array());
+        self.take(length.into())
+    }
+
     pub(crate) fn array<const N: usize>(&mut self) -> [u8; N] {
         let mut array = [0; N];
         let front = self.take(N);

@@ -56,6 +56,23 @@ targets! {
     pair => protocol::fuzz::pair;
     /// A connection without a protocol: all bytes, in messages that are not too large.
     raw => protocol::fuzz::raw;
+    /// A connection with any mechanism: however the input is cut, the same comes of it, and nobody comes in who was not
+    /// let in.
+    secured => protocol::fuzz::secured;
+    /// Two connections with any mechanism, and somebody between them: with CURVE nothing is forged.
+    middle => protocol::fuzz::middle;
+    /// The commands of PLAIN: a client comes in with its name and password, and after a handler has let it in.
+    plain => mechanism::fuzz::plain;
+    /// Commands to a server of CURVE, of a client whose keys are known: what its boxes say decides.
+    curve_server => mechanism::fuzz::curve_server;
+    /// The same to a client.
+    curve_client => mechanism::fuzz::curve_client;
+    /// Encrypted traffic: what opens is what was sealed, once and in order.
+    sealed => protocol::fuzz::sealed;
+    /// The reply of a ZAP handler: by the letter of its frames.
+    zap => mechanism::fuzz::zap;
+    /// A dialogue with a SOCKS5 proxy: by the letter, however it is cut, and no byte more than that.
+    socks5 => protocol::fuzz::socks5;
     /// The frames of replies to REQ: those pass that are in an envelope.
     envelope => protocol::fuzz::envelope;
     /// The text of an endpoint: what was parsed and printed parses to the same.

@@ -232,8 +232,8 @@ impl Connection {
 
     // ---- what the thread calls ----
 
-    /// First turn on the home thread.
-    pub(crate) fn start(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+    /// First turn on the home thread. `puts_off`: what the peer has said by now has its turn later.
+    pub(crate) fn start(&mut self, puts_off: bool, around: &mut Surroundings<'_>) -> Outcome {
         if let Some(pipe) = &self.pipe {
             pipe.set_wake(Arc::new(self.handle(around)));
         }
@@ -246,9 +246,31 @@ impl Connection {
                 if live.stream.register(around.epoll, self.id.token()).is_err() {
                     return self.lose(Loss::Stream(libc::EMFILE), around);
                 }
-                self.begin_stream(around)
+                match puts_off {
+                    true => Outcome::Again,
+                    false => self.begin_stream(around),
+                }
             }
         }
+    }
+
+    /// It is in a handshake whose steps take long, by public keys.
+    pub(crate) fn shakes_hands_long(&self) -> bool {
+        let is_shaking =
+            |live: &Live| matches!(live.phase, Phase::Handshake) && !live.protocol.is_raw();
+        self.session.options.security.selected.has_public_keys()
+            && self.live.as_ref().is_some_and(is_shaking)
+    }
+
+    /// It is the server of its mechanism.
+    pub(crate) fn serves(&self) -> bool {
+        self.session.options.security.serves
+    }
+
+    /// The peer of a server has reset the connection before it was let in: nothing of what it said, which can still be
+    /// read, is worth the time.
+    pub(crate) fn lose_in_handshake(&mut self, around: &mut Surroundings<'_>) -> Outcome {
+        self.lose(Loss::Stream(libc::ECONNRESET), around)
     }
 
     /// The stream became readable or writable, or the peer has gone.

@@ -278,7 +278,11 @@ impl Connection {
         let (front, room) = slab.room().split_at_mut(kept);
         front.copy_from_slice(&live.input.rest);
         // At least as much as is kept: what is kept is copied for each read, and that has to stay in proportion.
-        let limit = limit.max(kept).min(room.len());
+        let mut limit = limit.max(kept).min(room.len());
+        if !live.phase.is_traffic() {
+            // No more is ever kept.
+            limit = limit.min((HANDSHAKE_MOST as usize + 1).saturating_sub(kept));
+        }
         let Some(received) = receive(live, &mut room[..limit])? else {
             return Ok(None);
         };

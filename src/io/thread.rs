@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mio::event::Event;
 use mio::{Events, Poll, Token};
 
 use crate::clock;
@@ -32,6 +33,10 @@ pub(crate) const WAKE_TOKEN: Token = Token(0);
 const TIMERS: usize = 8;
 /// Bytes that a turn of those moves that have little to do.
 const MUCH: usize = 16 * 1024;
+/// Steps of handshakes that take long (CURVE: a tenth of a millisecond) between two looks at everybody. Whoever comes
+/// beyond waits in a queue of its own: neither a thousand that come at once nor those that come without an end delay the
+/// others by more than this.
+const HANDSHAKES: usize = 2;
 /// Events taken per wait.
 const EVENTS: usize = 256;
 
@@ -50,6 +55,8 @@ struct Object {
     busy: bool,
     /// Its peer sent much, or more than was taken in: the next input waits, too.
     floods: bool,
+    /// It is in a handshake whose steps take long.
+    shakes: bool,
 }
 
 #[derive(Debug)]
@@ -70,6 +77,10 @@ pub(crate) struct IoThread {
     /// Connections that have or had much to do. One of them has a turn, then those others that became ready meanwhile:
     /// those who keep the thread busy delay them by one turn, however many they are.
     ready: VecDeque<ObjectId>,
+    /// Connections whose next step of a handshake waits; see [`HANDSHAKES`].
+    shaking: VecDeque<ObjectId>,
+    /// Such steps that this round has left.
+    handshakes_left: usize,
     turn: Turn,
     /// The last turn ended because little was written.
     wrote_little: bool,
@@ -94,6 +105,8 @@ impl IoThread {
             objects: Objects::default(),
             timers: Timers::default(),
             ready: VecDeque::new(),
+            shaking: VecDeque::new(),
+            handshakes_left: 0,
             turn: Turn::CALM,
             wrote_little: false,
             producers: Producers::default(),
@@ -109,43 +122,7 @@ impl IoThread {
     pub(crate) fn run(mut self) {
         direct::this_is_an_io_thread();
         let mut events = Events::with_capacity(EVENTS);
-        while !self.stopping {
-            self.handle_commands();
-            self.handle_timers();
-            self.run_ready();
-            self.producers.note_round();
-            match self.sleep(&mut events) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // The poll descriptor itself fails (a program may have closed it): nothing can be served any more.
-                Err(_) => break,
-            }
-            for event in &events {
-                if event.token() == WAKE_TOKEN {
-                    continue;
-                }
-                let id = ObjectId(event.token().0 as u64);
-                let readable = event.is_readable() || event.is_read_closed() || event.is_error();
-                let writable = event.is_writable() || event.is_error();
-                let hung_up = event.is_read_closed() || event.is_error();
-                let waits = self.waits_for_its_turn(id);
-                let floods = self.objects.get(&id).is_some_and(|object| object.floods);
-                self.with_object(id, |kind, around| match kind {
-                    Kind::Connection(connection) => {
-                        let mut connection = connection.lock();
-                        connection.note_ready(readable, writable, hung_up);
-                        // A connection that is being made has no turns: what became of it is told once.
-                        match (waits && connection.live.is_some(), floods) {
-                            (false, _) => connection.handle_ready(around),
-                            (true, false) => connection.read_ahead(around),
-                            (true, true) => Outcome::Again,
-                        }
-                    }
-                    Kind::Listener(listener) => listener.handle_ready(around),
-                });
-            }
-            self.note_look(events.iter().count());
-        }
+        while !self.stopping && self.round(&mut events) {}
         // Whatever is left goes without ceremony: the context waited for those who mattered.
         let _hold = release::Hold::new();
         // Commands may own connections and reach this very queue through them: a queue left open would
@@ -163,6 +140,63 @@ impl IoThread {
         }
         self.objects.clear();
         drop(rest);
+    }
+
+    /// A round: everybody who has something to do, and whom the kernel has something for. False: nobody can be served any
+    /// more.
+    fn round(&mut self, events: &mut Events) -> bool {
+        self.handshakes_left = HANDSHAKES;
+        self.handle_commands();
+        self.handle_timers();
+        self.run_ready();
+        self.run_handshakes();
+        self.producers.note_round();
+        match self.sleep(events) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // The poll descriptor itself fails (a program may have closed it).
+            Err(_) => return false,
+        }
+        for event in &*events {
+            self.handle_event(event);
+        }
+        self.note_look(events.iter().count());
+        true
+    }
+
+    fn handle_event(&mut self, event: &Event) {
+        if event.token() == WAKE_TOKEN {
+            return;
+        }
+        let id = ObjectId(event.token().0 as u64);
+        let readable = event.is_readable() || event.is_read_closed() || event.is_error();
+        let writable = event.is_writable() || event.is_error();
+        let hung_up = event.is_read_closed() || event.is_error();
+        let Some(object) = self.objects.get(&id) else {
+            return;
+        };
+        let floods = object.floods;
+        let is_lost = object.shakes && (event.is_error() || event.is_write_closed());
+        let waits = match object.shakes {
+            true => !is_lost && self.puts_off_handshake(id),
+            false => self.waits_for_its_turn(id),
+        };
+        self.with_object(id, |kind, around| match kind {
+            Kind::Connection(connection) => {
+                let mut connection = connection.lock();
+                if is_lost && connection.serves() {
+                    return connection.lose_in_handshake(around);
+                }
+                connection.note_ready(readable, writable, hung_up);
+                // A connection that is being made has no turns: what became of it is told once.
+                match (waits && connection.live.is_some(), floods) {
+                    (false, _) => connection.handle_ready(around),
+                    (true, false) => connection.read_ahead(around),
+                    (true, true) => Outcome::Again,
+                }
+            }
+            Kind::Listener(listener) => listener.handle_ready(around),
+        });
     }
 
     /// Nothing will be sent any more of what connections have left: nobody waits for it. `rest`: what others still wanted,
@@ -218,7 +252,7 @@ impl IoThread {
     /// How long the next wait may last. `Some(0)` while there is work. Going to sleep is announced
     /// before the last look at the commands, so that none is overlooked.
     fn time_to_sleep(&self) -> Option<Duration> {
-        if !self.ready.is_empty() || self.stopping {
+        if !self.ready.is_empty() || !self.shaking.is_empty() || self.stopping {
             return Some(Duration::ZERO);
         }
         self.handle.asleep.swap(true, Ordering::Relaxed);
@@ -248,7 +282,8 @@ impl IoThread {
             IoCommand::Start(connection) => {
                 let id = connection.lock().id();
                 self.add(id, Kind::Connection(connection));
-                self.with_connection(id, Connection::start);
+                let puts_off = self.puts_off_handshake(id);
+                self.with_connection(id, |connection, around| connection.start(puts_off, around));
             }
             IoCommand::Listen(listener) => {
                 let id = listener.id();
@@ -342,6 +377,33 @@ impl IoThread {
             .note_turn(self.wrote_little, self.ready.len());
     }
 
+    /// The next steps of handshakes that waited, in the order in which they came.
+    fn run_handshakes(&mut self) {
+        while self.handshakes_left > 0
+            && let Some(id) = self.shaking.pop_front()
+        {
+            // It may have gone.
+            if let Some(object) = self.objects.get_mut(&id) {
+                object.scheduled = false;
+                self.handshakes_left -= 1;
+                self.with_connection(id, Connection::drive);
+            }
+        }
+    }
+
+    /// A step of a handshake that takes long is to wait, for others are before it or have taken their time; if not, it is
+    /// counted.
+    fn puts_off_handshake(&mut self, id: ObjectId) -> bool {
+        let Some(object) = self.objects.get(&id).filter(|object| object.shakes) else {
+            return false;
+        };
+        if object.scheduled || self.handshakes_left == 0 || !self.shaking.is_empty() {
+            return true;
+        }
+        self.handshakes_left -= 1;
+        false
+    }
+
     /// Whether a connection has its turn from the queue, rather than as soon as it is ready.
     fn waits_for_its_turn(&self, id: ObjectId) -> bool {
         self.objects
@@ -350,6 +412,10 @@ impl IoThread {
     }
 
     fn add(&mut self, id: ObjectId, kind: Kind) {
+        let shakes = match &kind {
+            Kind::Connection(connection) => connection.lock().shakes_hands_long(),
+            Kind::Listener(_) => false,
+        };
         self.objects.insert(
             id,
             Object {
@@ -358,6 +424,7 @@ impl IoThread {
                 scheduled: false,
                 busy: false,
                 floods: false,
+                shakes,
             },
         );
     }
@@ -426,20 +493,24 @@ impl IoThread {
                 self.handle.remove_load();
                 return;
             }
-            Outcome::Again if !object.scheduled => {
-                object.scheduled = true;
-                self.ready.push_back(id);
-            }
             Outcome::Again | Outcome::Wait => {}
         }
         object.busy = outcome == Outcome::Again || read + written >= MUCH;
         let (deadline, has_more) = match &object.kind {
             Kind::Connection(connection) => {
                 let connection = connection.lock();
+                object.shakes = connection.shakes_hands_long();
                 (connection.deadline(), connection.has_more_input())
             }
             Kind::Listener(listener) => (listener.deadline(), false),
         };
+        if outcome == Outcome::Again && !object.scheduled {
+            object.scheduled = true;
+            match object.shakes {
+                true => self.shaking.push_back(id),
+                false => self.ready.push_back(id),
+            }
+        }
         // Without a look at its input it is what it was.
         if has_looked {
             object.floods = read >= MUCH || has_more;
@@ -473,3 +544,6 @@ impl Hasher for IdHasher {
         self.0 = id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }
+
+#[cfg(test)]
+mod tests;

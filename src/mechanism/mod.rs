@@ -11,6 +11,8 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod curve;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzz;
 mod null;
 mod plain;
 pub(crate) mod zap;
@@ -146,7 +148,7 @@ pub(crate) enum Traffic {
     Sealed(Box<Cipher>),
 }
 
-#[cfg(test)]
+#[cfg(any(fuzzing, test))]
 impl Traffic {
     pub(crate) fn cipher(self) -> Box<Cipher> {
         match self {

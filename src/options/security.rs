@@ -23,6 +23,11 @@ impl Selected {
             Self::Curve => c::ZMQ_CURVE,
         }
     }
+
+    /// A step of its handshakes takes many times as long as anything else that a peer can ask for.
+    pub(crate) fn has_public_keys(self) -> bool {
+        self == Self::Curve
+    }
 }
 
 /// What a socket's options say of security.

@@ -1,6 +1,9 @@
-//! Targets for whole connections; see `crate::fuzz`.
+//! Targets for whole connections; see `crate::fuzz`. More of them stand in the files below.
 
 #![forbid(unsafe_code)]
+
+mod secured;
+mod socks5;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,9 +13,13 @@ use super::transcript::{Seen, Transcript};
 use super::{Config, Event, Handshake, ProtocolError, Raw};
 use crate::clock;
 use crate::fuzz::Input;
+use crate::mechanism::Verdict;
+use crate::mechanism::fuzz::mechanisms;
 use crate::patterns::{TYPES, TypeRow};
 
-pub(crate) use super::zmtp::fuzz::{command, frames, greeting, metadata};
+pub(crate) use super::zmtp::fuzz::{command, frames, greeting, metadata, refusal, sealed};
+pub(crate) use secured::{middle, secured};
+pub(crate) use socks5::socks5;
 
 /// The first byte chooses the configuration and what precedes the input: nothing, a greeting or a
 /// handshake, or the same of an older peer. The second one says how the input is cut.
@@ -56,15 +63,35 @@ pub(crate) fn zmtp(data: &[u8]) {
     }
     stream.extend_from_slice(input);
 
+    let [whole, pieces] = however_cut(&config, None, &stream, *seed);
+    assert_eq!(pieces, whole, "cutting the input changes what comes of it");
+    let (events, sent, error) = whole;
+    plausible(&events, stream.len(), limit);
+    assert!(sent.len() >= 10, "our signature at least");
+    if error == Some(ProtocolError::CannotAuthenticate) {
+        assert!(has(64));
+    }
+}
+
+/// Events, output, and the end of a connection.
+type Record = (Vec<Seen>, Vec<u8>, Option<ProtocolError>);
+
+/// What comes of a stream that is received at once, and in pieces that `seed` says the sizes of.
+fn however_cut(config: &Config, verdict: Option<Verdict>, stream: &[u8], seed: u8) -> [Record; 2] {
     let now = clock::now();
-    let mut whole = Transcript::new(config.clone(), now);
-    whole.receive(&stream, now);
-    let mut pieces = Transcript::new(config, now);
+    let begin = || {
+        let mut transcript = Transcript::new(config.clone(), now);
+        transcript.verdict = verdict;
+        transcript
+    };
+    let mut whole = begin();
+    whole.receive(stream, now);
+    let mut pieces = begin();
     // Where much waits for its end, as it does in a long subscription, small pieces take too long.
     let smallest = if stream.len() > 4096 { 64 } else { 0 };
-    let seed = u32::from(*seed).max(smallest);
+    let seed = u32::from(seed).max(smallest);
     let mut state = seed + 1;
-    let mut rest = stream.as_slice();
+    let mut rest = stream;
     while !rest.is_empty() {
         // xorshift; seed 0 cuts at every byte.
         state ^= state << 13;
@@ -78,18 +105,7 @@ pub(crate) fn zmtp(data: &[u8]) {
         pieces.receive(piece, now);
         rest = behind;
     }
-    let whole = whole.finish();
-    assert_eq!(
-        pieces.finish(),
-        whole,
-        "cutting the input changes what comes of it"
-    );
-    let (events, sent, error) = whole;
-    plausible(&events, stream.len(), limit);
-    assert!(sent.len() >= 10, "our signature at least");
-    if error == Some(ProtocolError::CannotAuthenticate) {
-        assert!(has(64));
-    }
+    [whole.finish(), pieces.finish()]
 }
 
 /// What holds of the events of any connection that received `received` bytes.
@@ -142,19 +158,31 @@ struct Talk {
     /// What each end is to hear of the other one.
     introductions: [Handshake; 2],
     compatible: bool,
+    is_null: bool,
 }
 
-/// The first bytes choose two socket types, routing ids, heartbeats and properties; then come sends,
-/// subscriptions, bytes on their way, and time that goes by.
+/// The first bytes choose two socket types, a mechanism, routing ids, heartbeats and properties; then come sends,
+/// subscriptions, bytes on their way, and time that goes by. The first one is the client.
 pub(crate) fn pair(data: &[u8]) {
     let mut input = Input::new(data);
     let rows = [(); 2].map(|()| &TYPES[usize::from(input.byte()) % TYPES.len()]);
     let mut now = clock::now();
-    let configs = rows.map(|row| config_of(row, &mut input));
+    // Of the settings of the first one.
+    let mut mechanisms = mechanisms(input.peek() >> 3 & 3).into_iter();
+    let configs = rows.map(|row| Config {
+        mechanism: mechanisms.next().expect("two of them"),
+        ..config_of(row, &mut input)
+    });
+    let is_null = configs[0].mechanism.name() == "NULL";
     let mut talk = Talk {
         compatible: rows[0].peers.contains(&rows[1].wire_name),
         introductions: [introduction(&configs[1]), introduction(&configs[0])],
-        ends: configs.map(|config| Transcript::new(config, now)),
+        is_null,
+        ends: configs.map(|config| {
+            let mut end = Transcript::new(config, now);
+            end.verdict = Some(Verdict::Welcome);
+            end
+        }),
         received: [0; 2],
         expected: [VecDeque::new(), VecDeque::new()],
         checked: [0; 2],
@@ -241,10 +269,7 @@ impl Talk {
         let sender = &mut self.ends[end];
         let fill = sender.sent.len() as u8;
         let body: Vec<u8> = (0..length).map(|at| fill.wrapping_add(at as u8)).collect();
-        sender
-            .zmtp
-            .encode_message(more, &body, &mut sender.sent)
-            .expect("memory");
+        sender.send(more, &body);
         self.expected[1 - end].push_back(Seen::Frame { more, body });
     }
 
@@ -253,11 +278,7 @@ impl Talk {
         if !self.may_send(end) {
             return;
         }
-        let sender = &mut self.ends[end];
-        sender
-            .zmtp
-            .encode_subscription(subscribe, topic, &mut sender.sent)
-            .expect("memory");
+        self.ends[end].subscribe(subscribe, topic);
         if to.takes_subscriptions {
             self.expected[1 - end].push_back(Seen::Subscription {
                 subscribe,
@@ -293,8 +314,12 @@ impl Talk {
 
     fn check(&mut self, end: usize) {
         let seen = &self.ends[end];
-        let allowed = (!self.compatible).then_some(ProtocolError::IncompatibleSocketType);
-        assert!(seen.error.is_none() || seen.error == allowed);
+        let refused = match end {
+            // A client says so.
+            0 if !self.is_null => ProtocolError::InvalidReadyMetadata,
+            _ => ProtocolError::IncompatibleSocketType,
+        };
+        assert!(seen.error.is_none() || (!self.compatible && seen.error == Some(refused)));
         for event in &seen.events[self.checked[end]..] {
             if let Seen::Ready(handshake) = event {
                 assert_eq!(self.checked[end], 0, "first of all, and once");

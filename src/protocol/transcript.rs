@@ -4,7 +4,8 @@
 
 use std::time::Instant;
 
-use crate::protocol::{Config, Event, Handshake, ProtocolError, Zmtp};
+use crate::mechanism::Verdict;
+use crate::protocol::{Config, Event, HANDSHAKE_FRAME_LIMIT, Handshake, ProtocolError, Seal, Zmtp};
 
 /// A [`Zmtp`] with what it was given and what came of it.
 #[derive(Debug)]
@@ -14,10 +15,21 @@ pub(crate) struct Transcript {
     /// All output so far.
     pub(crate) sent: Vec<u8>,
     pub(crate) error: Option<ProtocolError>,
+    /// What is said to the question whether the peer may come in; without it nothing is.
+    pub(crate) verdict: Option<Verdict>,
+    /// The peer was refused.
+    pub(crate) refused: bool,
+    /// Nobody answered.
+    unanswered: bool,
+    seal: Option<Box<Seal>>,
+    ready: bool,
     /// Received, but not consumed.
     rest: Vec<u8>,
     large: Option<(Large, usize, Vec<u8>)>,
 }
+
+/// More than that no connection holds of what came before its handshake was complete: a frame and its header.
+const HANDSHAKE_MOST: usize = HANDSHAKE_FRAME_LIMIT as usize + 9;
 
 /// What is received past the protocol.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +68,11 @@ impl Transcript {
             events: Vec::new(),
             sent: Vec::new(),
             error: None,
+            verdict: None,
+            refused: false,
+            unanswered: false,
+            seal: None,
+            ready: false,
             rest: Vec::new(),
             large: None,
         };
@@ -66,11 +83,20 @@ impl Transcript {
     /// One read that brought `bytes`; returns what is sent upon it.
     pub(crate) fn receive(&mut self, bytes: &[u8], now: Instant) -> Vec<u8> {
         let before = self.sent.len();
-        if !bytes.is_empty() && self.error.is_none() {
+        if !bytes.is_empty() && self.error.is_none() && !self.refused {
             self.zmtp.handle_received(now);
             let mut input = std::mem::take(&mut self.rest);
             input.extend_from_slice(bytes);
-            self.rest = self.decode(&input).to_vec();
+            if self.seal.is_none() {
+                let left = self.decode(&input).len();
+                input.drain(..input.len() - left);
+            }
+            if self.seal.is_some() {
+                self.open(&mut input);
+            }
+            self.rest = input;
+            let over = self.ready || self.error.is_some() || self.refused;
+            assert!(over || self.unanswered || self.rest.len() < HANDSHAKE_MOST);
         }
         self.collect_output();
         self.sent[before..].to_vec()
@@ -78,7 +104,50 @@ impl Transcript {
 
     /// Takes what is in the output.
     pub(crate) fn collect_output(&mut self) {
+        let from = self.sent.len();
         self.sent.append(self.zmtp.poll_output());
+        if let Some(seal) = &mut self.seal {
+            seal.seal_behind(from, &mut self.sent).expect("memory");
+        }
+    }
+
+    /// Sends a frame of a message.
+    pub(crate) fn send(&mut self, more: bool, body: &[u8]) {
+        match &mut self.seal {
+            Some(seal) => seal.seal_message(more, body, &mut self.sent),
+            None => self.zmtp.encode_message(more, body, &mut self.sent),
+        }
+        .expect("memory");
+    }
+
+    /// Sends a subscription or its end.
+    pub(crate) fn subscribe(&mut self, subscribe: bool, topic: &[u8]) {
+        let from = self.sent.len();
+        self.zmtp
+            .encode_subscription(subscribe, topic, &mut self.sent)
+            .expect("memory");
+        if let Some(seal) = &mut self.seal {
+            seal.seal_behind(from, &mut self.sent).expect("memory");
+        }
+    }
+
+    /// Traffic is sealed.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.seal.is_some()
+    }
+
+    /// Opens the whole frames that `input` begins with, and decodes what is in them.
+    fn open(&mut self, input: &mut Vec<u8>) {
+        let Some(seal) = &mut self.seal else {
+            return;
+        };
+        let mut frames = vec![0; input.len()];
+        let opened = seal.open_frames(input, &mut frames);
+        input.drain(..opened.consumed);
+        frames.truncate(opened.written);
+        let left = self.decode(&frames).len();
+        assert!(left == 0 || self.error.is_some(), "whole frames");
+        self.error = self.error.or(opened.failed);
     }
 
     /// Ends the record: an unfinished large frame is listed with what came of it.
@@ -106,9 +175,26 @@ impl Transcript {
             match decoded.event {
                 None if decoded.consumed == 0 => return input,
                 None => {}
+                Some(Event::Ask(_)) => {
+                    if let Some(verdict) = self.verdict {
+                        self.zmtp.handle_verdict(verdict).expect("memory");
+                        self.refused = verdict != Verdict::Welcome;
+                    }
+                    self.unanswered = self.verdict.is_none();
+                }
                 Some(event) => self.note(event, done),
             }
             self.collect_output();
+            if self.refused {
+                return &[];
+            }
+            if self.ready && self.seal.is_none() {
+                // What was said before is said in clear.
+                self.seal = self.zmtp.take_seal();
+                if self.seal.is_some() {
+                    return input;
+                }
+            }
         }
     }
 
@@ -124,7 +210,6 @@ impl Transcript {
                     body: body.to_vec(),
                 }
             }
-            // Nobody is there to answer.
             Event::Ask(_) => return,
             Event::LargeFrame { more, length, head } => {
                 assert!(head.len() < length, "a complete frame is no large frame");
@@ -141,7 +226,10 @@ impl Transcript {
                 return;
             }
             Event::MaySend => Seen::MaySend,
-            Event::Ready(handshake) => Seen::Ready(handshake),
+            Event::Ready(handshake) => {
+                self.ready = true;
+                Seen::Ready(handshake)
+            }
             Event::Subscription { subscribe, topic } => Seen::Subscription {
                 subscribe,
                 topic: topic.to_vec(),

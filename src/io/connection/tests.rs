@@ -72,7 +72,7 @@ impl Alone {
             peer,
             bench,
         };
-        alone.work(|connection, around| connection.start(around));
+        alone.work(|connection, around| connection.start(false, around));
         alone
     }
 

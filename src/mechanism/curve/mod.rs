@@ -15,6 +15,8 @@
 
 mod cipher;
 mod client;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzz;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -68,7 +70,7 @@ pub(crate) struct ServerKeys {
     pub(crate) secret: Secret,
 }
 
-#[cfg(test)]
+#[cfg(any(fuzzing, test))]
 impl ServerKeys {
     pub(crate) fn of(secret: Secret) -> Self {
         let public = secret.public_key();

@@ -1,13 +1,10 @@
 //! Handshakes and traffic, with the keys and nonces of security.md section 4.6, and with others.
 
+use super::fuzz::{CLIENT, OF_CLIENT, OF_SERVER, PULL, PUSH, SERVER};
+use super::fuzz::{client, client_with, keys, secret, server};
 use super::*;
 use crate::mechanism::{Question, Refusal, SecurityHandshake, Verdict};
 use crate::sodium::sha256;
-
-/// 32 consecutive values.
-fn secret(first: u8) -> Secret {
-    Secret::copy(&std::array::from_fn(|at| first + at as u8))
-}
 
 fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<_> = text.split_whitespace().collect();
@@ -15,44 +12,6 @@ fn hex(text: &str) -> Vec<u8> {
     (0..digits.len() / 2)
         .map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap())
         .collect()
-}
-
-const PUSH: &[u8] = b"\x0bSocket-Type\0\0\0\x04PUSH";
-const PULL: &[u8] = b"\x0bSocket-Type\0\0\0\x04PULL";
-
-const SERVER: u8 = 0x01;
-const CLIENT: u8 = 0x21;
-const OF_CLIENT: u8 = 0x41;
-const OF_SERVER: u8 = 0x61;
-
-fn keys() -> ClientKeys {
-    ClientKeys {
-        public: secret(CLIENT).public_key(),
-        secret: secret(CLIENT),
-        server: secret(SERVER).public_key(),
-    }
-}
-
-fn client() -> Client {
-    client_with(keys())
-}
-
-fn client_with(keys: ClientKeys) -> Client {
-    let lots = ClientLots {
-        secret: secret(OF_CLIENT),
-        vouch_nonce: [0xC3; 16],
-    };
-    Client::new(keys, lots, PUSH.to_vec())
-}
-
-fn server(asks: bool) -> Server {
-    let lots = ServerLots {
-        secret: secret(OF_SERVER),
-        cookie_key: secret(0x81),
-        cookie_nonce: [0xA1; 16],
-        welcome_nonce: [0xB2; 16],
-    };
-    Server::new(ServerKeys::of(secret(SERVER)), asks, lots, PULL.to_vec())
 }
 
 /// As it is in use, and announces nothing.

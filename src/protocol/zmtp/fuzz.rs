@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+mod sealed;
+
 use std::collections::BTreeMap;
 
 use super::command::{CONTEXT_LEN, Command, append_ping, append_pong, append_subscription};
@@ -16,6 +18,8 @@ use crate::fuzz::Input;
 use crate::mechanism::Mechanism;
 use crate::protocol::ProtocolError;
 use crate::protocol::transcript::{Seen, Transcript};
+
+pub(crate) use sealed::sealed;
 
 /// Two bytes choose our socket type and the length of our routing id; what follows is received.
 pub(crate) fn greeting(data: &[u8]) {
@@ -219,18 +223,22 @@ pub(crate) fn command(data: &[u8]) {
     };
     assert_eq!(parsed, expected);
 
-    let mut handshake = Mechanism::default()
-        .begin(Vec::new())
-        .expect("NULL needs nothing");
-    let answer = handshake.handle_command(data);
-    match parsed {
-        Command::Ready(block) => {
-            assert_eq!(answer, Ok(Some(block.to_vec())));
-            let again = handshake.handle_command(data);
-            assert_eq!(again, Err(ProtocolError::UnexpectedCommand));
+    // Whether a handler is asked changes nothing of what a peer may say.
+    for authenticates in [false, true] {
+        let mut handshake = Mechanism::Null { authenticates }
+            .begin(Vec::new())
+            .expect("NULL needs nothing");
+        let answer = handshake.handle_command(data);
+        match parsed {
+            Command::Ready(block) => {
+                assert_eq!(answer, Ok(Some(block.to_vec())));
+                let again = handshake.handle_command(data);
+                assert_eq!(again, Err(ProtocolError::UnexpectedCommand));
+            }
+            Command::Error(reason) => assert_eq!(answer, Err(refusal(reason))),
+            _ => assert_eq!(answer, Err(ProtocolError::UnexpectedCommand)),
         }
-        Command::Error(reason) => assert_eq!(answer, Err(refusal(reason))),
-        _ => assert_eq!(answer, Err(ProtocolError::UnexpectedCommand)),
+        assert!(!handshake.is_complete(), "we have not said READY");
     }
 
     match parsed {
@@ -252,7 +260,8 @@ pub(crate) fn command(data: &[u8]) {
     }
 }
 
-fn refusal(data: &[u8]) -> ProtocolError {
+/// What an ERROR means, by the letter.
+pub(crate) fn refusal(data: &[u8]) -> ProtocolError {
     match data {
         [length, rest @ ..] if usize::from(*length) <= rest.len() => ProtocolError::Refused {
             status: match &rest[..usize::from(*length)] {
