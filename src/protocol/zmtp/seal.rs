@@ -36,11 +36,16 @@ impl Seal {
         Ok(Some(header.size + header.length as usize))
     }
 
-    /// What has come of a frame is the beginning of a MESSAGE that may come now. False: too little has.
+    /// What has come of a frame is the beginning of a MESSAGE that may come now. False: too little has, or it is so short
+    /// that it is looked at when it is whole, when more may be wrong with it than its beginning.
     fn accepts_beginning(&self, frame: &[u8]) -> std::result::Result<bool, ProtocolError> {
-        let size = Header::parse(frame).map(|header| header.size);
-        let beginning = size.and_then(|size| frame.get(size..));
-        self.cipher.accepts_beginning(beginning.unwrap_or_default())
+        match Header::parse(frame) {
+            Some(header) if header.length > u64::from(u8::MAX) => {
+                let beginning = frame.get(header.size..).unwrap_or_default();
+                self.cipher.accepts_beginning(beginning)
+            }
+            _ => Ok(false),
+        }
     }
 
     /// Opens the whole frames in front of `input`, and writes what is in them, frames as well, to the front of `out`, which
