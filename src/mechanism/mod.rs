@@ -205,11 +205,13 @@ fn refusal(data: &[u8]) -> ProtocolError {
 /// Name and data of a command body.
 ///
 /// # Errors
-/// [`ProtocolError::MalformedCommand`]: it is empty, or its name does not end inside of it.
+/// [`ProtocolError::MalformedCommand`]: it has less than two bytes, or its name does not end inside of it.
 fn split_command(body: &[u8]) -> Result<(&[u8], &[u8]), ProtocolError> {
-    let malformed = ProtocolError::MalformedCommand;
-    let (&length, rest) = body.split_first().ok_or(malformed)?;
-    rest.split_at_checked(usize::from(length)).ok_or(malformed)
+    match body {
+        [length, rest @ ..] if !rest.is_empty() => rest.split_at_checked(usize::from(*length)),
+        _ => None,
+    }
+    .ok_or(ProtocolError::MalformedCommand)
 }
 
 /// A command body of these parts.
