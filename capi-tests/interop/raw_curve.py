@@ -562,3 +562,18 @@ def curve_clients_come_back(library):
     client.shake()
     client.end.events_until(SUCCEEDED)
     client.close()
+
+
+@case(better=True)
+def curve_metadata_before_the_question(library):
+    """libzmq asks a handler about a peer whose metadata it then refuses."""
+    for metadata in (properties((b"Socket-Type", b"SUB")), AS_PUSH + b"\1"):
+        own = library.another()
+        handler = bound(own, REP, HANDLER)
+        server = Attacked(own)
+        server.exchange_hello()
+        server.say(server.peer.initiate(metadata))
+        server.ends(f"metadata {metadata}", [])
+        handler.expect_nothing("a request")
+        handler.close()
+        own.end()

@@ -1,6 +1,6 @@
 """Cases of raw.py: peers of PLAIN, as server and as client (security.md 3)."""
 
-from cases import bound, case, close_all, connected
+from cases import bound, case, close_all, connected, expect_no_return
 from raw_curve import HANDLER, UNEXPECTED, UNSPECIFIED, MALFORMED, METADATA, ERROR, AS_PULL, AS_PUSH, end_as, is_right
 from zmtp import AUTH, DISCONNECTED, PROTOCOL, PULL, PUSH, REP, SUCCEEDED, command, frame, greeting, own_ready, properties
 
@@ -187,3 +187,18 @@ def plain_errors_well_spelled(library):
     for before in (False, True):
         for data, wanted in ERRORS:
             refuses(library, before, b"\x05ERROR" + data, wanted)
+
+
+@case
+def old_peers_where_security_is_required(library):
+    """They cannot say who they are. Whoever connected to one does not come back."""
+    old = b"\xff" + bytes(7) + b"\1\x7f\1\5\0\0"
+    for what, options in (("a server of PLAIN", {"PLAIN_SERVER": 1}), ("a client of PLAIN", {"PLAIN_USERNAME": b"admin"}),
+                          ("NULL with a domain", {"ZAP_DOMAIN": b"a domain"})):
+        for greeted in (old, b"\1\0", old[:10] + b"\0\5\1\0"):
+            client, wire, place = connected(library, PULL, **options)
+            wire.send(greeted)
+            wire.expect_end(what)
+            client.events_until(DISCONNECTED)
+            expect_no_return(client, place, what)
+            wire.close()

@@ -113,6 +113,35 @@ static void bytes(void)
     answer(handler, WELCOME);
 }
 
+/* No high-water mark is in the way of requests. */
+static void many(void)
+{
+    enum { PEERS = 30 };
+    void *ctx = context();
+    void *handler = sock(ctx, ZMQ_REP);
+    set_int(handler, ZMQ_RCVHWM, 1);
+    set_int(handler, ZMQ_SNDHWM, 1);
+    must(zmq_bind(handler, HANDLER) == 0, "the handler's name");
+    struct sides sides = sides_in(ctx, PLAIN, "");
+    set_int(sides.server, ZMQ_RCVHWM, 1);
+    set_int(sides.server, ZMQ_SNDHWM, 1);
+    const char *endpoint = keep(bind_any(sides.server, TCP));
+    int fds[PEERS];
+    for (int i = 0; i < PEERS; i++)
+        fds[i] = caller(endpoint, PLAIN, BYTES("\4\12\5HELLO\1a\1b"));
+    int requests = 0, welcomes = 0;
+    for (int i = 0; i < PEERS; i++) {
+        requests += strcmp(rx(handler), "[1.0|1||127.0.0.1||PLAIN|a|b]") == 0;
+        answer(handler, WELCOME);
+    }
+    for (int i = 0; i < PEERS; i++) {
+        welcomes += strcmp(plain_recv(fds[i], 10), "\\x04\\x08\\x07WELCOME") == 0;
+        close(fds[i]);
+    }
+    line("requests", "%d", requests);
+    line("welcomes", "%d", welcomes);
+}
+
 /* ---- answers ---- */
 
 /* Through a ROUTER: whom it is for stands before it. */
@@ -489,11 +518,10 @@ static void no_notices(void)
 }
 
 static const struct rule rules[] = {
-    RULE(who_is_asked_about), RULE(plain_enforced_without_a_domain), RULE(addresses), RULE(bytes), RULE(defects_in_bytes),
-    RULE(delimiters), RULE(identities),
-    RULE(in_another_order), RULE(wire), RULE(who_connects_refuses), RULE(a_late_answer), RULE(handlers_elsewhere),
-    RULE(another_type), RULE(a_handler_comes_later), RULE(no_timer), RULE(silent_handlers), RULE(what_was_sent),
-    RULE(no_notices),
+    RULE(who_is_asked_about), RULE(plain_enforced_without_a_domain), RULE(addresses), RULE(bytes), RULE(many),
+    RULE(defects_in_bytes), RULE(delimiters), RULE(identities), RULE(in_another_order), RULE(wire),
+    RULE(who_connects_refuses), RULE(a_late_answer), RULE(handlers_elsewhere), RULE(another_type),
+    RULE(a_handler_comes_later), RULE(no_timer), RULE(silent_handlers), RULE(what_was_sent), RULE(no_notices),
 };
 
 RUN(rules)
