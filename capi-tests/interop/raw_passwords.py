@@ -91,8 +91,8 @@ def plain_names_of_any_bytes(library):
 
 @case
 def plain_hellos(library):
-    for body, wanted in ((b"", MALFORMED), (b"\0", MALFORMED), (b"\0I", UNEXPECTED), (b"\x05HELL", MALFORMED), (b"\x06HELLO", MALFORMED), (b"\x05HELLo\0\0", UNEXPECTED),
-                         (b"\x08INITIATE" + AS_PUSH, UNEXPECTED), (b"\x05HELLO", BAD_HELLO), (b"\x05HELLO\1", BAD_HELLO),
+    for body, wanted in ((b"", MALFORMED), (b"\0", MALFORMED), (b"\0I", UNEXPECTED), (b"\x05HELL", MALFORMED),
+                         (b"\x06HELLO", MALFORMED), (b"\x05HELLo\0\0", UNEXPECTED), (b"\x08INITIATE" + AS_PUSH, UNEXPECTED), (b"\x05HELLO", BAD_HELLO), (b"\x05HELLO\1", BAD_HELLO),
                          (b"\x05HELLO\1a", BAD_HELLO), (b"\x05HELLO\1a\2b", BAD_HELLO), (b"\x05HELLO\1a\1bc", BAD_HELLO),
                          (b"\x05HELLO\xffa\1b", BAD_HELLO)):
         server = Attacked(library)
@@ -131,7 +131,9 @@ def plain_commands_while_a_handler_thinks(library):
 @case
 def plain_refusals(library):
     """ERROR is misspelled, as by libzmq since 4.3.0, whose clients know no other."""
-    for status, said in ((b"300", ""), (b"400", "04 09 5E 52 52 4F 52 03 34 30 30"), (b"500", "04 09 5E 52 52 4F 52 03 35 30 30")):
+    for status, said in ((b"300", ""),
+                         (b"400", "04 09 5E 52 52 4F 52 03 34 30 30"),
+                         (b"500", "04 09 5E 52 52 4F 52 03 35 30 30")):
         server = Attacked(library)
         server.wire.send(HELLO)
         server.answer(status)
