@@ -92,7 +92,8 @@ def plain_names_of_any_bytes(library):
 @case
 def plain_hellos(library):
     for body, wanted in ((b"", MALFORMED), (b"\0", MALFORMED), (b"\0I", UNEXPECTED), (b"\x05HELL", MALFORMED),
-                         (b"\x06HELLO", MALFORMED), (b"\x05HELLo\0\0", UNEXPECTED), (b"\x08INITIATE" + AS_PUSH, UNEXPECTED), (b"\x05HELLO", BAD_HELLO), (b"\x05HELLO\1", BAD_HELLO),
+                         (b"\x06HELLO", MALFORMED), (b"\x05HELLo\0\0", UNEXPECTED), (b"\x08INITIATE" + AS_PUSH, UNEXPECTED),
+                         (b"\x05HELLO", BAD_HELLO), (b"\x05HELLO\1", BAD_HELLO),
                          (b"\x05HELLO\1a", BAD_HELLO), (b"\x05HELLO\1a\2b", BAD_HELLO), (b"\x05HELLO\1a\1bc", BAD_HELLO),
                          (b"\x05HELLO\xffa\1b", BAD_HELLO)):
         server = Attacked(library)
