@@ -918,7 +918,8 @@ ZMQ_EXPORT uint8_t *zmq_z85_decode(uint8_t *dest, const char *string);
 
 /* ---- CURVE keys ---- */
 
-/* Makes a pair of keys as Z85 texts of 40 characters and a NUL each. */
+/* Makes a pair of keys as Z85 texts of 40 characters and a NUL each. -1: the system has no
+ * random numbers (its errno). */
 ZMQ_EXPORT int zmq_curve_keypair(char *z85_public_key, char *z85_secret_key);
 
 /* Writes the public key of a secret key. -1: EINVAL if that is not a key. */

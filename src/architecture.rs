@@ -106,7 +106,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("timers", &["error"]),
     ("z85", &["error"]),
     ("sodium", &["random"]),
-    ("random", &["sys"]),
+    ("random", &["clock", "sys"]),
     ("sys", &["clock", "error"]),
     ("sync", &["error"]),
     ("architecture", &[]),

@@ -1,12 +1,12 @@
 /*
  * Messages between two sockets.
  *
- *     messages throughput TRANSPORT SIZE COUNT WARMUP [--msg] [--hwm N]
- *     messages latency    TRANSPORT SIZE COUNT WARMUP [--msg]
+ *     messages throughput TRANSPORT SIZE COUNT WARMUP [--msg] [--hwm N] [--curve]
+ *     messages latency    TRANSPORT SIZE COUNT WARMUP [--msg] [--curve]
  *
  * TRANSPORT is tcp, ipc or inproc. Throughput streams PUSH -> PULL, latency plays REQ/REP ping-pong and times every
  * round trip. tcp and ipc run as two processes, inproc as two threads of one context. The near side binds and measures,
- * the far side connects. Every message carries its sequence number, and the receiver checks size and number.
+ * the far side connects; with --curve the near side is the server of CURVE, without a handler. Every message carries its sequence number, and the receiver checks size and number.
  */
 #include "measure.h"
 
@@ -22,9 +22,43 @@ struct plan {
     uint64_t warmup;
     int use_msg; /* zmq_msg_* instead of zmq_send and zmq_recv */
     int high_water_mark;
+    int curve;
 };
 
-static struct plan plan = {THROUGHPUT, NULL, 0, 0, 0, 0, HIGH_WATER_MARK};
+static struct plan plan = {THROUGHPUT, NULL, 0, 0, 0, 0, HIGH_WATER_MARK, 0};
+
+enum { KEY_BYTES = 41 };
+
+/* Of both sides, made before they part. */
+static struct keys {
+    char public_key[KEY_BYTES];
+    char secret_key[KEY_BYTES];
+} near_keys, far_keys;
+
+static void make_keys(struct keys *keys)
+{
+    CHECK(zmq_curve_keypair(keys->public_key, keys->secret_key));
+}
+
+static void set_key(void *socket, int option, const char *key)
+{
+    CHECK(zmq_setsockopt(socket, option, key, KEY_BYTES));
+}
+
+static void become_server(void *socket)
+{
+    const int on = 1;
+
+    set_key(socket, ZMQ_CURVE_SECRETKEY, near_keys.secret_key);
+    CHECK(zmq_setsockopt(socket, ZMQ_CURVE_SERVER, &on, sizeof on));
+}
+
+static void become_client(void *socket)
+{
+    set_key(socket, ZMQ_CURVE_PUBLICKEY, far_keys.public_key);
+    set_key(socket, ZMQ_CURVE_SECRETKEY, far_keys.secret_key);
+    set_key(socket, ZMQ_CURVE_SERVERKEY, near_keys.public_key);
+}
 
 /* One side's view: its socket, its buffer and its end of the link. */
 struct side {
@@ -144,6 +178,8 @@ static void near_side(struct side *side, int inproc)
         snprintf(endpoint, sizeof endpoint, "ipc://%s", path);
     }
     open_side(side, plan.mode == THROUGHPUT ? ZMQ_PULL : ZMQ_REQ);
+    if (plan.curve)
+        become_server(side->socket);
     bind_socket(side->socket, endpoint, resolved);
     tell(side->link, resolved, sizeof resolved);
     measure(side, inproc);
@@ -163,6 +199,8 @@ static void far_side(struct side *side)
     double cpu;
 
     open_side(side, plan.mode == THROUGHPUT ? ZMQ_PUSH : ZMQ_REP);
+    if (plan.curve)
+        become_client(side->socket);
     hear(side->link, endpoint, sizeof endpoint);
     CHECK(zmq_connect(side->socket, endpoint));
     for (i = 0; i < plan.warmup; i++) {
@@ -219,7 +257,7 @@ static void run_processes(void)
 
 int main(int argc, char **argv)
 {
-    static const char text[] = "messages throughput|latency tcp|ipc|inproc SIZE COUNT WARMUP [--msg] [--hwm N]";
+    static const char text[] = "messages throughput|latency tcp|ipc|inproc SIZE COUNT WARMUP [--msg] [--hwm N] [--curve]";
     int i;
 
     if (argc < 6)
@@ -238,6 +276,8 @@ int main(int argc, char **argv)
     for (i = 6; i < argc; i++) {
         if (strcmp(argv[i], "--msg") == 0)
             plan.use_msg = 1;
+        else if (strcmp(argv[i], "--curve") == 0)
+            plan.curve = 1;
         else if (strcmp(argv[i], "--hwm") == 0 && i + 1 < argc)
             plan.high_water_mark = (int) number(argv[++i]);
         else
@@ -245,6 +285,10 @@ int main(int argc, char **argv)
     }
     if (plan.size < SEQUENCE_BYTES)
         fail_text("a message holds at least its sequence number of 8 bytes");
+    if (plan.curve) {
+        make_keys(&near_keys);
+        make_keys(&far_keys);
+    }
     begin();
     if (strcmp(plan.transport, "inproc") == 0)
         run_threads();

@@ -22,6 +22,7 @@ MARKS = ("<!-- benchmark: written by capi-tests/bench/report.py -->", "<!-- end 
 GROUPS = {
     "throughput": "Throughput and CPU time per message, PUSH to PULL (CPU of both sides)",
     "latency": "Round trips of 64 B, REQ/REP (half of a round trip is one way)",
+    "security": "Encrypted streams",
     "fanout": "Fan-out over tcp",
     "memory": "Memory of a ROUTER by idle peers",
     "connect": "Many peers connect",

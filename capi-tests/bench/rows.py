@@ -108,6 +108,24 @@ def throughput_cases():
                    [Metric("rate", f"{transport} 100 B, HWM 1000000, messages", "/s")], count=4_000_000, quick=40_000)
 
 
+CURVE_COUNTS = {100: 1_500_000, 1000: 500_000, 10_000: 80_000, 100_000: 8000}
+CURVE_GOALS = {100: 2.0, 1000: 1.5, 10_000: 1.5}
+
+
+def security_cases():
+    for size, count in CURVE_COUNTS.items():
+        what = f"CURVE, tcp {size_text(size)}"
+        yield Case(f"curve-{size}", "security", f"messages throughput tcp {size} {{n}} {{w}} --curve",
+                   [Metric("rate", f"{what}, messages", "/s", goals=goal(CURVE_GOALS.get(size, 1.0))),
+                    Metric("cpu_us", f"{what}, CPU per message", "us", less=True, digits=3,
+                           goals=goal(0.6 if size in CURVE_GOALS else 1.0))],
+                   count=count, quick=count // 100)
+    yield Case("curve-latency", "security", "messages latency tcp 64 {n} {w} --curve",
+               [Metric("p50_us", "CURVE, tcp one way, p50", "us", less=True, scale=0.5, digits=2),
+                Metric("p99_us", "CURVE, tcp one way, p99", "us", less=True, scale=0.5, digits=2)],
+               count=7000, quick=500, repeat=3)
+
+
 def latency_cases():
     raw = {"tcp": "tcp", "ipc": "unix", "inproc": "futex"}
     for transport in ("tcp", "ipc", "inproc"):
@@ -258,7 +276,7 @@ def curve_cases():
 def all_cases():
     """Every case, in the order of the table."""
     cases = []
-    for make in (throughput_cases, latency_cases, fanout_cases, peer_cases, topic_cases, churn_cases, crowd_cases,
+    for make in (throughput_cases, latency_cases, security_cases, fanout_cases, peer_cases, topic_cases, churn_cases, crowd_cases,
                  python_cases, busy_cases, curve_cases):
         cases += make()
     return cases

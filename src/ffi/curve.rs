@@ -10,14 +10,14 @@ use crate::z85;
 /// Characters of a key.
 const TEXT: usize = 40;
 
-/// Makes a pair of keys as Z85 texts of 40 characters and a NUL each.
+/// Makes a pair of keys as Z85 texts of 40 characters and a NUL each. -1: the system has no random numbers (its errno).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_curve_keypair(
     z85_public_key: *mut c_char,
     z85_secret_key: *mut c_char,
 ) -> c_int {
     guard::done(|| {
-        let secret = Secret::random();
+        let secret = Secret::random()?;
         // SAFETY: C promises the space.
         unsafe { write(z85_public_key, &secret.public_key()) }?;
         // SAFETY: as above.

@@ -75,7 +75,7 @@ pub(crate) struct Connection {
     origin: Origin,
     /// For the handles that others have of it.
     me: Weak<Lock<Self>>,
-    /// What an application thread that read the stream came upon, for the home thread to deal with.
+    /// What an application thread that read the stream came upon, or who wrote to it, for the home thread to deal with.
     pub(super) pending: Option<Loss>,
 }
 
@@ -330,6 +330,9 @@ impl Connection {
             ControlFlow::Break(outcome) => return outcome,
         };
         let output = self.send(around);
+        if let Some(loss) = self.pending.take() {
+            return self.lose(loss, around);
+        }
         if self.detached.is_some() && self.has_sent_everything() {
             return self.begin_closing(around);
         }

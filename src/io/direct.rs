@@ -455,7 +455,7 @@ impl Connection {
         #[cfg(test)]
         WRITES.set(WRITES.get() + 1);
         match self.pump_out(around) {
-            Ok(Pumped::Blocked) => true,
+            Ok(Pumped::Blocked) => self.pending.is_none(),
             Ok(Pumped::More) => false,
             Err(_) => {
                 self.sending_failed();

@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use crate::error::Error;
 use crate::io::connection::{Connection, Live, Loss, Role};
+use crate::io::large::{Kind, Large};
 use crate::io::turn::{Pumped, SLAB, Scratch, Surroundings};
 use crate::memory::{self, ShortBytes};
 use crate::message::{Slab, Storage};
@@ -20,8 +21,6 @@ use crate::protocol::{Event, HANDSHAKE_FRAME_LIMIT, ProtocolError};
 
 /// More than the largest frame of a handshake with its header.
 const HANDSHAKE_MOST: u64 = HANDSHAKE_FRAME_LIMIT + 9;
-/// Allocated for a frame before its first byte has arrived: a length field alone costs no more.
-const FIRST_ALLOCATION: usize = 1024 * 1024;
 /// Where ZMQ_MAXMSGSIZE is set, a message that is still coming may weigh as much as so many of the largest frames, or
 /// this if it is more; each frame weighs something, too.
 const MESSAGE_FRAMES: u64 = 1000;
@@ -80,27 +79,6 @@ struct Held {
     range: Range<usize>,
 }
 
-#[derive(Debug)]
-pub(super) struct Large {
-    what: Kind,
-    length: usize,
-    storage: Storage,
-    received: usize,
-}
-
-/// What becomes of a [`Large`].
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Kind {
-    Frame {
-        more: bool,
-    },
-    Subscription {
-        subscribe: bool,
-    },
-    /// A whole frame, with its header, which has to be opened.
-    Sealed,
-}
-
 impl Input {
     /// `largest_frame`: ZMQ_MAXMSGSIZE, if it is set.
     pub(crate) fn new(largest_frame: Option<u64>) -> Self {
@@ -132,7 +110,7 @@ impl Input {
 
     /// Counts a subscription to a topic of `length` bytes. Nobody takes it in as long as it stands within a message that
     /// is still coming, so that its peer would never have to wait.
-    fn count_subscription(&mut self, length: usize) -> Result<(), Loss> {
+    pub(super) fn count_subscription(&mut self, length: usize) -> Result<(), Loss> {
         if self.unfinished_message == 0 {
             return Ok(());
         }
@@ -495,66 +473,6 @@ impl Connection {
         }
         Ok(())
     }
-
-    /// The header of a large frame or topic has come, and the beginning of its body.
-    fn begin_large(&mut self, what: Kind, length: usize, head: &[u8]) -> Result<(), Loss> {
-        let Some(live) = &mut self.live else {
-            return Ok(());
-        };
-        match what {
-            Kind::Frame { more } => live.expect_frame(more, length)?,
-            Kind::Subscription { .. } => live.input.count_subscription(length)?,
-            // What is in it is counted when that is known.
-            Kind::Sealed => {}
-        }
-        live.input.large = Some(Large::begin(what, length, head)?);
-        Ok(())
-    }
-
-    /// One read into the storage of a large frame or topic.
-    fn receive_large(&mut self, around: &mut Surroundings<'_>) -> Result<Option<usize>, Loss> {
-        let Some(live) = &mut self.live else {
-            return Ok(None);
-        };
-        let Some(mut large) = live.input.large.take() else {
-            return Ok(None);
-        };
-        let result = match large.room() {
-            Ok(room) => {
-                // No more than a turn: the kernel may hold megabytes.
-                let end = room.len().min(around.turn_bytes());
-                receive(live, &mut room[..end])
-            }
-            Err(loss) => Err(loss),
-        };
-        let Some(received) = result? else {
-            live.input.large = Some(large);
-            return Ok(None);
-        };
-        live.protocol.handle_received(around.now);
-        large.received += received;
-        if large.received < large.length {
-            live.input.large = Some(large);
-            return Ok(Some(received));
-        }
-        if matches!(large.what, Kind::Sealed) {
-            let stopped = self.open_large(&large.storage, around)?;
-            return Ok((!matches!(stopped, Stopped::NoCredit)).then_some(received));
-        }
-        live.protocol.large_frame_done();
-        if let Some(pipe) = read_by_somebody(&mut self.pipe) {
-            match large.what {
-                Kind::Frame { more } => pipe.append_storage(large.storage, more)?,
-                Kind::Subscription { subscribe } => {
-                    let topic = ShortBytes::new(large.storage.bytes())?;
-                    pipe.append_special(Special::Subscription { subscribe, topic })?;
-                }
-                Kind::Sealed => {}
-            }
-            pipe.flush();
-        }
-        Ok(Some(received))
-    }
 }
 
 impl Live {
@@ -588,7 +506,7 @@ impl Live {
 
     /// A frame of `length` bytes is there, or coming: it may not be wrong.
     #[inline]
-    fn expect_frame(&mut self, more: bool, length: usize) -> Result<(), Loss> {
+    pub(super) fn expect_frame(&mut self, more: bool, length: usize) -> Result<(), Loss> {
         if let Some(envelope) = &mut self.envelope {
             envelope.check(more, length).map_err(Loss::Protocol)?;
         }
@@ -640,38 +558,6 @@ pub(super) fn receive(live: &mut Live, room: &mut [u8]) -> Result<Option<usize>,
     }
 }
 
-impl Large {
-    pub(super) fn begin(what: Kind, length: usize, head: &[u8]) -> Result<Box<Self>, Loss> {
-        let capacity = length.min(FIRST_ALLOCATION.max(head.len()));
-        let mut storage = Storage::allocate(capacity).map_err(|_| out_of_memory())?;
-        if let Some(front) = storage
-            .bytes_mut()
-            .and_then(|bytes| bytes.get_mut(..head.len()))
-        {
-            front.copy_from_slice(head);
-        }
-        Ok(Box::new(Self {
-            what,
-            length,
-            storage,
-            received: head.len(),
-        }))
-    }
-
-    /// Where the next bytes go. The storage doubles as the bytes arrive.
-    fn room(&mut self) -> Result<&mut [u8], Loss> {
-        if self.received == self.storage.len() {
-            let capacity = self.length.min(self.storage.len().saturating_mul(2));
-            self.storage.grow(capacity).map_err(|_| out_of_memory())?;
-        }
-        let received = self.received;
-        self.storage
-            .bytes_mut()
-            .and_then(|bytes| bytes.get_mut(received..))
-            .ok_or_else(out_of_memory)
-    }
-}
-
 impl Held {
     /// A slab with a copy of `bytes`.
     fn copy_of(bytes: &[u8], scratch: &mut Scratch) -> Result<Self, Loss> {
@@ -688,12 +574,12 @@ impl Held {
 }
 
 /// The pipe, unless the socket has left it: nobody would ever read what came.
-fn read_by_somebody(pipe: &mut Option<PipeEnd>) -> Option<&mut PipeEnd> {
+pub(super) fn read_by_somebody(pipe: &mut Option<PipeEnd>) -> Option<&mut PipeEnd> {
     pipe.as_mut().filter(|pipe| !pipe.is_write_closed())
 }
 
 /// What the peer sent does not fit into memory: the connection ends like for a frame that is too large.
-fn out_of_memory() -> Loss {
+pub(super) fn out_of_memory() -> Loss {
     Loss::Protocol(ProtocolError::OutOfMemory)
 }
 

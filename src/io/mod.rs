@@ -12,6 +12,7 @@ mod connecter;
 mod connection;
 mod direct;
 mod input;
+mod large;
 mod listener;
 mod looks;
 mod output;

@@ -9,7 +9,7 @@
 use std::io::{self, IoSlice};
 use std::time::Instant;
 
-use crate::io::connection::{Connection, Live};
+use crate::io::connection::{Connection, Live, Loss};
 use crate::io::turn::{Pumped, SMALL, Surroundings};
 use crate::message::Storage;
 use crate::pipe::queue::{Cut, Gather, HeaderOf, Run, Special};
@@ -50,12 +50,12 @@ impl Output {
         self.head().is_empty() && self.body.is_none()
     }
 
-    /// A frame of the pipe has gone out in part.
+    /// A frame of the pipe has gone out in part. Sealed frames are none of the pipe's: what was sealed is gone from it.
     pub(crate) fn is_cut(&self) -> bool {
         self.inside_frame && !self.is_empty()
     }
 
-    /// Something of the pipe was given to the kernel in the stream's life.
+    /// Something of the pipe was given to the kernel in the stream's life, or encoded to be.
     pub(crate) fn has_ever_sent_messages(&self) -> bool {
         self.sent_messages
     }
@@ -162,7 +162,12 @@ impl Connection {
         let (pipe, awaits_restart) = (&mut self.pipe, &mut self.awaits_restart);
         let has_run = if live.sealed.is_some() {
             // No bytes of the pipe go out as they are.
-            live.seal_ahead(pipe, awaits_restart, around.turn_bytes().min(ENCODED))?;
+            let sealed = live.seal_ahead(pipe, awaits_restart, around.turn_bytes());
+            if sealed.is_err() {
+                // What could not be sealed is missing in what the peer would see.
+                self.pending = Some(Loss::Stream(libc::ENOMEM));
+                return Ok(Pumped::Blocked);
+            }
             false
         } else if take_commands(live) {
             live.phase.may_send() && prepare_run(live, pipe, awaits_restart)

@@ -6,11 +6,10 @@
 
 #![forbid(unsafe_code)]
 
-use std::io;
-
 use crate::error::{Error, Result};
 use crate::io::connection::{Connection, Live, Loss};
-use crate::io::input::{Kind, Large, Stopped, receive};
+use crate::io::input::{Stopped, receive};
+use crate::io::large::Kind;
 use crate::io::output::{prepare_run, take_commands};
 use crate::io::turn::Surroundings;
 use crate::memory;
@@ -20,6 +19,9 @@ use crate::protocol::{ProtocolError, Seal};
 
 /// A frame that is larger than this, and not complete, is received into its own storage.
 const LARGE: usize = 8 * 1024;
+/// Bytes that are sealed before they are written: with the stream they are lost, where clear ones would still be in the
+/// pipe.
+const AHEAD: usize = 64 * 1024;
 
 /// What an encrypted stream has besides what others have.
 #[derive(Debug)]
@@ -58,21 +60,28 @@ impl Live {
         }
     }
 
-    /// Seals what goes out next, up to `most` bytes or one frame more, if all that was sealed before is written.
+    /// Seals what goes out next, up to `most` bytes (and [`AHEAD`]) or one frame more, if all that was sealed before is
+    /// written.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`]: something of it is lost, and so is the stream.
     pub(super) fn seal_ahead(
         &mut self,
         pipe: &mut Option<PipeEnd>,
         awaits_restart: &mut bool,
         most: usize,
-    ) -> io::Result<()> {
+    ) -> Result<()> {
         if !self.output.is_empty() {
             return Ok(());
         }
-        self.try_seal_ahead(pipe, awaits_restart, most)
-            .map_err(|_| io::Error::from_raw_os_error(libc::ENOMEM))
+        let done = self.seal_batch(pipe, awaits_restart, most.min(AHEAD));
+        if let Some(sealed) = &mut self.sealed {
+            sealed.seal.end_batch();
+        }
+        done
     }
 
-    fn try_seal_ahead(
+    fn seal_batch(
         &mut self,
         pipe: &mut Option<PipeEnd>,
         awaits_restart: &mut bool,
@@ -175,33 +184,31 @@ impl Connection {
         let start = slab.bytes().len();
         let opened = sealed.seal.open_frames(input, slab.room());
         slab.fill(opened.written);
-        let rest = input.get(opened.consumed..).unwrap_or_default();
+        // Idle connections own no buffer.
         sealed.rest = Box::default();
-        match opened.incomplete {
-            Some(size) if size > LARGE => {
-                live.input.large = Some(Large::begin(Kind::Sealed, size, rest)?);
-            }
-            // Idle connections own no buffer.
-            _ if opened.failed.is_none() && !rest.is_empty() => {
-                sealed.rest = memory::boxed(rest)?;
-            }
-            _ => {}
-        }
         // Only whole frames are decoded: nothing is left of earlier ones.
         debug_assert!(live.input.rest.is_empty());
+        // Before anything else can fail: what came first is delivered first.
         let stopped = self.decode_scratch(start..start + opened.written, around)?;
-        let Some(error) = opened.failed else {
+        let rest = input.get(opened.consumed..).unwrap_or_default();
+        let Some(live) = &mut self.live else {
             return Ok(stopped);
         };
-        if matches!(stopped, Stopped::NeedsMore) {
-            return Err(Loss::Protocol(error));
-        }
-        // What came before it has to be delivered first.
-        if let Some(live) = &mut self.live
-            && let Some(sealed) = &mut live.sealed
-        {
-            sealed.failed = Some(error);
-            live.input.readable = true;
+        let Some(sealed) = &mut live.sealed else {
+            return Ok(stopped);
+        };
+        match (opened.failed, opened.incomplete) {
+            (Some(error), _) if matches!(stopped, Stopped::NeedsMore) => {
+                return Err(Loss::Protocol(error));
+            }
+            (Some(error), _) => {
+                sealed.failed = Some(error);
+                live.input.readable = true;
+            }
+            (None, Some(size)) if size > LARGE => {
+                self.begin_large(Kind::Sealed, size, rest)?;
+            }
+            (None, _) => sealed.rest = memory::boxed(rest)?,
         }
         Ok(stopped)
     }

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::io::IoHandle;
 use crate::mailbox::Mailbox;
 use crate::mechanism::Mechanism;
-use crate::mechanism::curve::ClientKeys;
+use crate::mechanism::curve::{ClientKeys, ServerKeys};
 use crate::memory;
 use crate::monitor::{Event, Monitor};
 use crate::options::security::Selected;
@@ -170,6 +170,11 @@ impl Session {
         limit.and_then(|size| usize::try_from(size).ok())
     }
 
+    /// ZMQ_HANDSHAKE_IVL; `None`: no limit.
+    pub(crate) fn handshake_interval(&self) -> Option<Duration> {
+        milliseconds(self.options.handshake_interval)
+    }
+
     /// What the protocol has to know of the socket.
     fn zmtp_config(&self) -> Result<Config> {
         let options = &self.options;
@@ -194,7 +199,7 @@ impl Session {
             announce_routing_id: self.row.announces_routing_id,
             metadata,
             max_message_size: self.largest_frame(),
-            handshake_interval: milliseconds(options.handshake_interval),
+            handshake_interval: self.handshake_interval(),
             heartbeat_interval,
             heartbeat_timeout,
             heartbeat_ttl: options.heartbeat_ttl,
@@ -217,7 +222,10 @@ impl Session {
                 password: memory::boxed(&security.plain_password)?,
             },
             (Selected::Curve, true) => Mechanism::CurveServer {
-                secret: security.curve.secret.clone(),
+                keys: ServerKeys {
+                    public: security.curve.of_secret,
+                    secret: security.curve.secret.clone(),
+                },
                 asks: !security.zap_enforces_domain || !security.zap_domain.is_empty(),
             },
             (Selected::Curve, false) => Mechanism::CurveClient(ClientKeys {

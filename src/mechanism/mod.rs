@@ -17,10 +17,9 @@ pub(crate) mod zap;
 
 use std::fmt::{self, Debug, Formatter};
 
-use self::curve::{Cipher, ClientKeys};
+use self::curve::{Cipher, ClientKeys, ServerKeys};
 use crate::memory;
-use crate::protocol::ProtocolError;
-use crate::sodium::Secret;
+use crate::protocol::{ProtocolError, split_short};
 
 /// The mechanism that a socket's options chose, with what it needs (contract: security.md section 1).
 #[derive(Clone, PartialEq, Eq)]
@@ -36,7 +35,7 @@ pub(crate) enum Mechanism {
     PlainServer,
     CurveClient(ClientKeys),
     CurveServer {
-        secret: Secret,
+        keys: ServerKeys,
         /// A handler is asked, if there is one.
         asks: bool,
     },
@@ -68,8 +67,14 @@ impl Mechanism {
     }
 
     /// Begins a handshake that announces `metadata`, a block of properties.
-    pub(crate) fn begin(&self, metadata: Vec<u8>) -> Box<dyn SecurityHandshake> {
-        match self {
+    ///
+    /// # Errors
+    /// [`ProtocolError::NoRandomNumbers`].
+    pub(crate) fn begin(
+        &self,
+        metadata: Vec<u8>,
+    ) -> Result<Box<dyn SecurityHandshake>, ProtocolError> {
+        Ok(match self {
             Self::Null { authenticates } => Box::new(null::Null::new(metadata, *authenticates)),
             Self::PlainClient { username, password } => Box::new(plain::Client::new(
                 username.clone(),
@@ -79,16 +84,16 @@ impl Mechanism {
             Self::PlainServer => Box::new(plain::Server::new(metadata)),
             Self::CurveClient(keys) => Box::new(curve::Client::new(
                 keys.clone(),
-                curve::ClientLots::draw(),
+                curve::ClientLots::draw()?,
                 metadata,
             )),
-            Self::CurveServer { secret, asks } => Box::new(curve::Server::new(
-                secret.clone(),
+            Self::CurveServer { keys, asks } => Box::new(curve::Server::new(
+                keys.clone(),
                 *asks,
-                curve::ServerLots::draw(),
+                curve::ServerLots::draw()?,
                 metadata,
             )),
-        }
+        })
     }
 }
 
@@ -130,9 +135,24 @@ pub(crate) trait SecurityHandshake: Debug + Send {
         false
     }
 
-    /// What seals all further frames; once, when the handshake is complete. `None`: they travel as they are.
-    fn take_cipher(&mut self) -> Option<Box<Cipher>> {
-        None
+    /// How all further frames travel; once, when the handshake is complete. `None`: it is not, or this was said already.
+    fn take_traffic(&mut self) -> Option<Traffic>;
+}
+
+/// How frames travel after a handshake.
+#[derive(Debug)]
+pub(crate) enum Traffic {
+    Clear,
+    Sealed(Box<Cipher>),
+}
+
+#[cfg(test)]
+impl Traffic {
+    pub(crate) fn cipher(self) -> Box<Cipher> {
+        match self {
+            Self::Sealed(cipher) => cipher,
+            Self::Clear => panic!("in clear"),
+        }
     }
 }
 
@@ -208,8 +228,9 @@ fn refusal(data: &[u8]) -> ProtocolError {
 /// [`ProtocolError::MalformedCommand`]: it has less than two bytes, or its name does not end inside of it.
 fn split_command(body: &[u8]) -> Result<(&[u8], &[u8]), ProtocolError> {
     match body {
-        [length, rest @ ..] if !rest.is_empty() => rest.split_at_checked(usize::from(*length)),
-        _ => None,
+        // Not even an empty name stands alone.
+        [_] => None,
+        _ => split_short(body),
     }
     .ok_or(ProtocolError::MalformedCommand)
 }
@@ -221,10 +242,6 @@ fn command(parts: &[&[u8]]) -> Result<Vec<u8>, ProtocolError> {
         memory::append(&mut body, part).map_err(|_| ProtocolError::OutOfMemory)?;
     }
     Ok(body)
-}
-
-fn copy_of(bytes: &[u8]) -> Result<Vec<u8>, ProtocolError> {
-    memory::copy(bytes).map_err(|_| ProtocolError::OutOfMemory)
 }
 
 const READY: &[u8] = b"\x05READY";

@@ -3,9 +3,9 @@
 
 #![forbid(unsafe_code)]
 
-use super::{ERROR, Question, READY, Refusal, SecurityHandshake, Verdict};
-use super::{command, copy_of, refusal};
-use crate::protocol::{Command, ProtocolError};
+use super::{ERROR, Question, READY, Refusal, SecurityHandshake, Traffic, Verdict};
+use super::{command, refusal};
+use crate::protocol::{Command, ProtocolError, copy_of};
 
 /// See the module.
 #[derive(Debug)]
@@ -98,6 +98,10 @@ impl SecurityHandshake for Null {
 
     fn is_complete(&self) -> bool {
         self.received && self.sending == Sending::Done
+    }
+
+    fn take_traffic(&mut self) -> Option<Traffic> {
+        self.is_complete().then_some(Traffic::Clear)
     }
 }
 #[cfg(test)]

@@ -4,9 +4,9 @@
 
 use std::fmt::{self, Debug, Formatter};
 
-use super::{ERROR, Question, READY, Refusal, SecurityHandshake, Verdict};
-use super::{command, copy_of, refusal, split_command};
-use crate::protocol::ProtocolError;
+use super::{ERROR, Question, READY, Refusal, SecurityHandshake, Traffic, Verdict};
+use super::{command, refusal, split_command};
+use crate::protocol::{ProtocolError, copy_of, split_short};
 
 const HELLO: &[u8] = b"\x05HELLO";
 const WELCOME: &[u8] = b"\x07WELCOME";
@@ -102,6 +102,10 @@ impl SecurityHandshake for Client {
 
     fn is_complete(&self) -> bool {
         self.phase == ClientPhase::Done
+    }
+
+    fn take_traffic(&mut self) -> Option<Traffic> {
+        self.is_complete().then_some(Traffic::Clear)
     }
 
     fn tells_of_metadata(&self) -> bool {
@@ -210,19 +214,17 @@ impl SecurityHandshake for Server {
     fn is_complete(&self) -> bool {
         self.phase == ServerPhase::Done
     }
+
+    fn take_traffic(&mut self) -> Option<Traffic> {
+        self.is_complete().then_some(Traffic::Clear)
+    }
 }
 
 /// Username and password; nothing else may follow.
 fn credentials(data: &[u8]) -> Option<[&[u8]; 2]> {
-    let (username, rest) = text(data)?;
-    let (password, rest) = text(rest)?;
+    let (username, rest) = split_short(data)?;
+    let (password, rest) = split_short(rest)?;
     rest.is_empty().then_some([username, password])
-}
-
-/// A length and as many bytes; and what follows.
-fn text(data: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&length, rest) = data.split_first()?;
-    rest.split_at_checked(usize::from(length))
 }
 
 #[cfg(test)]

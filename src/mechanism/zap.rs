@@ -4,9 +4,9 @@
 
 #![forbid(unsafe_code)]
 
-use super::{Question, Refusal, Verdict, copy_of};
+use super::{Question, Refusal, Verdict};
 use crate::memory;
-use crate::protocol::{Properties, ProtocolError};
+use crate::protocol::{Properties, ProtocolError, copy_of};
 
 const VERSION: &[u8] = b"1.0";
 /// Each request goes through a pipe of its own, so that one id does for all.

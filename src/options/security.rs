@@ -44,6 +44,8 @@ pub(crate) struct Security {
 pub(crate) struct CurveKeys {
     pub(crate) public: PublicKey,
     pub(crate) secret: Secret,
+    /// The public key of that, which is not always the one that was set: made here, and not for each peer.
+    pub(crate) of_secret: PublicKey,
     /// The server's public one.
     pub(crate) server: PublicKey,
 }
@@ -79,5 +81,10 @@ impl Security {
     ) {
         *field(&mut self.curve) = *key;
         self.selected = Selected::Curve;
+    }
+
+    pub(super) fn set_curve_secret(&mut self, key: &[u8; 32]) {
+        self.set_curve(|keys| keys.secret.bytes_mut(), key);
+        self.curve.of_secret = self.curve.secret.public_key();
     }
 }

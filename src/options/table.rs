@@ -181,7 +181,7 @@ pub(super) static OPTIONS: &[Row] = &[
             set: |o, key| o.security.set_curve(|keys| &mut keys.public, key) },
         NextEndpoint, "This socket's public key, as a client; its secret key has to belong to it."),
     row!(ZMQ_CURVE_SECRETKEY, Kind::Key { get: |o| o.security.curve.secret.bytes(),
-            set: |o, key| o.security.set_curve(|keys| keys.secret.bytes_mut(), key) },
+            set: |o, key| o.security.set_curve_secret(key) },
         NextEndpoint, "This socket's secret key, in both roles."),
     row!(ZMQ_CURVE_SERVERKEY, Kind::Key { get: |o| &o.security.curve.server,
             set: |o, key| { o.security.set_curve(|keys| &mut keys.server, key); o.security.serves = false } },

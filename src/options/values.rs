@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::fmt::{self, Debug, Formatter};
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -165,8 +166,15 @@ impl Default for SocketOptions {
 }
 
 /// Bytes that a caller handed in; clones share them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Bytes(Option<Arc<Vec<u8>>>);
+
+/// Their number: some are passwords.
+impl Debug for Bytes {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Bytes({})", self.len())
+    }
+}
 
 impl Bytes {
     /// `NoMemory` if there is none.

@@ -17,6 +17,7 @@ use std::time::Instant;
 
 use crate::error::Result;
 use crate::mechanism::Verdict;
+use crate::memory;
 
 pub(crate) mod envelope;
 #[cfg(any(fuzzing, test))]
@@ -32,6 +33,20 @@ pub(crate) use zmtp::{
     Command, Config, Decoded, Event, HANDSHAKE_FRAME_LIMIT, Handshake, HeaderOf, Properties, Seal,
     Zmtp,
 };
+
+/// A text with its length in front, one byte, and what follows. `None`: it does not end within.
+pub(crate) fn split_short(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&length, rest) = bytes.split_first()?;
+    rest.split_at_checked(usize::from(length))
+}
+
+/// Keeps what a peer said.
+///
+/// # Errors
+/// [`ProtocolError::OutOfMemory`].
+pub(crate) fn copy_of(bytes: &[u8]) -> std::result::Result<Vec<u8>, ProtocolError> {
+    memory::copy(bytes).map_err(|_| ProtocolError::OutOfMemory)
+}
 
 /// What a stream carries. A variant is chosen when the stream comes up, and stays.
 #[derive(Debug)]
@@ -243,6 +258,8 @@ pub(crate) enum ProtocolError {
     EmptyFrame,
     /// What the peer sent does not fit into memory.
     OutOfMemory,
+    /// The system has none, and without them there are no keys.
+    NoRandomNumbers,
 }
 
 impl ProtocolError {
@@ -278,7 +295,8 @@ impl ProtocolError {
             | Self::InvalidEnvelope
             | Self::GroupTooLong
             | Self::EmptyFrame
-            | Self::OutOfMemory => None,
+            | Self::OutOfMemory
+            | Self::NoRandomNumbers => None,
         }
     }
 
@@ -322,6 +340,7 @@ impl Display for ProtocolError {
             Self::GroupTooLong => "group too long",
             Self::EmptyFrame => "frame without flags",
             Self::OutOfMemory => "out of memory",
+            Self::NoRandomNumbers => "no random numbers",
         })
     }
 }

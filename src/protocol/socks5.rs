@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::fmt::{self, Debug, Formatter};
 use std::net::IpAddr;
 
 use crate::error::{Error, Result};
@@ -48,10 +49,17 @@ pub(crate) enum Target<'a> {
 }
 
 /// Who asks. An empty username: nobody in particular.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Credentials<'a> {
     pub(crate) username: &'a [u8],
     pub(crate) password: &'a [u8],
+}
+
+/// Without what is in it.
+impl Debug for Credentials<'_> {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Credentials")
+    }
 }
 
 /// Why there will be no stream.
@@ -68,7 +76,6 @@ pub(crate) enum Socks5Error {
 }
 
 /// One dialogue. Send [`Self::output`]; when all is sent, fill [`Self::room`]; over and over until [`Self::is_done`].
-#[derive(Debug)]
 pub(crate) struct Socks5 {
     state: State,
     greeting: [u8; 3],
@@ -79,6 +86,13 @@ pub(crate) struct Socks5 {
     /// The answer that is awaited; `received` bytes of it have come.
     answer: [u8; LONGEST_REPLY],
     received: usize,
+}
+
+/// Without the login.
+impl Debug for Socks5 {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Socks5({:?})", self.state)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

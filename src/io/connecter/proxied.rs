@@ -21,7 +21,7 @@ use crate::transport::{Stream, resolve};
 pub(super) struct Asking {
     /// It leads to the proxy.
     pub(super) stream: Stream,
-    /// That of the whole attempt.
+    /// That of the attempt at this address, ZMQ_CONNECT_TIMEOUT; else ZMQ_HANDSHAKE_IVL from its beginning.
     pub(super) deadline: Option<Instant>,
     dialogue: Socks5,
 }
@@ -35,6 +35,10 @@ impl Connecter {
         session: &Session,
         around: &Surroundings<'_>,
     ) -> Attempt {
+        // What holds for the target's handshake holds for the proxy: one that says nothing is not waited for for ever.
+        let interval = || session.handshake_interval();
+        let deadline =
+            deadline.or_else(|| interval().and_then(|time| around.now.checked_add(time)));
         let target = self.target.as_deref().ok_or(Error::Invalid);
         match target.and_then(|target| dialogue(target, &session.options)) {
             Ok(dialogue) => {

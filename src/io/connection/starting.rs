@@ -66,8 +66,9 @@ impl Connection {
         let Some(live) = &mut self.live else {
             return Ok(());
         };
-        live.phase = Phase::Traffic;
+        // First of all: nothing of traffic in clear.
         live.begin_sealing().map_err(|_| NO_MEMORY)?;
+        live.phase = Phase::Traffic;
         let is_old = !handshake.version.has_handshake();
         // Messages of old peers carry no metadata, not even what the connection knows itself.
         let (address, fd) = if is_old {

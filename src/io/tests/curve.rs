@@ -3,7 +3,7 @@
 //! Contract: security.md section 4.
 
 use super::*;
-use crate::mechanism::curve::{Cipher, ClientKeys, Envelope};
+use crate::mechanism::curve::{Cipher, ClientKeys, Envelope, ServerKeys};
 use crate::mechanism::{Mechanism, SecurityHandshake};
 use crate::sodium::Secret;
 
@@ -16,8 +16,8 @@ struct Keys {
 impl Keys {
     fn new() -> Self {
         Self {
-            server: Secret::random(),
-            client: Secret::random(),
+            server: Secret::random().expect("random"),
+            client: Secret::random().expect("random"),
         }
     }
 
@@ -43,7 +43,7 @@ impl Keys {
 
     fn server(&self) -> Mechanism {
         Mechanism::CurveServer {
-            secret: self.server.clone(),
+            keys: ServerKeys::of(self.server.clone()),
             asks: false,
         }
     }
@@ -73,12 +73,12 @@ impl Peer {
     fn new(mut stream: TcpStream, mechanism: &Mechanism, socket_type: &[u8]) -> Self {
         let length = [0, 0, 0, socket_type.len() as u8];
         let metadata = [b"\x0bSocket-Type", &length[..], socket_type].concat();
-        let mut handshake = mechanism.begin(metadata);
+        let mut handshake = mechanism.begin(metadata).expect("a handshake");
         begin(&mut stream);
         while !handshake.is_complete() {
             step(&mut stream, &mut *handshake);
         }
-        let cipher = handshake.take_cipher().expect("a cipher");
+        let cipher = handshake.take_traffic().expect("traffic").cipher();
         Self { stream, cipher }
     }
 
@@ -204,13 +204,13 @@ fn messages_come_in_the_same_read_as_ready() {
     keys.make_client(monitored.socket);
     monitored.connect_to(&listener);
     let (mut stream, _) = listener.accept().expect("accept");
-    let mut handshake = keys.server().begin(Vec::new());
+    let mut handshake = keys.server().begin(Vec::new()).expect("a handshake");
     begin(&mut stream);
     for _hello_welcome_initiate in 0..3 {
         step(&mut stream, &mut *handshake);
     }
     let ready = handshake.poll_command().expect("memory").expect("READY");
-    let cipher = handshake.take_cipher().expect("a cipher");
+    let cipher = handshake.take_traffic().expect("traffic").cipher();
     let mut peer = Peer { stream, cipher };
     let together = [
         frame(4, &ready),
@@ -312,7 +312,10 @@ fn a_wrong_server_key_shows_at_the_server_and_the_client_tries_again() {
     keys.make_server(monitored.socket);
     let mut stream = monitored.bind_and_connect();
     begin(&mut stream);
-    step(&mut stream, &mut *others.client().begin(Vec::new()));
+    step(
+        &mut stream,
+        &mut *others.client().begin(Vec::new()).expect("a handshake"),
+    );
     assert_eq!(read_to_end(&mut stream), b"");
     monitored.skip(&[c::ZMQ_EVENT_ACCEPTED]);
     let value = monitored.value_of(c::ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL);

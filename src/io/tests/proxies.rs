@@ -221,6 +221,21 @@ fn a_silent_proxy_has_the_time_of_an_attempt() {
 }
 
 #[test]
+fn a_silent_proxy_has_an_end_without_a_time_for_attempts() {
+    let proxy = listener();
+    let monitored = Monitored::open(c::ZMQ_PULL);
+    use_proxy(&monitored, &proxy);
+    monitored.set(c::ZMQ_HANDSHAKE_IVL, 50);
+    api::connect(monitored.socket, TARGET.as_bytes()).expect("connect");
+    for _ in 0..2 {
+        let mut stream = accept(&proxy);
+        say(&mut stream, b"\x05");
+        assert_eq!(read_to_end(&mut stream), b"\x05\x01\0");
+        monitored.skip(&FAILED);
+    }
+}
+
+#[test]
 fn a_text_that_is_no_proxy_only_brings_another_attempt() {
     for text in [&b"127.0.0.1"[..], b"127.0.0.1:x", b"[::1]:1080", b":1080"] {
         let monitored = Monitored::open(c::ZMQ_PULL);

@@ -59,6 +59,31 @@ impl Cipher {
         self.sends.seal(self.sent, flags, body, sealed);
     }
 
+    /// Neither is called again for a while.
+    pub(crate) fn end_batch(&mut self) {
+        self.sends.end_batch();
+        self.receives.end_batch();
+    }
+
+    /// Looks at what has come of a MESSAGE, before more of it is received. False: too little.
+    ///
+    /// # Errors
+    /// What is wrong with it already.
+    pub(crate) fn accepts_beginning(&self, beginning: &[u8]) -> Result<bool, ProtocolError> {
+        let Some((name, rest)) = beginning.split_first_chunk::<{ MESSAGE.len() }>() else {
+            return Ok(false);
+        };
+        if name != MESSAGE {
+            return Err(ProtocolError::UnexpectedCommand);
+        }
+        match rest.first_chunk() {
+            Some(counter) if u64::from_be_bytes(*counter) <= self.received => {
+                Err(ProtocolError::InvalidSequence)
+            }
+            counter => Ok(counter.is_some()),
+        }
+    }
+
     /// Opens a MESSAGE into all of `body`, which has the length that [`Envelope::body_length`] says; the frame's flags.
     ///
     /// # Errors

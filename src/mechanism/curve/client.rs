@@ -5,7 +5,7 @@
 use super::{CLAIM, COOKIE, ClientKeys, ClientLots, HELLO, INITIATE, VERSION, VOUCH, VOUCH_TEXT};
 use super::{Cipher, WELCOME, WELCOME_TEXT, counted, drawn, key_between, open, seal};
 use super::{HELLO_NONCE, INITIATE_NONCE, READY_NONCE, VOUCH_NONCE, WELCOME_NONCE};
-use crate::mechanism::{ERROR, READY, SecurityHandshake, command, refusal};
+use crate::mechanism::{ERROR, READY, SecurityHandshake, Traffic, command, refusal};
 use crate::memory;
 use crate::protocol::ProtocolError;
 use crate::sodium::{BoxKey, PublicKey, TAG};
@@ -145,6 +145,7 @@ impl SecurityHandshake for Client {
     fn poll_command(&mut self) -> Result<Option<Vec<u8>>, ProtocolError> {
         let (body, next) = match &self.phase {
             Phase::SendHello => {
+                // With a server key that was never set there is no secret, now or later: it is not tried again.
                 let key = key_between(&self.keys.server, &self.lots.secret)?;
                 (self.hello(&key)?, Phase::AwaitWelcome { key })
             }
@@ -173,9 +174,9 @@ impl SecurityHandshake for Client {
         true
     }
 
-    fn take_cipher(&mut self) -> Option<Box<Cipher>> {
+    fn take_traffic(&mut self) -> Option<Traffic> {
         match &mut self.phase {
-            Phase::Done(cipher) => cipher.take(),
+            Phase::Done(cipher) => cipher.take().map(Traffic::Sealed),
             _ => None,
         }
     }

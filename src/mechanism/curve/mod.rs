@@ -23,7 +23,8 @@ pub(crate) use cipher::{Cipher, Envelope};
 pub(super) use client::Client;
 pub(super) use server::Server;
 
-use super::copy_of;
+use std::io;
+
 use crate::protocol::ProtocolError;
 use crate::random;
 use crate::sodium::{BoxKey, Nonce, PublicKey, Secret, TAG};
@@ -60,6 +61,21 @@ pub(crate) struct ClientKeys {
     pub(crate) server: PublicKey,
 }
 
+/// The keys of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ServerKeys {
+    pub(crate) public: PublicKey,
+    pub(crate) secret: Secret,
+}
+
+#[cfg(test)]
+impl ServerKeys {
+    pub(crate) fn of(secret: Secret) -> Self {
+        let public = secret.public_key();
+        Self { public, secret }
+    }
+}
+
 /// What a client's handshake draws by lot.
 #[derive(Debug)]
 pub(super) struct ClientLots {
@@ -69,11 +85,13 @@ pub(super) struct ClientLots {
 }
 
 impl ClientLots {
-    pub(super) fn draw() -> Self {
-        Self {
-            secret: Secret::random(),
-            vouch_nonce: random::bytes(),
-        }
+    /// # Errors
+    /// [`ProtocolError::NoRandomNumbers`].
+    pub(super) fn draw() -> Result<Self, ProtocolError> {
+        Ok(Self {
+            secret: fresh(Secret::random())?,
+            vouch_nonce: fresh(random::bytes())?,
+        })
     }
 }
 
@@ -88,14 +106,20 @@ pub(super) struct ServerLots {
 }
 
 impl ServerLots {
-    pub(super) fn draw() -> Self {
-        Self {
-            secret: Secret::random(),
-            cookie_key: Secret::random(),
-            cookie_nonce: random::bytes(),
-            welcome_nonce: random::bytes(),
-        }
+    /// # Errors
+    /// [`ProtocolError::NoRandomNumbers`].
+    pub(super) fn draw() -> Result<Self, ProtocolError> {
+        Ok(Self {
+            secret: fresh(Secret::random())?,
+            cookie_key: fresh(Secret::random())?,
+            cookie_nonce: fresh(random::bytes())?,
+            welcome_nonce: fresh(random::bytes())?,
+        })
     }
+}
+
+fn fresh<T>(drawn: io::Result<T>) -> Result<T, ProtocolError> {
+    drawn.map_err(|_| ProtocolError::NoRandomNumbers)
 }
 
 fn counted(prefix: &[u8; 16], counter: [u8; 8]) -> Nonce {
@@ -128,9 +152,7 @@ fn key_between(public: &PublicKey, secret: &Secret) -> Result<BoxKey, ProtocolEr
 /// [`ProtocolError::Cryptographic`]; [`ProtocolError::OutOfMemory`].
 fn open(key: &BoxKey, nonce: &Nonce, sealed: &[u8]) -> Result<Vec<u8>, ProtocolError> {
     let length = sealed.len().checked_sub(TAG);
-    // What is sealed is longer than what is in it.
-    let mut text = copy_of(sealed)?;
-    text.truncate(length.ok_or(ProtocolError::Cryptographic)?);
+    let mut text = zeros(length.ok_or(ProtocolError::Cryptographic)?)?;
     match key.open(nonce, sealed, &mut text) {
         true => Ok(text),
         false => Err(ProtocolError::Cryptographic),
@@ -142,12 +164,16 @@ fn open(key: &BoxKey, nonce: &Nonce, sealed: &[u8]) -> Result<Vec<u8>, ProtocolE
 /// # Errors
 /// [`ProtocolError::OutOfMemory`].
 fn seal(key: &BoxKey, nonce: &Nonce, text: &[u8]) -> Result<Vec<u8>, ProtocolError> {
-    let mut sealed = Vec::new();
-    let length = text.len().saturating_add(TAG);
-    sealed
-        .try_reserve_exact(length)
-        .map_err(|_| ProtocolError::OutOfMemory)?;
-    sealed.resize(length, 0);
+    let mut sealed = zeros(text.len().saturating_add(TAG))?;
     key.seal(nonce, text, &mut sealed);
     Ok(sealed)
+}
+
+fn zeros(length: usize) -> Result<Vec<u8>, ProtocolError> {
+    let mut zeros = Vec::new();
+    zeros
+        .try_reserve_exact(length)
+        .map_err(|_| ProtocolError::OutOfMemory)?;
+    zeros.resize(length, 0);
+    Ok(zeros)
 }

@@ -2,12 +2,14 @@
 
 #![forbid(unsafe_code)]
 
-use super::{CLAIM, COOKIE, COOKIE_TEXT, Cipher, HELLO, INITIATE, ServerLots, VERSION, VOUCH};
+use super::{CLAIM, COOKIE, COOKIE_TEXT, Cipher, HELLO, INITIATE, ServerKeys, ServerLots};
 use super::{COOKIE_NONCE, HELLO_NONCE, INITIATE_NONCE, READY_NONCE, VOUCH_NONCE, WELCOME_NONCE};
-use super::{VOUCH_TEXT, WELCOME, WELCOME_TEXT, counted, drawn, key_between, open, seal};
-use crate::mechanism::{ERROR, READY, command, copy_of, split_command};
-use crate::mechanism::{Question, Refusal, SecurityHandshake, Verdict};
-use crate::protocol::ProtocolError;
+use super::{
+    VERSION, VOUCH, VOUCH_TEXT, WELCOME, WELCOME_TEXT, counted, drawn, key_between, open, seal,
+};
+use crate::mechanism::{ERROR, READY, command, split_command};
+use crate::mechanism::{Question, Refusal, SecurityHandshake, Traffic, Verdict};
+use crate::protocol::{ProtocolError, copy_of};
 use crate::sodium::{BoxKey, PublicKey, Secret, TAG};
 
 /// The counter of READY.
@@ -16,8 +18,7 @@ const FIRST: u64 = 1;
 /// See the module.
 #[derive(Debug)]
 pub(in crate::mechanism) struct Server {
-    /// s.
-    secret: Secret,
+    keys: ServerKeys,
     /// A ZAP handler is asked.
     asks: bool,
     lots: ServerLots,
@@ -59,13 +60,13 @@ struct Agreed {
 
 impl Server {
     pub(in crate::mechanism) fn new(
-        secret: Secret,
+        keys: ServerKeys,
         asks: bool,
         lots: ServerLots,
         metadata: Vec<u8>,
     ) -> Self {
         Self {
-            secret,
+            keys,
             asks,
             lots,
             metadata,
@@ -86,7 +87,7 @@ impl Server {
         if *version != VERSION || sealed.len() != zeros.len() + TAG {
             return Err(malformed);
         }
-        let key = key_between(client, &self.secret)?;
+        let key = key_between(client, &self.keys.secret)?;
         if !key.open(&counted(HELLO_NONCE, *counter), sealed, &mut zeros) {
             return Err(ProtocolError::Cryptographic);
         }
@@ -183,7 +184,7 @@ impl Server {
             return Err(ProtocolError::Cryptographic);
         }
         let (of_connection, of_server) = vouched.split_at(client.len());
-        match of_connection == client && of_server == self.secret.public_key() {
+        match of_connection == client && of_server == self.keys.public {
             true => Ok(()),
             false => Err(ProtocolError::KeyExchange),
         }
@@ -268,9 +269,9 @@ impl SecurityHandshake for Server {
         matches!(self.phase, Phase::Done(_))
     }
 
-    fn take_cipher(&mut self) -> Option<Box<Cipher>> {
+    fn take_traffic(&mut self) -> Option<Traffic> {
         match &mut self.phase {
-            Phase::Done(cipher) => cipher.take(),
+            Phase::Done(cipher) => cipher.take().map(Traffic::Sealed),
             _ => None,
         }
     }

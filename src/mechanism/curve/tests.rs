@@ -52,7 +52,13 @@ fn server(asks: bool) -> Server {
         cookie_nonce: [0xA1; 16],
         welcome_nonce: [0xB2; 16],
     };
-    Server::new(secret(SERVER), asks, lots, PULL.to_vec())
+    Server::new(ServerKeys::of(secret(SERVER)), asks, lots, PULL.to_vec())
+}
+
+/// As it is in use, and announces nothing.
+fn server_of(secret: Secret) -> Server {
+    let lots = ServerLots::draw().unwrap();
+    Server::new(ServerKeys::of(secret), false, lots, Vec::new())
 }
 
 fn said(handshake: &mut dyn SecurityHandshake) -> Vec<u8> {
@@ -197,8 +203,8 @@ fn the_vectors() {
         assert_eq!(sha256(command), *hex(hash));
     }
 
-    let mut of_client = whole.client.take_cipher().unwrap();
-    let mut of_server = whole.server.take_cipher().unwrap();
+    let mut of_client = whole.client.take_traffic().unwrap().cipher();
+    let mut of_server = whole.server.take_traffic().unwrap().cipher();
     let message = sealed(&mut of_client, 0, b"hello");
     let expected = "074d4553534147450000000000000003d509af6b933a256ebf82f70fba5f11bf0f7bc73a210c";
     assert_eq!(message, hex(expected));
@@ -226,10 +232,10 @@ fn keys_are_drawn_anew() {
     };
     let mut hellos = std::collections::BTreeSet::new();
     for _ in 0..4 {
-        let mut client = Client::new(keys.clone(), ClientLots::draw(), Vec::new());
+        let mut client = Client::new(keys.clone(), ClientLots::draw().unwrap(), Vec::new());
         let hello = said(&mut client);
         assert!(hellos.insert(hello[80..112].to_vec()));
-        let mut server = Server::new(secret(SERVER), false, ServerLots::draw(), Vec::new());
+        let mut server = server_of(secret(SERVER));
         server.handle_command(&hello).unwrap();
         assert!(hellos.insert(said(&mut server)));
     }
@@ -262,7 +268,7 @@ fn who_is_asked_for_is_the_client_by_its_key() {
     welcomed.handle_verdict(Verdict::Welcome);
     assert!(welcomed.is_received());
     assert_eq!(said(&mut welcomed), whole().ready);
-    assert!(welcomed.take_cipher().is_some() && welcomed.take_cipher().is_none());
+    assert!(welcomed.take_traffic().is_some() && welcomed.take_traffic().is_none());
     for (refusal, told) in [
         (Refusal::Authentication, Some(b"\x05ERROR\x03400".to_vec())),
         (Refusal::Internal, Some(b"\x05ERROR\x03500".to_vec())),
@@ -272,7 +278,7 @@ fn who_is_asked_for_is_the_client_by_its_key() {
         refused.handle_verdict(Verdict::Refused(refusal));
         assert_eq!(refused.poll_command(), Ok(told));
         assert_eq!(refused.poll_command(), Ok(None));
-        assert!(!refused.is_complete() && refused.take_cipher().is_none());
+        assert!(!refused.is_complete() && refused.take_traffic().is_none());
     }
 }
 
@@ -539,7 +545,7 @@ fn missing_and_wrong_keys() {
     };
     let hello = said(&mut client_with(keys));
     assert!(server(false).handle_command(&hello) == Err(ProtocolError::Cryptographic));
-    let mut keyless = Server::new(Secret::blank(), false, ServerLots::draw(), Vec::new());
+    let mut keyless = server_of(Secret::blank());
     let hello = said(&mut client());
     assert!(keyless.handle_command(&hello) == Err(ProtocolError::Cryptographic));
     // A pair that does not belong together, and none.
@@ -563,8 +569,8 @@ fn missing_and_wrong_keys() {
 #[test]
 fn counters_of_traffic_grow() {
     let mut whole = whole();
-    let mut of_client = whole.client.take_cipher().unwrap();
-    let mut of_server = whole.server.take_cipher().unwrap();
+    let mut of_client = whole.client.take_traffic().unwrap().cipher();
+    let mut of_server = whole.server.take_traffic().unwrap().cipher();
     let messages: Vec<_> = (0..5_u8)
         .map(|flags| sealed(&mut of_client, flags, &[flags; 3]))
         .collect();
@@ -592,8 +598,8 @@ fn counters_of_traffic_grow() {
 fn what_is_no_message() {
     use ProtocolError::{Cryptographic, MalformedCommand, MalformedMessage, UnexpectedCommand};
     let mut whole = whole();
-    let mut of_client = whole.client.take_cipher().unwrap();
-    let mut of_server = whole.server.take_cipher().unwrap();
+    let mut of_client = whole.client.take_traffic().unwrap().cipher();
+    let mut of_server = whole.server.take_traffic().unwrap().cipher();
     let message = sealed(&mut of_client, 0, b"");
     assert_eq!(message.len(), Cipher::OVERHEAD);
     for (body, expected) in [

@@ -5,6 +5,7 @@
 use super::frame::{COMMAND, append_frame};
 use super::version::Version;
 use crate::error::Result;
+use crate::protocol::split_short;
 
 /// The body of a command frame, or of a frame during the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub(super) const CONTEXT_LEN: usize = 16;
 impl<'a> Command<'a> {
     /// Names are compared exactly, with their case.
     pub(crate) fn parse(body: &'a [u8]) -> Self {
-        let Some((name, data)) = split(body) else {
+        let Some((name, data)) = split_short(body) else {
             return Self::Other;
         };
         match name {
@@ -56,12 +57,6 @@ impl<'a> Command<'a> {
             _ => Self::Other,
         }
     }
-}
-
-/// Name and data.
-fn split(body: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&length, rest) = body.split_first()?;
-    rest.split_at_checked(usize::from(length))
 }
 
 /// Appends a subscription as the peer understands it: a command for ZMTP 3.1, a message before.

@@ -11,7 +11,7 @@ use super::opening::{Config, Handshake, Opening, Progress};
 use super::seal::Seal;
 use super::version::{HeaderOf, Version};
 use crate::error::Result;
-use crate::mechanism::{Question, Verdict};
+use crate::mechanism::{Question, Traffic, Verdict};
 use crate::protocol::{ProtocolError, TimedOut};
 
 /// The protocol state of one stream, from the first byte to the last, for either role.
@@ -328,9 +328,10 @@ impl Zmtp {
                     consumed,
                     event: Some(Event::Ask(question)),
                 }),
-                Ok((consumed, Some(Progress::Ready(handshake, cipher)))) => {
-                    let limit = self.limit;
-                    self.seal = cipher.map(|cipher| Box::new(Seal::new(*cipher, limit)));
+                Ok((consumed, Some(Progress::Ready(handshake, traffic)))) => {
+                    if let Traffic::Sealed(cipher) = traffic {
+                        self.seal = Some(Box::new(Seal::new(*cipher, self.limit)));
+                    }
                     self.begin_traffic(handshake.version);
                     Ok(Decoded {
                         consumed,

@@ -219,7 +219,9 @@ pub(crate) fn command(data: &[u8]) {
     };
     assert_eq!(parsed, expected);
 
-    let mut handshake = Mechanism::default().begin(Vec::new());
+    let mut handshake = Mechanism::default()
+        .begin(Vec::new())
+        .expect("NULL needs nothing");
     let answer = handshake.handle_command(data);
     match parsed {
         Command::Ready(block) => {

@@ -10,10 +10,9 @@ use super::greeting::{Greeted, Greeting};
 use super::metadata::{Properties, append_property};
 use super::version::Version;
 use crate::error::Error;
-use crate::mechanism::curve::Cipher;
-use crate::mechanism::{Mechanism, Question, SecurityHandshake, Verdict};
+use crate::mechanism::{Mechanism, Question, SecurityHandshake, Traffic, Verdict};
 use crate::memory;
-use crate::protocol::ProtocolError;
+use crate::protocol::{ProtocolError, copy_of};
 
 /// What a connection has to know of its socket. Start from [`Config::default`], which has every limit
 /// and timer off.
@@ -69,8 +68,8 @@ pub(super) enum Progress {
     MaySend(Version),
     /// The mechanism has to know something; see [`Opening::handle_verdict`].
     Ask(Question),
-    /// All is said. Further frames are sealed, if there is something to do it with.
-    Ready(Handshake, Option<Box<Cipher>>),
+    /// All is said.
+    Ready(Handshake, Traffic),
 }
 
 /// The largest handshake frame of a peer.
@@ -147,7 +146,7 @@ impl Opening {
         let Greeted { version, length } = greeted;
         self.peer.version = version;
         if version.has_handshake() {
-            let security = self.config.mechanism.begin(own_metadata(&self.config)?);
+            let security = self.config.mechanism.begin(own_metadata(&self.config)?)?;
             self.stage = Stage::Security(security);
             return Ok((length, self.advance(out)?));
         }
@@ -189,7 +188,7 @@ impl Opening {
         }
         self.peer.routing_id = copy_of(body)?;
         let peer = std::mem::take(&mut self.peer);
-        Ok((consumed, Some(Progress::Ready(peer, None))))
+        Ok((consumed, Some(Progress::Ready(peer, Traffic::Clear))))
     }
 
     /// The frame at the front of `input`, if it is complete.
@@ -260,11 +259,10 @@ impl Opening {
         if !security.is_complete() {
             return Ok(None);
         }
-        let cipher = security.take_cipher();
-        Ok(Some(Progress::Ready(
-            std::mem::take(&mut self.peer),
-            cipher,
-        )))
+        // Never in clear because nobody said how.
+        let traffic = security.take_traffic().ok_or(ProtocolError::OutOfTurn)?;
+        let peer = std::mem::take(&mut self.peer);
+        Ok(Some(Progress::Ready(peer, traffic)))
     }
 
     fn accepts(&self, socket_type: &[u8]) -> bool {
@@ -322,8 +320,4 @@ fn own_metadata(config: &Config) -> Result<Vec<u8>, ProtocolError> {
         .into_iter()
         .try_for_each(|(name, value)| append(name, value))?;
     Ok(block)
-}
-
-fn copy_of(bytes: &[u8]) -> Result<Vec<u8>, ProtocolError> {
-    memory::copy(bytes).map_err(|_| ProtocolError::OutOfMemory)
 }

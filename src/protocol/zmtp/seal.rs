@@ -36,9 +36,22 @@ impl Seal {
         Ok(Some(header.size + header.length as usize))
     }
 
+    /// What has come of a frame is the beginning of a MESSAGE that may come now. False: too little has.
+    fn accepts_beginning(&self, frame: &[u8]) -> std::result::Result<bool, ProtocolError> {
+        let size = Header::parse(frame).map(|header| header.size);
+        let beginning = size.and_then(|size| frame.get(size..));
+        self.cipher.accepts_beginning(beginning.unwrap_or_default())
+    }
+
     /// Opens the whole frames in front of `input`, and writes what is in them, frames as well, to the front of `out`, which
     /// is as long as `input` or longer.
     pub(crate) fn open_frames(&mut self, input: &[u8], out: &mut [u8]) -> Opened {
+        let opened = self.open_each(input, out);
+        self.end_batch();
+        opened
+    }
+
+    fn open_each(&mut self, input: &[u8], out: &mut [u8]) -> Opened {
         let mut opened = Opened::default();
         loop {
             let rest = input.get(opened.consumed..).unwrap_or_default();
@@ -48,8 +61,11 @@ impl Seal {
                 Err(error) => return opened.failed(error),
             };
             let Some(frame) = rest.get(..size) else {
-                opened.incomplete = Some(size);
-                return opened;
+                return match self.accepts_beginning(rest) {
+                    Ok(true) => opened.incomplete(size),
+                    Ok(false) => opened,
+                    Err(error) => opened.failed(error),
+                };
             };
             let room = out.get_mut(opened.written..).unwrap_or_default();
             match self.open(frame, room) {
@@ -115,6 +131,11 @@ impl Seal {
         Ok(())
     }
 
+    /// The last of what is sealed or opened at once has been.
+    pub(crate) fn end_batch(&mut self) {
+        self.cipher.end_batch();
+    }
+
     fn seal(&mut self, flags: u8, body: &[u8], out: &mut Vec<u8>) -> Result<()> {
         let length = body.len().saturating_add(Cipher::OVERHEAD);
         out.try_reserve(length.saturating_add(LONG_HEADER))
@@ -135,13 +156,18 @@ pub(crate) struct Opened {
     /// Bytes of the frames that were opened, and of those in them.
     pub(crate) consumed: usize,
     pub(crate) written: usize,
-    /// The bytes of the frame that follows, of which the header is there, but not all of it.
+    /// The bytes of the frame that follows, which is not all there, but looks right as far as it is.
     pub(crate) incomplete: Option<usize>,
     /// What is wrong with the frame that follows.
     pub(crate) failed: Option<ProtocolError>,
 }
 
 impl Opened {
+    fn incomplete(mut self, size: usize) -> Self {
+        self.incomplete = Some(size);
+        self
+    }
+
     fn failed(mut self, error: ProtocolError) -> Self {
         self.failed = Some(error);
         self

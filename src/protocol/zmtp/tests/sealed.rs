@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::mechanism::Mechanism;
-use crate::mechanism::curve::ClientKeys;
+use crate::mechanism::curve::{ClientKeys, ServerKeys};
 use crate::protocol::{Event, Seal, Zmtp};
 use crate::sodium::Secret;
 
@@ -121,14 +121,14 @@ struct Pair {
 
 impl Pair {
     fn new(types: [&'static str; 2], limit: Option<u64>) -> Self {
-        let (own, of_server) = (Secret::random(), Secret::random());
+        let (own, of_server) = (Secret::random().unwrap(), Secret::random().unwrap());
         let keys = ClientKeys {
             public: own.public_key(),
             secret: own,
             server: of_server.public_key(),
         };
         let server = Mechanism::CurveServer {
-            secret: of_server,
+            keys: ServerKeys::of(of_server),
             asks: false,
         };
         let mechanisms = [Mechanism::CurveClient(keys), server];
@@ -313,6 +313,30 @@ fn nothing_is_taken_in_clear() {
     }
 }
 
+/// A length says how much is to be received: not before it belongs to what may come now.
+#[test]
+fn a_large_frame_is_looked_at_when_it_begins() {
+    use ProtocolError::{InvalidSequence, UnexpectedCommand};
+    let beginning = |name: &[u8; 8], counter: u64| {
+        let length = 1_000_000_u64.to_be_bytes();
+        [&[2][..], &length, name, &counter.to_be_bytes()].concat()
+    };
+    for (frame, come, expected) in [
+        (beginning(b"\x07MESSAGE", 4), 25, None),
+        (beginning(b"\x07MESSAGE", 3), 25, Some(InvalidSequence)),
+        (beginning(b"\x07MESSAGE", 3), 24, None),
+        (beginning(b"\x07MASSAGE", 4), 17, Some(UnexpectedCommand)),
+        (beginning(b"\x07MASSAGE", 4), 16, None),
+    ] {
+        let mut pair = Pair::in_traffic(["PUSH", "PULL"]);
+        pair.ends[0].send(false, b"before");
+        pair.ends[0].sent.extend_from_slice(&frame[..come]);
+        pair.settle(usize::MAX);
+        assert_eq!(pair.ends[1].error, expected, "{frame:?}");
+        assert_eq!(pair.ends[1].seen, [message(false, b"before")]);
+    }
+}
+
 #[test]
 fn what_was_changed_or_repeated_is_refused() {
     let original = || {
@@ -346,7 +370,7 @@ fn what_was_changed_or_repeated_is_refused() {
 fn two_of_a_role_do_not_get_on() {
     let mut clients = Pair::new(["PAIR", "PAIR"], None);
     let keys = ClientKeys {
-        server: Secret::random().public_key(),
+        server: Secret::random().unwrap().public_key(),
         ..ClientKeys::default()
     };
     clients.ends = [0, 1].map(|_| {
@@ -363,7 +387,7 @@ fn two_of_a_role_do_not_get_on() {
     servers.ends = [0, 1].map(|_| {
         End::new(Config {
             mechanism: Mechanism::CurveServer {
-                secret: Secret::random(),
+                keys: ServerKeys::of(Secret::random().unwrap()),
                 asks: false,
             },
             ..config("PAIR")
