@@ -52,7 +52,7 @@ static void who_connects_asks(void)
     void *handler = handler_in(ctx, ZMQ_REP);
     void *server = sock(others, ZMQ_DEALER), *client = sock(ctx, ZMQ_DEALER);
     set_text(client, ZMQ_ZAP_DOMAIN, "of the client");
-    const char *endpoint = keep(bind_any(server, TCP));
+    const char *endpoint = plain_bind(server);
     struct story at_client = story_of(client, endpoint, RECONNECT);
     connect_to(client, endpoint);
     say("request", request_to(handler));
@@ -255,7 +255,7 @@ static void commands_to_a_server(void)
         void *handler = handler_in(ctx, ZMQ_REP);
         void *server = sock(ctx, ZMQ_DEALER);
         set_int(server, ZMQ_PLAIN_SERVER, 1);
-        const char *endpoint = keep(bind_any(server, TCP));
+        const char *endpoint = plain_bind(server);
         struct story story = story_of(server, endpoint, RECONNECT);
         int fd = caller(endpoint, PLAIN, commands[i].bytes, commands[i].size);
         begin_line(commands[i].what);
@@ -279,7 +279,7 @@ static void a_peer_goes_while_it_is_read_of(void)
     void *handler = handler_in(ctx, ZMQ_REP);
     void *server = sock(ctx, ZMQ_DEALER);
     set_int(server, ZMQ_PLAIN_SERVER, 1);
-    const char *endpoint = keep(bind_any(server, TCP));
+    const char *endpoint = plain_bind(server);
     struct story story = story_of(server, endpoint, RECONNECT);
     int first = caller(endpoint, PLAIN, BYTES("\4\12\5HELLO\1a\1b"));
     begin_line("first");
@@ -310,7 +310,7 @@ static void messages_before_the_answer(void)
     void *server = sock(ctx, ZMQ_PULL);
     set_int(server, ZMQ_RCVHWM, 0);
     set_text(server, ZMQ_ZAP_DOMAIN, "a domain");
-    int fd = plain_connect(bind_any(server, TCP));
+    int fd = plain_connect(plain_bind(server));
     plain_send_bytes(fd, plain_greeting("NULL"), 64);
     plain_send_bytes(fd, "\4\32\5READY\13Socket-Type\0\0\0\4PUSH\0\5early", 35);
     say("request", request_to(handler));
@@ -334,7 +334,7 @@ static void messages_before_the_answer(void)
 static void a_peer_that_names_a_user(void)
 {
     void *server = sock(context(), ZMQ_PULL);
-    int fd = plain_connect(bind_any(server, TCP));
+    int fd = plain_connect(plain_bind(server));
     plain_send_bytes(fd, plain_greeting("NULL"), 64);
     plain_send_bytes(fd, "\4\53\5READY\13Socket-Type\0\0\0\4PUSH\7User-Id\0\0\0\5admin", 45);
     plain_recv(fd, 64 + 28);
@@ -356,7 +356,7 @@ static void left_behind(void)
     set_text(client, ZMQ_ZAP_DOMAIN, "of the client");
     set_int(client, ZMQ_HANDSHAKE_IVL, 500);
     set_int(client, ZMQ_RECONNECT_IVL, 10);
-    connect_to(client, bind_any(server, TCP));
+    connect_to(client, plain_bind(server));
     tx(client, "left");
     say("request", request_to(handler));
     say("close", shut(client));
@@ -372,7 +372,7 @@ static void commands_out_of_turn(void)
         void *handler = handler_in(ctx, ZMQ_REP);
         void *server = sock(ctx, ZMQ_DEALER);
         set_int(server, ZMQ_PLAIN_SERVER, 1);
-        const char *endpoint = keep(bind_any(server, TCP));
+        const char *endpoint = plain_bind(server);
         struct story story = story_of(server, endpoint, RECONNECT);
         int fd = caller(endpoint, PLAIN, BYTES("\4\12\5HELLO\1a\1b"));
         begin_line(answered ? "HELLO again" : "while it is asked");

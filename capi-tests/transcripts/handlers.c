@@ -127,7 +127,7 @@ static void many(void)
     struct sides sides = sides_in(ctx, PLAIN, "");
     set_int(sides.server, ZMQ_RCVHWM, 1);
     set_int(sides.server, ZMQ_SNDHWM, 1);
-    const char *endpoint = keep(bind_any(sides.server, TCP));
+    const char *endpoint = plain_bind(sides.server);
     int fds[PEERS];
     for (int i = 0; i < PEERS; i++)
         fds[i] = caller(endpoint, PLAIN, BYTES("\4\12\5HELLO\1a\1b"));
@@ -219,7 +219,7 @@ static void identities(void)
             struct sides sides = sides_in(ctx, mechanism, "");
             if (named)
                 set_text(sides.client, ZMQ_ROUTING_ID, "me");
-            connect_to(sides.client, bind_any(router, TCP));
+            connect_to(sides.client, plain_bind(router));
             request_to(handler);
             /* In libzmq it may depend on whether the peer's own metadata were read before. */
             settle(ctx);
@@ -248,7 +248,7 @@ static void in_another_order(void)
     void *clients[3];
     struct id askers[3];
     struct story stories[3];
-    const char *endpoint = keep(bind_any(sides.server, TCP));
+    const char *endpoint = plain_bind(sides.server);
     for (int i = 0; i < 3; i++) {
         clients[i] = sock(ctx, ZMQ_DEALER);
         make_client(clients[i], PLAIN);
@@ -274,7 +274,7 @@ static void wire(void)
             void *handler = handler_in(ctx, ZMQ_REP);
             struct sides sides = sides_in(ctx, mechanism, "a domain");
             set_int(sides.server, ZMQ_HANDSHAKE_IVL, 3 * SOON);
-            const char *endpoint = keep(bind_any(sides.server, TCP));
+            const char *endpoint = plain_bind(sides.server);
             struct story story = story_of(sides.server, endpoint, RECONNECT);
             int fd = mechanism == PLAIN ? caller(endpoint, PLAIN, BYTES("\4\12\5HELLO\1a\1b"))
                                         : caller(endpoint, NULL_MECHANISM, BYTES("\4\34\5READY\13Socket-Type\0\0\0\6DEALER"));
@@ -479,7 +479,7 @@ static void what_was_sent(void)
             set_int(push, ZMQ_RECONNECT_IVL, 40);
             make_server(pull, mechanism);
             make_client(push, mechanism);
-            const char *endpoint = keep(bind_any(pull, TCP));
+            const char *endpoint = plain_bind(pull);
             struct story story = story_of(push, endpoint, 40);
             connect_to(push, endpoint);
             begin_line(text("%s, %s", mechanism_names[mechanism], statuses[i]));
@@ -511,7 +511,7 @@ static void no_notices(void)
     void *router = sock(ctx, ZMQ_ROUTER);
     set_text(router, ZMQ_ZAP_DOMAIN, "a domain");
     zmq_setsockopt(router, DISCONNECT_MSG, "gone", 4);
-    const char *endpoint = keep(bind_any(router, TCP));
+    const char *endpoint = plain_bind(router);
     struct story story = story_of(router, endpoint, RECONNECT);
     struct sides sides = sides_in(ctx, NULL_MECHANISM, "");
     connect_to(sides.client, endpoint);

@@ -270,7 +270,7 @@ static void options_change_later(void)
 {
     void *ctx = context();
     struct sides sides = sides_in(ctx, NULL_MECHANISM, "");
-    const char *endpoint = keep(bind_any(sides.server, TCP));
+    const char *endpoint = plain_bind(sides.server);
     set_int(sides.server, ZMQ_PLAIN_SERVER, 1);
     connect_to(sides.client, endpoint);
     say("traffic", traffic(&sides));
@@ -279,9 +279,9 @@ static void options_change_later(void)
     const char *endpoints[2 * MECHANISMS];
     for (int i = 0; i < MECHANISMS; i++) {
         make_server(binder, i);
-        endpoints[2 * i] = keep(bind_any(binder, TCP));
+        endpoints[2 * i] = plain_bind(binder);
         make_client(binder, i);
-        endpoints[2 * i + 1] = keep(bind_any(binder, TCP));
+        endpoints[2 * i + 1] = plain_bind(binder);
     }
     for (int i = 0; i < 2 * MECHANISMS; i++) {
         int fd = plain_connect(endpoints[i]);
@@ -340,7 +340,7 @@ static void old_peers(void)
             set_int(server, ZMQ_PLAIN_SERVER, 1);
         else
             set_text(server, ZMQ_ZAP_DOMAIN, "a domain");
-        const char *endpoint = keep(bind_any(server, TCP));
+        const char *endpoint = plain_bind(server);
         int fd = plain_connect(endpoint);
         plain_send_bytes(fd, "\xff\0\0\0\0\0\0\0\1\x7f\1\5\0\0", 14);
         say(kind ? "NULL with a domain" : "PLAIN", end_of(fd));

@@ -51,7 +51,7 @@ struct sides sides_in(void *ctx, enum mechanism mechanism, const char *domain)
 const char *start(struct sides *sides, enum transport transport)
 {
     sides->at_server = story_of(sides->server, "", RECONNECT);
-    const char *endpoint = keep(bind_any(sides->server, transport));
+    const char *endpoint = transport == TCP ? plain_bind(sides->server) : keep(bind_any(sides->server, transport));
     sides->at_server.endpoint = endpoint;
     sides->at_client = story_of(sides->client, endpoint, get_int(sides->client, ZMQ_RECONNECT_IVL));
     tell(&sides->at_server, 1);
@@ -75,14 +75,19 @@ void *handler_in(void *ctx, int type)
     return handler;
 }
 
+/* Cut out of frames, up to the end of its own one. */
+static const char *without(const char *frames, const char *part, const char *instead)
+{
+    const char *found = strstr(frames, part);
+    if (!found)
+        return frames;
+    const char *rest = strchr(found + 1, '|');
+    return text("%.*s%s%s", (int) (found - frames), frames, instead, rest ? rest : "");
+}
+
 const char *request_to(void *handler)
 {
-    const char *frames = rx(handler);
-    const char *ipc = strstr(frames, "localhost:");
-    if (!ipc)
-        return frames;
-    const char *rest = strchr(ipc, '|');
-    return text("%.*s<credentials>%s", (int) (ipc - frames) + 10, frames, rest ? rest : "");
+    return without(without(rx(handler), "|localhost:", "|localhost:<credentials>"), "|127.1", "|<a server's address>");
 }
 
 const char *answer(void *handler, const char *frames)

@@ -38,7 +38,7 @@ const char *traffic(struct sides *sides);
 
 /* A socket of that type that is bound where handlers are asked. */
 void *handler_in(void *ctx, int type);
-/* The frames of a request; without what ipc tells of the peer. */
+/* The frames of a request; without what ipc tells of the peer, and without the address of plain_bind. */
 const char *request_to(void *handler);
 const char *answer(void *handler, const char *frames);
 /* An answer of 200 with this metadata. */
