@@ -36,7 +36,8 @@ PROGRAM_LIMIT = 240
 TOGETHER = 2
 # What every program is compiled with, those in lifecycle/ too.
 SHARED = [os.path.join(HERE, "transcripts", name) for name in
-          ("transcript.c", "joining.c", "waiting.c", "plain.c", "story.c", "nameserver.c", "namespaces.c", "refusing.c")]
+          ("transcript.c", "joining.c", "waiting.c", "plain.c", "story.c", "nameserver.c", "namespaces.c", "refusing.c",
+           "sides.c")]
 # What some programs need besides: a header, and what to link.
 NEEDS = {"libuv": ("uv.h", "-luv")}
 # What some programs start: the command, which is also the name of its package in Debian.

@@ -2,7 +2,7 @@
 """Raw peers against the library in this process: exact bytes of ZMTP 3.1 and 3.0 with NULL (raw_exact.py, and by their
 subjects raw_greeting.py, raw_commands.py, raw_metadata.py, raw_vectors.py), older peers (raw_old*.py), such that break
 the rules of a pattern (raw_messages.py, raw_requests.py), queues (raw_queues.py), such that are gone at once
-(raw_hangup.py), and hostile ones.
+(raw_hangup.py), peers with a password or with keys (raw_passwords.py, raw_curve.py), and hostile ones.
 
     raw.py --library DIR/libzmq.so.5 [--stock] [--only TEXT]
 
@@ -17,6 +17,7 @@ import sys
 import time
 
 import raw_commands  # noqa: F401  (its cases)
+import raw_curve  # noqa: F401  (its cases)
 import raw_errors  # noqa: F401  (its cases)
 import raw_exact  # noqa: F401  (its cases)
 import raw_greeting  # noqa: F401  (its cases)
@@ -26,6 +27,7 @@ import raw_metadata  # noqa: F401  (its cases)
 import raw_old  # noqa: F401  (its cases)
 import raw_old_hostile  # noqa: F401  (its cases)
 import raw_old_loss  # noqa: F401  (its cases)
+import raw_passwords  # noqa: F401  (its cases)
 import raw_plain  # noqa: F401  (its cases)
 import raw_queues  # noqa: F401  (its cases)
 import raw_requests  # noqa: F401  (its cases)
@@ -367,8 +369,7 @@ def main():
     parser.add_argument("--stock", action="store_true")
     parser.add_argument("--only", default="")
     arguments = parser.parse_args()
-    library = Library(arguments.library)
-    library.stock = arguments.stock
+    library = Library(arguments.library, arguments.stock)
     failed = ran = left_out = 0
     for name, function, better in CASES:
         if arguments.only not in name:

@@ -16,6 +16,8 @@ PARTNER = {PAIR: PAIR, PUB: SUB, SUB: PUB, REQ: REP, REP: REQ, DEALER: ROUTER, R
 ROUTING_ID, SUBSCRIBE, UNSUBSCRIBE, LINGER, RECONNECT_IVL, MAXMSGSIZE, RCVTIMEO, LAST_ENDPOINT = 5, 6, 7, 17, 18, 22, 27, 32
 SNDHWM, RCVHWM, IMMEDIATE, ROUTER_RAW, CONFLATE, IPV6, METADATA, HELLO_MSG = 23, 24, 39, 41, 54, 42, 95, 110
 RECONNECT_STOP = 109
+PLAIN_SERVER, PLAIN_USERNAME, PLAIN_PASSWORD, ZAP_DOMAIN = 44, 45, 46, 55
+CURVE_SERVER, CURVE_PUBLICKEY, CURVE_SECRETKEY, CURVE_SERVERKEY = 47, 48, 49, 50
 HANDSHAKE_IVL, HEARTBEAT_IVL, HEARTBEAT_TTL, HEARTBEAT_TIMEOUT, RCVMORE, EVENTS, SNDTIMEO = 66, 75, 76, 77, 13, 15, 28
 # Events.
 CONNECTED, RETRIED, LISTENING, ACCEPTED, DISCONNECTED = 0x1, 0x4, 0x8, 0x20, 0x200
@@ -151,7 +153,8 @@ class Wire:
 
 
 class Library:
-    def __init__(self, path):
+    def __init__(self, path, stock=False):
+        self.path, self.stock = path, stock
         self.lib = ctypes.CDLL(path)
         for name in ("zmq_ctx_new", "zmq_socket"):
             getattr(self.lib, name).restype = ctypes.c_void_p
@@ -178,6 +181,10 @@ class Library:
         if result < 0:
             raise Failure(f"{what}: errno {self.lib.zmq_errno()}")
         return result
+
+    def another(self):
+        """The same one, with a context of its own."""
+        return Library(self.path, self.stock)
 
     def end(self):
         self.check(self.lib.zmq_ctx_term(self.context), "zmq_ctx_term")

@@ -1,96 +1,15 @@
-/* ZAP handlers, with NULL and PLAIN: what they are asked, what their answers lead to, and what happens without one
+/* ZAP handlers: what they are asked, what their answers lead to, and what happens without one
  * (security.md sections 2, 3, 6, 7). */
 #define ZMQ_BUILD_DRAFT_API
-#include "plain.h"
-#include "story.h"
+#include "sides.h"
 
 #include <sys/socket.h>
-
-#define HANDLER "inproc://zeromq.zap.01"
-/* Long enough for nobody to run into it by chance. */
-#define HANDSHAKE_IVL 3000
-#define RECONNECT 300
-
-/* ---- a server and a client ---- */
-
-struct sides {
-    void *ctx, *server, *client;
-    struct story at_server, at_client;
-};
-
-enum mechanism { NULL_MECHANISM, PLAIN };
-static const char *const mechanism_names[2] = {"NULL", "PLAIN"};
-
-static void set_text(void *socket, int option, const char *value)
-{
-    set_bytes(socket, option, value, strlen(value));
-}
-
-/* Neither is bound or connected. */
-static struct sides sides_in(void *ctx, enum mechanism mechanism, const char *domain)
-{
-    struct sides sides = {.ctx = ctx, .server = sock(ctx, ZMQ_DEALER), .client = sock(ctx, ZMQ_DEALER)};
-    set_int(sides.server, ZMQ_HANDSHAKE_IVL, HANDSHAKE_IVL);
-    set_int(sides.client, ZMQ_RECONNECT_IVL, RECONNECT);
-    if (*domain)
-        set_text(sides.server, ZMQ_ZAP_DOMAIN, domain);
-    if (mechanism == PLAIN) {
-        set_int(sides.server, ZMQ_PLAIN_SERVER, 1);
-        set_text(sides.client, ZMQ_PLAIN_USERNAME, "admin");
-        set_text(sides.client, ZMQ_PLAIN_PASSWORD, "pass");
-    }
-    return sides;
-}
-
-static const char *start(struct sides *sides, enum transport transport)
-{
-    sides->at_server = story_of(sides->server, "", RECONNECT);
-    const char *endpoint = keep(bind_any(sides->server, transport));
-    sides->at_server.endpoint = endpoint;
-    sides->at_client = story_of(sides->client, endpoint, RECONNECT);
-    tell(&sides->at_server, 1);
-    connect_to(sides->client, endpoint);
-    return endpoint;
-}
-
-static void *handler_in(void *ctx, int type)
-{
-    void *handler = sock(ctx, type);
-    int result = zmq_bind(handler, HANDLER);
-    must(result == 0, "the handler's name");
-    return handler;
-}
-
-/* The frames of a request; without what ipc tells of the peer. */
-static const char *asked(void *handler)
-{
-    const char *frames = rx(handler);
-    const char *ipc = strstr(frames, "localhost:");
-    if (!ipc)
-        return frames;
-    const char *rest = strchr(ipc, '|');
-    return text("%.*s<credentials>%s", (int) (ipc - frames) + 10, frames, rest ? rest : "");
-}
-
-static const char *answer(void *handler, const char *frames)
-{
-    return tx(handler, frames);
-}
-
-/* What goes from the client to the server and back. */
-static const char *traffic(struct sides *sides)
-{
-    const char *sent = tx(sides->client, "to the server");
-    const char *there = rx(sides->server);
-    tx(sides->server, "back");
-    return text("%s %s %s", sent, there, rx(sides->client));
-}
 
 /* ---- what is asked ---- */
 
 static void requests(void)
 {
-    for (int mechanism = 0; mechanism < 2; mechanism++)
+    for (int mechanism = 0; mechanism < MECHANISMS; mechanism++)
         for (enum transport transport = TCP; transport <= IPC; transport++)
             for (int named = 0; named < 2; named++) {
                 void *ctx = context();
@@ -101,7 +20,7 @@ static void requests(void)
                 start(&sides, transport);
                 begin_line(text("%s, %s%s", mechanism_names[mechanism], transport_names[transport],
                                 named ? ", with a routing id" : ""));
-                in_line("request", asked(handler));
+                in_line("request", request_to(handler));
                 in_line("answer", answer(handler, "1.0|1|200|OK|user|"));
                 in_line("server", tell(&sides.at_server, 2));
                 in_line("client", tell_until(&sides.at_client, ZMQ_EVENT_HANDSHAKE_SUCCEEDED));
@@ -133,10 +52,10 @@ static void who_connects_asks(void)
     void *handler = handler_in(ctx, ZMQ_REP);
     void *server = sock(others, ZMQ_DEALER), *client = sock(ctx, ZMQ_DEALER);
     set_text(client, ZMQ_ZAP_DOMAIN, "of the client");
-    const char *endpoint = keep(bind_any(server, TCP));
+    const char *endpoint = plain_bind(server);
     struct story at_client = story_of(client, endpoint, RECONNECT);
     connect_to(client, endpoint);
-    say("request", asked(handler));
+    say("request", request_to(handler));
     say("answer", answer(handler, "1.0|1|200|OK||"));
     say("client", tell(&at_client, 3));
     tx(client, "there");
@@ -148,14 +67,14 @@ static void who_connects_asks(void)
 static void statuses(void)
 {
     static const char *const answers[] = {"1.0|1|300|later||", "1.0|1|400|no||", "1.0|1|500|broken||"};
-    for (int mechanism = 0; mechanism < 2; mechanism++)
+    for (int mechanism = 0; mechanism < MECHANISMS; mechanism++)
         for (int i = 0; i < 3; i++) {
             void *ctx = context();
             void *handler = handler_in(ctx, ZMQ_REP);
             struct sides sides = sides_in(ctx, mechanism, "a domain");
             start(&sides, TCP);
             begin_line(text("%s, %.3s", mechanism_names[mechanism], answers[i] + 6));
-            asked(handler);
+            request_to(handler);
             answer(handler, answers[i]);
             in_line("server", tell(&sides.at_server, 3));
             in_line("client", tell_until(&sides.at_client, ZMQ_EVENT_DISCONNECTED));
@@ -173,14 +92,14 @@ static void defective_answers(void)
         "1.0|1|201|OK|user|",    "1.0|1|600|OK|user|",      "1.0|1||OK|user|",    "1.0|1|200|OK|user|x",
         "1.0|1|2000|OK|user|",   "1.0|1|400|OK|user|x",
     };
-    for (int mechanism = 0; mechanism < 2; mechanism++)
-        for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+    for (int mechanism = 0; mechanism < MECHANISMS; mechanism++)
+        for (size_t i = 0; i < COUNT(answers); i++) {
             void *ctx = context();
             void *handler = handler_in(ctx, ZMQ_REP);
             struct sides sides = sides_in(ctx, mechanism, "a domain");
             start(&sides, TCP);
             begin_line(text("%s, %s", mechanism_names[mechanism], answers[i]));
-            asked(handler);
+            request_to(handler);
             answer(handler, answers[i]);
             in_line("server", tell(&sides.at_server, 2));
             in_line("client", tell_until(&sides.at_client, ZMQ_EVENT_CONNECT_RETRIED));
@@ -188,34 +107,25 @@ static void defective_answers(void)
         }
 }
 
-static const char *property(zmq_msg_t *message, const char *name)
-{
-    const char *value = zmq_msg_gets(message, name);
-    return value ? text("'%s'", value) : error_name(zmq_errno());
-}
-
 /* User-Id and the metadata of the answer go with each message. */
 static void properties(void)
 {
     static const char *const names[] = {"User-Id", "Colour", "Peer-Address", "Socket-Type", "Identity"};
     static const char metadata[] = "\6Colour\0\0\0\3red\7User-Id\0\0\0\4fake\14Peer-Address\0\0\0\1x";
-    for (int mechanism = 0; mechanism < 2; mechanism++)
+    for (int mechanism = 0; mechanism < MECHANISMS; mechanism++)
         for (int empty = 0; empty < 2; empty++) {
             void *ctx = context();
             void *handler = handler_in(ctx, ZMQ_REP);
             struct sides sides = sides_in(ctx, mechanism, "a domain");
             start(&sides, TCP);
-            asked(handler);
-            for (const char *const *frame = (const char *const[]){"1.0", "1", "200", "OK", empty ? "" : "user", NULL};
-                 *frame; frame++)
-                tx_frame(handler, *frame, ZMQ_SNDMORE);
-            tx_bytes(handler, metadata, empty ? 0 : sizeof metadata - 1, 0);
+            request_to(handler);
+            welcome_with(handler, empty ? "" : "user", metadata, empty ? 0 : sizeof metadata - 1);
             begin_line(text("%s%s", mechanism_names[mechanism], empty ? ", nothing said" : ""));
             tx(sides.client, "a message");
             zmq_msg_t message;
             zmq_msg_init(&message);
             must(zmq_msg_recv(&message, sides.server, 0) == 9, "a message");
-            for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+            for (size_t i = 0; i < COUNT(names); i++)
                 in_line(names[i], property(&message, names[i]));
             zmq_msg_close(&message);
             tx(sides.server, "back");
@@ -231,7 +141,7 @@ static void properties(void)
 
 static void without_a_handler(void)
 {
-    for (int mechanism = 0; mechanism < 2; mechanism++)
+    for (int mechanism = 0; mechanism < MECHANISMS; mechanism++)
         for (int domain = 0; domain < 2; domain++)
             for (int enforced = 0; enforced < 2; enforced++) {
                 /* The reference aborts. */
@@ -260,7 +170,7 @@ static void a_handler_comes(void)
     start(&sides, TCP);
     tell_until(&sides.at_client, ZMQ_EVENT_CONNECT_RETRIED);
     void *handler = handler_in(ctx, ZMQ_REP);
-    say("request", asked(handler));
+    say("request", request_to(handler));
     answer(handler, "1.0|1|200|OK||");
     say("client", await_event(sides.at_client.monitor, ZMQ_EVENT_HANDSHAKE_SUCCEEDED));
     say("traffic", traffic(&sides));
@@ -274,7 +184,7 @@ static void a_silent_handler(void)
     struct sides sides = sides_in(ctx, PLAIN, "");
     set_int(sides.server, ZMQ_HANDSHAKE_IVL, 500);
     start(&sides, TCP);
-    say("request", asked(handler));
+    say("request", request_to(handler));
     say("server", tell(&sides.at_server, 3));
     say("client", tell_until(&sides.at_client, ZMQ_EVENT_CONNECT_RETRIED));
 }
@@ -287,7 +197,7 @@ static void a_handler_goes(void)
     struct sides sides = sides_in(ctx, PLAIN, "");
     set_int(sides.server, ZMQ_HANDSHAKE_IVL, 500);
     start(&sides, TCP);
-    say("request", asked(handler));
+    say("request", request_to(handler));
     shut(handler);
     say("server", tell(&sides.at_server, 3));
 }
@@ -313,58 +223,10 @@ static void the_asking_socket_goes(void)
     void *handler = handler_in(ctx, ZMQ_REP);
     struct sides sides = sides_in(ctx, PLAIN, "");
     start(&sides, TCP);
-    say("request", asked(handler));
+    say("request", request_to(handler));
     say("close", shut(sides.server));
     say("answer", answer(handler, "1.0|1|200|OK||"));
     say("next request", rx_quiet(handler));
-}
-
-/* ---- mechanisms and roles ---- */
-
-static void mismatches(void)
-{
-    static const char *const kinds[] = {"NULL", "client", "server"};
-    for (int one = 0; one < 3; one++)
-        for (int other = 0; other < 3; other++) {
-            if ((one == 0 && other == 0) || one + other == 3)
-                continue;
-            void *ctx = context();
-            struct sides sides = sides_in(ctx, NULL_MECHANISM, "");
-            set_int(sides.server, ZMQ_HANDSHAKE_IVL, 500);
-            set_int(sides.client, ZMQ_HANDSHAKE_IVL, 500);
-            void *const sockets[2] = {sides.server, sides.client};
-            const int roles[2] = {one, other};
-            for (int i = 0; i < 2; i++) {
-                if (roles[i] == 1) {
-                    set_text(sockets[i], ZMQ_PLAIN_USERNAME, "admin");
-                    set_text(sockets[i], ZMQ_PLAIN_PASSWORD, "pass");
-                } else if (roles[i] == 2) {
-                    set_int(sockets[i], ZMQ_PLAIN_SERVER, 1);
-                }
-            }
-            start(&sides, TCP);
-            begin_line(text("%s binds, %s connects", kinds[one], kinds[other]));
-            in_line("binder", tell(&sides.at_server, 3));
-            in_line("connecter", tell_until(&sides.at_client, ZMQ_EVENT_DISCONNECTED));
-            end_line();
-        }
-}
-
-/* The server connects, the client binds. */
-static void the_server_connects(void)
-{
-    void *ctx = context();
-    void *handler = handler_in(ctx, ZMQ_REP);
-    struct sides sides = sides_in(ctx, NULL_MECHANISM, "");
-    set_text(sides.server, ZMQ_PLAIN_USERNAME, "bound");
-    set_text(sides.server, ZMQ_PLAIN_PASSWORD, "client");
-    set_int(sides.client, ZMQ_PLAIN_SERVER, 1);
-    start(&sides, TCP);
-    say("request", asked(handler));
-    answer(handler, "1.0|1|200|OK||");
-    say("binder", tell(&sides.at_server, 2));
-    say("connecter", tell(&sides.at_client, 3));
-    say("traffic", traffic(&sides));
 }
 
 /* ---- hostile peers ---- */
@@ -388,20 +250,17 @@ static void commands_to_a_server(void)
         COMMAND("HELLO as a message", "\0\12\5HELLO\1a\1b"),
 #undef COMMAND
     };
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+    for (size_t i = 0; i < COUNT(commands); i++) {
         void *ctx = context();
         void *handler = handler_in(ctx, ZMQ_REP);
         void *server = sock(ctx, ZMQ_DEALER);
         set_int(server, ZMQ_PLAIN_SERVER, 1);
-        const char *endpoint = keep(bind_any(server, TCP));
+        const char *endpoint = plain_bind(server);
         struct story story = story_of(server, endpoint, RECONNECT);
-        int fd = plain_connect(endpoint);
-        plain_send_bytes(fd, plain_greeting("PLAIN"), 64);
-        plain_recv(fd, 64);
-        plain_send_bytes(fd, commands[i].bytes, commands[i].size);
+        int fd = caller(endpoint, PLAIN, commands[i].bytes, commands[i].size);
         begin_line(commands[i].what);
-        if (i + 1 == sizeof commands / sizeof commands[0]) {
-            in_line("request", asked(handler));
+        if (i + 1 == COUNT(commands)) {
+            in_line("request", request_to(handler));
             answer(handler, "1.0|1|200|OK||");
             in_line("peer gets", plain_recv(fd, 10));
         } else {
@@ -413,16 +272,6 @@ static void commands_to_a_server(void)
     }
 }
 
-/* A raw client of PLAIN that has said HELLO. */
-static int caller(const char *endpoint, const char *hello)
-{
-    int fd = plain_connect(endpoint);
-    plain_send_bytes(fd, plain_greeting("PLAIN"), 64);
-    plain_recv(fd, 64);
-    plain_send_bytes(fd, hello, 12);
-    return fd;
-}
-
 /* A peer leaves while the handler is reading of it: its request stays whole, and the next comes behind it. */
 static void a_peer_goes_while_it_is_read_of(void)
 {
@@ -430,22 +279,22 @@ static void a_peer_goes_while_it_is_read_of(void)
     void *handler = handler_in(ctx, ZMQ_REP);
     void *server = sock(ctx, ZMQ_DEALER);
     set_int(server, ZMQ_PLAIN_SERVER, 1);
-    const char *endpoint = keep(bind_any(server, TCP));
+    const char *endpoint = plain_bind(server);
     struct story story = story_of(server, endpoint, RECONNECT);
-    int first = caller(endpoint, "\4\12\5HELLO\1a\1b");
+    int first = caller(endpoint, PLAIN, BYTES("\4\12\5HELLO\1a\1b"));
     begin_line("first");
     for (int frame = 0; frame < 3; frame++)
         in_line("frame", rx_frame(handler, 0));
     plain_reset(first);
     in_line("server", tell_until(&story, ZMQ_EVENT_DISCONNECTED));
-    int second = caller(endpoint, "\4\12\5HELLO\1c\1d");
+    int second = caller(endpoint, PLAIN, BYTES("\4\12\5HELLO\1c\1d"));
     in_line("server", tell_until(&story, ZMQ_EVENT_ACCEPTED));
     settle(ctx);
     for (int frame = 3; frame < 8; frame++)
         in_line("frame", rx_frame(handler, 0));
     in_line("answer", answer(handler, "1.0|1|200|OK||"));
     end_line();
-    say("second", asked(handler));
+    say("second", request_to(handler));
     answer(handler, "1.0|1|200|OK||");
     say("it gets", plain_recv(second, 10));
     close(second);
@@ -455,18 +304,18 @@ static void a_peer_goes_while_it_is_read_of(void)
 static void messages_before_the_answer(void)
 {
     static char message[3 + 250];
-    enum { COUNT = 4000 };
+    enum { MANY = 4000 };
     void *ctx = context();
     void *handler = handler_in(ctx, ZMQ_REP);
     void *server = sock(ctx, ZMQ_PULL);
     set_int(server, ZMQ_RCVHWM, 0);
     set_text(server, ZMQ_ZAP_DOMAIN, "a domain");
-    int fd = plain_connect(bind_any(server, TCP));
+    int fd = plain_connect(plain_bind(server));
     plain_send_bytes(fd, plain_greeting("NULL"), 64);
     plain_send_bytes(fd, "\4\32\5READY\13Socket-Type\0\0\0\4PUSH\0\5early", 35);
-    say("request", asked(handler));
+    say("request", request_to(handler));
     message[1] = (char) 250;
-    for (int i = 0; i < COUNT; i++)
+    for (int i = 0; i < MANY; i++)
         if (send(fd, message, 252, MSG_NOSIGNAL) != 252) {
             say("send", error_name(errno));
             return;
@@ -475,7 +324,7 @@ static void messages_before_the_answer(void)
     say("answer", answer(handler, "1.0|1|200|OK||"));
     say("after", rx(server));
     int count = 0;
-    while (count < COUNT && zmq_recv(server, message, sizeof message, 0) == 250)
+    while (count < MANY && zmq_recv(server, message, sizeof message, 0) == 250)
         count++;
     line("and", "%d", count);
     close(fd);
@@ -485,7 +334,7 @@ static void messages_before_the_answer(void)
 static void a_peer_that_names_a_user(void)
 {
     void *server = sock(context(), ZMQ_PULL);
-    int fd = plain_connect(bind_any(server, TCP));
+    int fd = plain_connect(plain_bind(server));
     plain_send_bytes(fd, plain_greeting("NULL"), 64);
     plain_send_bytes(fd, "\4\53\5READY\13Socket-Type\0\0\0\4PUSH\7User-Id\0\0\0\5admin", 45);
     plain_recv(fd, 64 + 28);
@@ -507,9 +356,9 @@ static void left_behind(void)
     set_text(client, ZMQ_ZAP_DOMAIN, "of the client");
     set_int(client, ZMQ_HANDSHAKE_IVL, 500);
     set_int(client, ZMQ_RECONNECT_IVL, 10);
-    connect_to(client, bind_any(server, TCP));
+    connect_to(client, plain_bind(server));
     tx(client, "left");
-    say("request", asked(handler));
+    say("request", request_to(handler));
     say("close", shut(client));
     say("the handler", shut(handler));
     say("term", term(ctx));
@@ -523,14 +372,11 @@ static void commands_out_of_turn(void)
         void *handler = handler_in(ctx, ZMQ_REP);
         void *server = sock(ctx, ZMQ_DEALER);
         set_int(server, ZMQ_PLAIN_SERVER, 1);
-        const char *endpoint = keep(bind_any(server, TCP));
+        const char *endpoint = plain_bind(server);
         struct story story = story_of(server, endpoint, RECONNECT);
-        int fd = plain_connect(endpoint);
-        plain_send_bytes(fd, plain_greeting("PLAIN"), 64);
-        plain_recv(fd, 64);
-        plain_send_bytes(fd, "\4\12\5HELLO\1a\1b", 12);
+        int fd = caller(endpoint, PLAIN, BYTES("\4\12\5HELLO\1a\1b"));
         begin_line(answered ? "HELLO again" : "while it is asked");
-        in_line("request", asked(handler));
+        in_line("request", request_to(handler));
         if (answered) {
             answer(handler, "1.0|1|200|OK||");
             in_line("peer gets", plain_recv(fd, 10));
@@ -562,7 +408,7 @@ static void commands_to_a_client(void)
         COMMAND("ERROR as it should be spelled", "\4\12\5ERROR\003400"),
 #undef COMMAND
     };
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+    for (size_t i = 0; i < COUNT(commands); i++) {
         void *client = sock(context(), ZMQ_DEALER);
         char endpoint[64];
         int listener = plain_listen(TCP, endpoint);
@@ -584,112 +430,6 @@ static void commands_to_a_client(void)
     }
 }
 
-/* ---- options ---- */
-
-static const char *mechanism_of(void *socket)
-{
-    static const char *const names[] = {"NULL", "PLAIN", "CURVE", "GSSAPI"};
-    int mechanism = get_int(socket, ZMQ_MECHANISM);
-    return mechanism >= 0 && mechanism < 4 ? names[mechanism] : "another";
-}
-
-static const char *state_of(void *socket)
-{
-    char name[300], password[300], domain[300];
-    size_t name_size = sizeof name, password_size = sizeof password, domain_size = sizeof domain;
-    must(zmq_getsockopt(socket, ZMQ_PLAIN_USERNAME, name, &name_size) == 0, "username");
-    must(zmq_getsockopt(socket, ZMQ_PLAIN_PASSWORD, password, &password_size) == 0, "password");
-    must(zmq_getsockopt(socket, ZMQ_ZAP_DOMAIN, domain, &domain_size) == 0, "domain");
-    return text("%s, server %s, '%s' %zu, '%s' %zu, '%s' %zu, enforced %s", mechanism_of(socket),
-                show_int(socket, ZMQ_PLAIN_SERVER), name, name_size, password, password_size, domain, domain_size,
-                show_int(socket, ZMQ_ZAP_ENFORCE_DOMAIN));
-}
-
-static void options(void)
-{
-    void *socket = sock(context(), ZMQ_DEALER);
-    say("fresh", state_of(socket));
-    set_text(socket, ZMQ_PLAIN_USERNAME, "admin");
-    say("a name", state_of(socket));
-    say("server", try_set_int(socket, ZMQ_PLAIN_SERVER, 1));
-    say("then", state_of(socket));
-    set_text(socket, ZMQ_PLAIN_PASSWORD, "pass");
-    say("a password", state_of(socket));
-    say("no name", rc(zmq_setsockopt(socket, ZMQ_PLAIN_USERNAME, NULL, 0)));
-    say("then so", state_of(socket));
-    set_int(socket, ZMQ_PLAIN_SERVER, 1);
-    say("server again", state_of(socket));
-    say("no server", try_set_int(socket, ZMQ_PLAIN_SERVER, 0));
-    say("then again", state_of(socket));
-    set_text(socket, ZMQ_PLAIN_PASSWORD, "other");
-    say("another password", state_of(socket));
-    say("no password", rc(zmq_setsockopt(socket, ZMQ_PLAIN_PASSWORD, NULL, 0)));
-    say("at last", state_of(socket));
-    say("server 2", try_set_int(socket, ZMQ_PLAIN_SERVER, 2));
-    say("server -1", try_set_int(socket, ZMQ_PLAIN_SERVER, -1));
-    say("an empty name", rc(zmq_setsockopt(socket, ZMQ_PLAIN_USERNAME, "", 0)));
-    char most[257];
-    memset(most, 'x', sizeof most);
-    say("255 bytes", rc(zmq_setsockopt(socket, ZMQ_PLAIN_USERNAME, most, 255)));
-    say("256 bytes", rc(zmq_setsockopt(socket, ZMQ_PLAIN_USERNAME, most, 256)));
-    say("domain of 255", rc(zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, most, 255)));
-    say("domain of 256", rc(zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, most, 256)));
-    say("no domain", rc(zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, "", 0)));
-    say("enforced 7", try_set_int(socket, ZMQ_ZAP_ENFORCE_DOMAIN, 7));
-    say("reads", show_int(socket, ZMQ_ZAP_ENFORCE_DOMAIN));
-    say("mechanism set", try_set_int(socket, ZMQ_MECHANISM, 1));
-}
-
-/* An endpoint keeps the options that it was made with. */
-static void options_change_later(void)
-{
-    void *ctx = context();
-    struct sides sides = sides_in(ctx, NULL_MECHANISM, "");
-    const char *endpoint = keep(bind_any(sides.server, TCP));
-    set_int(sides.server, ZMQ_PLAIN_SERVER, 1);
-    connect_to(sides.client, endpoint);
-    say("traffic", traffic(&sides));
-}
-
-/* inproc has no security. */
-static void inproc(void)
-{
-    void *ctx = context();
-    void *handler = handler_in(ctx, ZMQ_REP);
-    struct sides sides = sides_in(ctx, PLAIN, "a domain");
-    set_int(sides.client, ZMQ_PLAIN_SERVER, 1);
-    connect_to(sides.client, bind_any(sides.server, INPROC));
-    say("traffic", traffic(&sides));
-    say("asked", rx_quiet(handler));
-}
-
-/* Whatever comes before it. */
-static const char *end_of(int fd)
-{
-    char bytes[256];
-    while (readable_within(fd, PATIENCE))
-        if (recv(fd, bytes, sizeof bytes, 0) <= 0)
-            return "end";
-    return "no end";
-}
-
-/* Peers of ZMTP 2.0 cannot authenticate. */
-static void old_peers(void)
-{
-    for (int kind = 0; kind < 2; kind++) {
-        void *server = sock(context(), ZMQ_DEALER);
-        if (kind == 0)
-            set_int(server, ZMQ_PLAIN_SERVER, 1);
-        else
-            set_text(server, ZMQ_ZAP_DOMAIN, "a domain");
-        const char *endpoint = keep(bind_any(server, TCP));
-        int fd = plain_connect(endpoint);
-        plain_send_bytes(fd, "\xff\0\0\0\0\0\0\0\1\x7f\1\5\0\0", 14);
-        say(kind ? "NULL with a domain" : "PLAIN", end_of(fd));
-        close(fd);
-    }
-}
-
 static const struct rule rules[] = {
     RULE(requests),
     RULE(router_handler),
@@ -703,8 +443,6 @@ static const struct rule rules[] = {
     RULE(a_handler_goes),
     RULE(a_handler_is_missed),
     RULE(the_asking_socket_goes),
-    RULE(mismatches),
-    RULE(the_server_connects),
     RULE(commands_to_a_server),
     RULE(a_peer_goes_while_it_is_read_of),
     RULE(messages_before_the_answer),
@@ -712,10 +450,6 @@ static const struct rule rules[] = {
     RULE(left_behind),
     RULE(commands_out_of_turn),
     RULE(commands_to_a_client),
-    RULE(options),
-    RULE(options_change_later),
-    RULE(inproc),
-    RULE(old_peers),
 };
 
 RUN(rules)

@@ -90,6 +90,14 @@ int plain_listen(enum transport transport, char *endpoint)
     return fd;
 }
 
+const char *plain_bind(void *socket)
+{
+    struct sockaddr_in address = own_address();
+    int result = zmq_bind(socket, text("tcp://%s:*", inet_ntoa(address.sin_addr)));
+    must(result == 0, "bind");
+    return keep(last_endpoint(socket));
+}
+
 const char *plain_vacant(void)
 {
     char *endpoint = scratch(64);

@@ -11,6 +11,8 @@ int plain_connect(const char *endpoint);
 /* A listener on a free port or at "plain.sock", and the endpoint to connect to. Over tcp it has an address of this process
  * alone: nobody who tries again for a port that was another's comes there. */
 int plain_listen(enum transport transport, char *endpoint);
+/* Binds to a free port of the same address, and returns what to connect to. */
+const char *plain_bind(void *socket);
 /* The same address with a port that refuses everybody, and stays ours: plain_listen_at may listen there, often. */
 const char *plain_vacant(void);
 int plain_listen_at(const char *endpoint);

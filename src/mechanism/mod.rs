@@ -227,9 +227,14 @@ fn refusal(data: &[u8]) -> ProtocolError {
 /// Name and data of a command body.
 ///
 /// # Errors
-/// [`ProtocolError::MalformedCommand`]: it is empty, or its name does not end inside of it.
+/// [`ProtocolError::MalformedCommand`]: it has less than two bytes, or its name does not end inside of it.
 fn split_command(body: &[u8]) -> Result<(&[u8], &[u8]), ProtocolError> {
-    split_short(body).ok_or(ProtocolError::MalformedCommand)
+    match body {
+        // Not even an empty name stands alone.
+        [_] => None,
+        _ => split_short(body),
+    }
+    .ok_or(ProtocolError::MalformedCommand)
 }
 
 /// A command body of these parts.

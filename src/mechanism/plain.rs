@@ -159,8 +159,8 @@ impl SecurityHandshake for Server {
                 });
                 Ok(None)
             }
+            // Whatever its name looks like: libzmq tells so, too.
             ServerPhase::AwaitInitiate => {
-                split_command(body)?;
                 let metadata = body
                     .strip_prefix(INITIATE)
                     .ok_or(ProtocolError::UnexpectedCommand)?;
@@ -307,6 +307,8 @@ mod tests {
         use ProtocolError::*;
         for (body, expected) in [
             (b"".as_slice(), MalformedCommand),
+            (b"\0", MalformedCommand),
+            (b"\0I", UnexpectedCommand),
             (b"\x05HELL", MalformedCommand),
             (b"\x05HELLO", MalformedHello),
             (b"\x05HELLO\x01", MalformedHello),
@@ -324,8 +326,9 @@ mod tests {
         assert_eq!(asked.handle_command(b"\x08INITIATE"), Err(OutOfTurn));
         asked.handle_verdict(Verdict::Welcome);
         asked.poll_command().unwrap();
-        let hello = b"\x05HELLO\x01a\x01b";
-        assert_eq!(asked.handle_command(hello), Err(UnexpectedCommand));
+        for body in [b"\x05HELLO\x01a\x01b".as_slice(), b"", b"\x08INITIAT"] {
+            assert_eq!(asked.handle_command(body), Err(UnexpectedCommand));
+        }
     }
 
     #[test]

@@ -428,6 +428,7 @@ fn commands_out_of_turn() {
     let mut whole = whole();
     for (body, expected) in [
         (b"".as_slice(), MalformedCommand),
+        (b"\0", MalformedCommand),
         (b"\x05HELL", MalformedCommand),
         (b"\x05HELLo", UnexpectedCommand),
         (&whole.initiate, UnexpectedCommand),
