@@ -115,6 +115,8 @@ pub mod error;
 mod ffi;
 #[cfg(any(fuzzing, test))]
 pub mod fuzz;
+#[cfg(any(test, feature = "gssapi"))]
+mod gss;
 mod inet;
 mod io;
 mod mailbox;

@@ -43,7 +43,12 @@ pub unsafe extern "C" fn zmq_has(capability: *const c_char) -> c_int {
 }
 
 /// Of the names that the contract knows: ipc pgm tipc norm curve gssapi vmci draft WS WSS vsock.
-const CAPABILITIES: &[&CStr] = &[c"ipc", c"curve"];
+const CAPABILITIES: &[&CStr] = &[
+    c"ipc",
+    c"curve",
+    #[cfg(feature = "gssapi")]
+    c"gssapi",
+];
 
 #[cfg(test)]
 mod tests {

@@ -11,13 +11,18 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod curve;
+#[cfg(any(test, feature = "gssapi"))]
+pub(crate) mod gssapi;
 mod null;
 mod plain;
 pub(crate) mod zap;
 
+use std::any::Any;
 use std::fmt::{self, Debug, Formatter};
 
-use self::curve::{Cipher, ClientKeys};
+use self::curve::ClientKeys;
+#[cfg(feature = "gssapi")]
+use crate::gss::{Principal, krb5};
 use crate::memory;
 use crate::protocol::ProtocolError;
 use crate::sodium::Secret;
@@ -39,6 +44,20 @@ pub(crate) enum Mechanism {
         secret: Secret,
         /// A handler is asked, if there is one.
         asks: bool,
+    },
+    #[cfg(feature = "gssapi")]
+    GssapiClient {
+        /// `None`: that of the ticket.
+        own: Option<Principal>,
+        service: Principal,
+        /// Traffic is not encrypted.
+        plain: bool,
+    },
+    #[cfg(feature = "gssapi")]
+    GssapiServer {
+        /// `None`: any that the keytab has.
+        own: Option<Principal>,
+        plain: bool,
     },
 }
 
@@ -64,6 +83,8 @@ impl Mechanism {
             Self::Null { .. } => "NULL",
             Self::PlainClient { .. } | Self::PlainServer => "PLAIN",
             Self::CurveClient(_) | Self::CurveServer { .. } => "CURVE",
+            #[cfg(feature = "gssapi")]
+            Self::GssapiClient { .. } | Self::GssapiServer { .. } => "GSSAPI",
         }
     }
 
@@ -88,6 +109,20 @@ impl Mechanism {
                 curve::ServerLots::draw(),
                 metadata,
             )),
+            #[cfg(feature = "gssapi")]
+            Self::GssapiClient {
+                own,
+                service,
+                plain,
+            } => {
+                let context = krb5::Initiator::new(own.clone(), service.clone());
+                Box::new(gssapi::Client::new(Box::new(context), *plain, metadata))
+            }
+            #[cfg(feature = "gssapi")]
+            Self::GssapiServer { own, plain } => {
+                let context = krb5::Acceptor::new(own.clone());
+                Box::new(gssapi::Server::new(Box::new(context), *plain, metadata))
+            }
         }
     }
 }
@@ -106,6 +141,26 @@ pub(crate) trait SecurityHandshake: Debug + Send {
     /// # Errors
     /// [`ProtocolError::OutOfMemory`].
     fn poll_command(&mut self) -> Result<Option<Vec<u8>>, ProtocolError>;
+
+    /// Something has to be done before the handshake goes on, and may take long: [`Self::take_work`].
+    fn has_work(&self) -> bool {
+        false
+    }
+
+    /// The work; its result goes to [`Self::handle_worked`].
+    fn take_work(&mut self) -> Option<Work> {
+        None
+    }
+
+    /// It was taken, and is not done. The peer's next command has to wait, as before.
+    fn is_working(&self) -> bool {
+        false
+    }
+
+    /// What came of the work.
+    fn handle_worked(&mut self, worked: Worked) {
+        drop(worked);
+    }
 
     /// What has to be asked before the handshake goes on; once.
     fn poll_question(&mut self) -> Option<Question> {
@@ -131,9 +186,27 @@ pub(crate) trait SecurityHandshake: Debug + Send {
     }
 
     /// What seals all further frames; once, when the handshake is complete. `None`: they travel as they are.
-    fn take_cipher(&mut self) -> Option<Box<Cipher>> {
+    fn take_cipher(&mut self) -> Option<Cipher> {
         None
     }
+}
+
+/// Something that a mechanism leaves to others, who have the time; and what came of it.
+pub(crate) type Work = Box<dyn FnOnce() -> Worked + Send>;
+pub(crate) type Worked = Box<dyn Any + Send>;
+
+/// What seals and opens the frames of a connection.
+#[derive(Debug)]
+pub(crate) enum Cipher {
+    Curve(Box<curve::Cipher>),
+    #[cfg(any(test, feature = "gssapi"))]
+    Gssapi(gssapi::Cipher),
+}
+
+impl Cipher {
+    /// Flags of a frame, which travel sealed, and all mechanisms have.
+    pub(crate) const MORE: u8 = 0x01;
+    pub(crate) const COMMAND: u8 = 0x02;
 }
 
 /// Whether a peer may come in: what a ZAP handler is asked (security.md section 6).

@@ -76,11 +76,9 @@ fn every_option_of_the_contract_has_its_row() {
 
 fn access(row: &Row) -> (bool, bool) {
     match row.kind {
-        Kind::Int { .. }
-        | Kind::Int64 { .. }
-        | Kind::Uint64 { .. }
-        | Kind::Key { .. }
-        | Kind::Unset(_) => (true, true),
+        Kind::Int { .. } | Kind::Int64 { .. } | Kind::Uint64 { .. } | Kind::Key { .. } => {
+            (true, true)
+        }
         Kind::Bytes { read, .. } => (true, read != Read::Never),
         Kind::SetOnlyInt { .. }
         | Kind::List { .. }
@@ -116,10 +114,9 @@ fn c_type(row: &Row) -> &'static str {
             shape: Shape::Text, ..
         } => "string",
         Kind::State { .. } => "int",
-        Kind::Unset(constant) | Kind::Absent(constant) => match constant {
+        Kind::Absent(constant) => match constant {
             Constant::Int(_) => "int",
             Constant::Uint64(_) => "uint64_t",
-            Constant::Text => "string",
             Constant::Bytes => "bytes",
         },
     }
@@ -141,10 +138,8 @@ fn default(row: &Row) -> String {
         Kind::Int64 { default, .. } => default.to_string(),
         Kind::Uint64 { default, .. } => default.to_string(),
         Kind::PatternFlag { .. } => "0".to_owned(),
-        Kind::Unset(Constant::Int(value)) | Kind::Absent(Constant::Int(value)) => value.to_string(),
-        Kind::Unset(Constant::Uint64(value)) | Kind::Absent(Constant::Uint64(value)) => {
-            value.to_string()
-        }
+        Kind::Absent(Constant::Int(value)) => value.to_string(),
+        Kind::Absent(Constant::Uint64(value)) => value.to_string(),
         Kind::State { .. } => "state".to_owned(),
         Kind::Key { .. } => "zeros".to_owned(),
         _ => "empty".to_owned(),
@@ -238,7 +233,7 @@ fn ints_are_validated_as_the_contract_says() {
             continue;
         }
         let row = Row::find(number).unwrap();
-        let unavailable = matches!(row.kind, Kind::Unset(_) | Kind::Absent(_));
+        let unavailable = !row.is_built() || matches!(row.kind, Kind::Absent(_));
         let accepts = (!unavailable).then(|| range(expected[ACCEPTED]));
         let accepts = |value| accepts.as_ref().is_some_and(|range| range.contains(&value));
         for typ in TYPES {
@@ -420,10 +415,7 @@ fn sample(row: &Row, length: usize) -> Vec<u8> {
 
 /// From the columns "set_option_len" and "set_accepted_values", with a pointer that is not NULL.
 fn set_length_taken(row: &Row, expected: &[&str], length: usize) -> bool {
-    let unavailable = matches!(
-        row.kind,
-        Kind::Unset(_) | Kind::Absent(_) | Kind::State { .. }
-    );
+    let unavailable = !row.is_built() || matches!(row.kind, Kind::Absent(_) | Kind::State { .. });
     if unavailable {
         return false;
     }

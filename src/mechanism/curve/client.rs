@@ -5,7 +5,7 @@
 use super::{CLAIM, COOKIE, ClientKeys, ClientLots, HELLO, INITIATE, VERSION, VOUCH, VOUCH_TEXT};
 use super::{Cipher, WELCOME, WELCOME_TEXT, counted, drawn, key_between, open, seal};
 use super::{HELLO_NONCE, INITIATE_NONCE, READY_NONCE, VOUCH_NONCE, WELCOME_NONCE};
-use crate::mechanism::{ERROR, READY, SecurityHandshake, command, refusal};
+use crate::mechanism::{self, ERROR, READY, SecurityHandshake, command, refusal};
 use crate::memory;
 use crate::protocol::ProtocolError;
 use crate::sodium::{BoxKey, PublicKey, TAG};
@@ -173,9 +173,9 @@ impl SecurityHandshake for Client {
         true
     }
 
-    fn take_cipher(&mut self) -> Option<Box<Cipher>> {
+    fn take_cipher(&mut self) -> Option<mechanism::Cipher> {
         match &mut self.phase {
-            Phase::Done(cipher) => cipher.take(),
+            Phase::Done(cipher) => cipher.take().map(mechanism::Cipher::Curve),
             _ => None,
         }
     }

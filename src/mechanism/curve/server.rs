@@ -5,7 +5,7 @@
 use super::{CLAIM, COOKIE, COOKIE_TEXT, Cipher, HELLO, INITIATE, ServerLots, VERSION, VOUCH};
 use super::{COOKIE_NONCE, HELLO_NONCE, INITIATE_NONCE, READY_NONCE, VOUCH_NONCE, WELCOME_NONCE};
 use super::{VOUCH_TEXT, WELCOME, WELCOME_TEXT, counted, drawn, key_between, open, seal};
-use crate::mechanism::{ERROR, READY, command, copy_of, split_command};
+use crate::mechanism::{self, ERROR, READY, command, copy_of, split_command};
 use crate::mechanism::{Question, Refusal, SecurityHandshake, Verdict};
 use crate::protocol::ProtocolError;
 use crate::sodium::{BoxKey, PublicKey, Secret, TAG};
@@ -268,9 +268,9 @@ impl SecurityHandshake for Server {
         matches!(self.phase, Phase::Done(_))
     }
 
-    fn take_cipher(&mut self) -> Option<Box<Cipher>> {
+    fn take_cipher(&mut self) -> Option<mechanism::Cipher> {
         match &mut self.phase {
-            Phase::Done(cipher) => cipher.take(),
+            Phase::Done(cipher) => cipher.take().map(mechanism::Cipher::Curve),
             _ => None,
         }
     }
