@@ -124,8 +124,8 @@ impl Transcript {
                     body: body.to_vec(),
                 }
             }
-            // Nobody is there to answer.
-            Event::Ask(_) => return,
+            // Nobody is there to answer, or to do it.
+            Event::Ask(_) | Event::Work => return,
             Event::LargeFrame { more, length, head } => {
                 assert!(head.len() < length, "a complete frame is no large frame");
                 self.large = Some((Large::Frame { more }, length, head.to_vec()));

@@ -78,9 +78,7 @@ impl Peer {
         while !handshake.is_complete() {
             step(&mut stream, &mut *handshake);
         }
-        let Some(Cipher::Curve(cipher)) = handshake.take_cipher() else {
-            panic!("no cipher");
-        };
+        let cipher = take_cipher(&mut *handshake);
         Self { stream, cipher }
     }
 
@@ -98,6 +96,13 @@ impl Peer {
         let mut body = vec![0; envelope.body_length()];
         let flags = self.cipher.open(envelope, &mut body).expect("it opens");
         (flags, body)
+    }
+}
+
+fn take_cipher(handshake: &mut dyn SecurityHandshake) -> Box<curve::Cipher> {
+    match handshake.take_cipher() {
+        Some(Cipher::Curve(cipher)) => cipher,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -212,7 +217,7 @@ fn messages_come_in_the_same_read_as_ready() {
         step(&mut stream, &mut *handshake);
     }
     let ready = handshake.poll_command().expect("memory").expect("READY");
-    let cipher = handshake.take_cipher().expect("a cipher");
+    let cipher = take_cipher(&mut *handshake);
     let mut peer = Peer { stream, cipher };
     let together = [
         frame(4, &ready),

@@ -18,7 +18,7 @@ mod cipher;
 mod client;
 mod server;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use cipher::Cipher;
 pub(super) use client::Client;
@@ -92,7 +92,7 @@ fn ready(context: &mut Context, plain: bool, metadata: &[u8]) -> Result<Vec<u8>,
     if plain {
         return command(&[READY, metadata]);
     }
-    cipher::seal(&mut **context, super::Cipher::COMMAND, &[READY, metadata])
+    cipher::seal(&mut **context, 0, &[READY, metadata])
 }
 
 /// The metadata of READY.
