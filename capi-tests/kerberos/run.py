@@ -7,7 +7,7 @@
 
 Makes the realm TEST.LOCAL in a temporary directory, with a KDC on a free port of the loopback. Each scenario is two
 processes (peer.c) on each pair of libraries, with the stock one on both ends as the control. What libzmq 4.3.4 is known
-to do otherwise stands in `STOCK`.
+to do otherwise stands in `expected_of`.
 """
 
 import argparse
@@ -26,6 +26,8 @@ sys.path.insert(0, os.path.dirname(HERE))
 from run import Library  # noqa: E402
 
 LIMIT = 30
+# Scenarios at the same time: most of them wait.
+TOGETHER = 16
 SERVICE = "service=zmqserver@localhost"
 SERVER_NAME = "principal=zmqserver@localhost"
 
@@ -136,35 +138,252 @@ def free_port():
 
 
 class Scenario:
-    """Two ends, what they have to say, and whose keys they have. `server` and `client` are words for peer.c; `expected`
-    is what the server's and the client's lines have to be, without order of repeats. `server_connects`: by default it
-    binds."""
+    """Two ends: words for peer.c, whose keys they have, and what is expected. `server_connects`: otherwise it binds.
 
-    def __init__(self, name, server, client, expected=(("succeeded",), ("succeeded",)), *, keys=("server", "client"),
-                 server_connects=False):
+    `expected` None: both do their job; "nothing": they do not get on. Otherwise the lines, without repeats, that the server
+    and the client have to print of the handshake."""
+
+    def __init__(self, name, server, client, expected=None, *, keys=("server", "client"), server_connects=False):
         self.name = name
-        self.server = server.split()
-        self.client = client.split()
+        self.words = (server.split(), client.split())
         self.expected = expected
         self.keys = keys
         self.server_connects = server_connects
 
 
-PAIRS = (("push", "pull"), ("pull", "push"), ("rep", "req"), ("router", "dealer"), ("xpub", "sub"), ("sub", "xpub"))
+# Types on the server and on the client.
+PAIRS = (("push", "pull"), ("pull", "push"), ("rep", "req"), ("req", "rep"), ("router", "dealer"), ("xpub", "sub"),
+         ("sub", "xpub"))
+SUCCEEDED = ["event succeeded"]
+FAILED = ["event failed"]
+UNEXPECTED = ["event protocol 10000001"]
+ASKED = "asked [GSSAPI] zmqclient@TEST.LOCAL, 7 frames, 20 bytes"
+
+
+def traffic():
+    for plaintext in (0, 1):
+        kind = "plaintext" if plaintext else "encrypted"
+        for server_job, client_job in PAIRS:
+            for connects in (False, True):
+                yield Scenario(f"{kind} {server_job}-{client_job}{', the server connects' if connects else ''}",
+                               f"role=server {SERVER_NAME} plaintext={plaintext} job={server_job}",
+                               f"role=client {SERVICE} plaintext={plaintext} job={client_job}",
+                               server_connects=connects)
+
+
+def names():
+    server = f"role=server {SERVER_NAME} job=pull"
+    client = f"role=client {SERVICE} job=push"
+    yield Scenario("names: a server without one", "role=server job=pull", client, keys=("keytab", "ticket"))
+    yield Scenario("names: Kerberos principals",
+                   "role=server principal=zmqserver/localhost@TEST.LOCAL nametype=2 job=pull",
+                   "role=client principal=zmqclient@TEST.LOCAL nametype=2 "
+                   "service=zmqserver/localhost@TEST.LOCAL servicetype=2 job=push")
+    yield Scenario("names: a user", server, f"{client} principal=zmqclient nametype=1")
+    yield Scenario("names: a client with a ticket only", server, f"{client} principal=zmqclient nametype=1",
+                   keys=("server", "ticket"))
+    yield Scenario("names: a server with a keytab only", server, client, keys=("keytab", "ticket"))
+
+
+def handlers():
+    server = f"role=server {SERVER_NAME}"
+    client = f"role=client {SERVICE}"
+    yield Scenario("ZAP: accepted", f"{server} job=pull zap=200 user=somebody", f"{client} job=push")
+    yield Scenario("ZAP: accepted, in clear", f"{server} plaintext=1 job=pull zap=200 user=somebody",
+                   f"{client} plaintext=1 job=push")
+    # The server ends first: a client that went in the middle of a handshake would be a failure of its own.
+    for status in (300, 400, 500):
+        yield Scenario(f"ZAP: refused with {status}", f"{server} job=watch watch=600 zap={status}",
+                       f"{client} job=watch watch=900", ([ASKED, f"event refused {status}"], FAILED))
+
+
+def failures():
+    server = f"role=server {SERVER_NAME} job=watch watch=1000 interval=300"
+    client = f"role=client {SERVICE} job=watch watch=800 interval=300"
+    yield Scenario("both are well", server, client, (SUCCEEDED, SUCCEEDED))
+    yield Scenario("only the server is plain", f"{server} plaintext=1", client, (FAILED, UNEXPECTED))
+    yield Scenario("only the client is plain", server, f"{client} plaintext=1", (FAILED, UNEXPECTED))
+    yield Scenario("a service that is unknown", server,
+                   "role=client service=nobody@localhost job=watch watch=800 interval=300", (FAILED, FAILED))
+    yield Scenario("a client without a ticket", server, client, (FAILED, FAILED), keys=("server", "nothing"))
+    yield Scenario("a client whose name has no ticket", server, f"{client} principal=other nametype=2", (FAILED, FAILED))
+    yield Scenario("a client without a service", server,
+                   "role=client principal=zmqclient nametype=1 job=watch watch=800 interval=300", (FAILED, FAILED))
+    yield Scenario("a server without keys", server, client, (FAILED, FAILED), keys=("nothing", "client"))
+    yield Scenario("a server whose name has no key",
+                   "role=server principal=other nametype=2 job=watch watch=1000 interval=300", client, (FAILED, FAILED))
+    yield Scenario("a client without security", server, "role=none job=watch watch=800", None)
+    yield Scenario("two servers", server, server, "nothing", keys=("server", "server"))
+    yield Scenario("two clients", client, client, "nothing", keys=("client", "client"))
 
 
 def scenarios():
-    found = []
+    return [*traffic(), *names(), *handlers(), *failures()]
 
-    def add(*arguments, **keywords):
-        found.append(Scenario(*arguments, **keywords))
 
-    for plaintext in (0, 1):
-        kind = "plaintext" if plaintext else "encrypted"
-        option = f"plaintext={plaintext}"
-        for ours, theirs in PAIRS:
-            for connects in (False, True):
-                add(f"{kind} {ours}-{theirs}{' connecting' if connects else ''}",
-                    f"role=server {SERVER_NAME} {option} job={ours}",
-                    f"role=client {SERVICE} {option} job={theirs}", server_connects=connects)
-    return found
+def expected_of(scenario, stock):
+    """What is expected of the two ends, of which `stock` says whether they are libzmq 4.3.4; and why, if that is not what
+    is expected of ours."""
+    jobs = [word for words in scenario.words for word in words if word.startswith("job=")]
+    if scenario.name.startswith("encrypted") and "job=sub" in jobs and stock[jobs.index("job=sub")]:
+        return "fails", "subscriptions lose what they mean (security.md 5)"
+    if scenario.name.startswith("ZAP: refused") and stock[0]:
+        server, _ = scenario.expected
+        return ([*server, *SUCCEEDED], SUCCEEDED), "a refusal is ignored (security.md 5)"
+    if scenario.name == "names: a client with a ticket only" and stock[1]:
+        return "fails", "a name needs a key and a ticket (security.md 5)"
+    if scenario.name == "names: a server with a keytab only" and stock[0]:
+        return "fails", "a name needs a key and a ticket (security.md 5)"
+    if scenario.name == "a client without security":
+        # Whoever closes first lets the other one see less; ours does not try again.
+        return "mismatch", None
+    return scenario.expected, None
+
+
+class Ends:
+    """The two processes of a scenario on two libraries."""
+
+    def __init__(self, scenario, libraries, program, realm):
+        self.scenario = scenario
+        self.libraries = libraries
+        self.program = program
+        self.realm = realm
+
+    def start(self, end, words, output):
+        library = self.libraries[end]
+        environment = self.realm.of(self.scenario.keys[end])
+        environment.pop("LD_LIBRARY_PATH", None)
+        if library.directory:
+            environment["LD_LIBRARY_PATH"] = library.directory
+        return subprocess.Popen([self.program, *self.scenario.words[end], *words], env=environment, stdout=output,
+                                stderr=subprocess.STDOUT)
+
+    def run(self, extra):
+        """What both ends printed, the server's first."""
+        binder = 1 if self.scenario.server_connects else 0
+        with tempfile.TemporaryFile() as first, tempfile.TemporaryFile() as second:
+            bound = self.start(binder, ["end=bind", *extra], first)
+            processes = [bound]
+            try:
+                endpoint = wait_for_endpoint(first, bound)
+                connected = self.start(1 - binder, ["end=connect:" + endpoint, *extra], second)
+                processes.append(connected)
+                for process in processes:
+                    process.wait(LIMIT)
+            finally:
+                for process in processes:
+                    if process.poll() is None:
+                        process.kill()
+                        process.wait()
+            outputs = [printed(first), printed(second)]
+        return outputs if binder == 0 else outputs[::-1]
+
+
+def printed(file):
+    file.seek(0)
+    lines = file.read().decode("utf-8", "replace").splitlines()
+    return [line for line in lines if not line.startswith("endpoint ")]
+
+
+def wait_for_endpoint(file, process):
+    for _ in range(500):
+        text = os.pread(file.fileno(), 300, 0).decode()
+        if text.startswith("endpoint ") and "\n" in text:
+            return text.split("\n")[0].split(" ")[1]
+        if process.poll() is not None:
+            break
+        time.sleep(0.01)
+    raise RuntimeError("no endpoint: " + os.pread(file.fileno(), 300, 0).decode())
+
+
+def told(lines):
+    """What is said of the handshake, once each. Who tries again, and when a stream ends, is a matter of time."""
+    kept = [line for line in lines if line.startswith(("event", "asked", "failed"))]
+    return sorted({line for line in kept if line not in ("event retried", "event disconnected")})
+
+
+def judge(expected, outputs):
+    """What is wrong; None = nothing."""
+    done = [lines and lines[-1].startswith("done: ") for lines in outputs]
+    if expected == "fails":
+        return "it works" if all(done) else None
+    if expected == "mismatch":
+        mismatch = "event protocol 11000002"
+        return None if any(mismatch in lines for lines in outputs) else "no mismatch"
+    if not all(done):
+        return "not done"
+    if expected == "nothing":
+        return "they get on" if any(SUCCEEDED[0] in lines for lines in outputs) else None
+    if expected is None:
+        return None
+    found = tuple(told(lines) for lines in outputs)
+    wanted = tuple(sorted(lines) for lines in expected)
+    return None if found == wanted else f"expected {wanted}"
+
+
+def run_one(scenario, libraries, program, realm):
+    """(what is wrong or None, why it differs or None, what was printed)"""
+    stock = tuple(library.directory is None for library in libraries)
+    expected, reason = expected_of(scenario, stock)
+    extra = ["patience=1500"] if expected == "fails" else []
+    try:
+        outputs = Ends(scenario, libraries, program, realm).run(extra)
+    except (RuntimeError, subprocess.TimeoutExpired) as error:
+        return str(error), reason, ([], [])
+    return judge(expected, outputs), reason, outputs
+
+
+def compile_peer(build):
+    program = os.path.join(build, "peer")
+    stock = Library("stock")
+    subprocess.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror",
+                    "-I" + os.path.join(HERE, "..", "..", "include"), "-o", program, os.path.join(HERE, "peer.c"),
+                    "-l:libzmq.so.5", "-lpthread"], check=True)
+    stock.check(program)
+    return program
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--ours", required=True)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--verbose", action="store_true")
+    options = parser.parse_args()
+    stock, ours = Library("stock"), Library("ours", options.ours)
+    build = tempfile.mkdtemp(prefix="kerberos-")
+    realm = None
+    failed = 0
+    differ = 0
+    count = 0
+    try:
+        program = compile_peer(build)
+        ours.check(program)
+        realm = Realm(build)
+        realm.take_ticket()
+        chosen = [scenario for scenario in scenarios() if options.only in scenario.name]
+        with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
+            for pair in ((ours, ours), (ours, stock), (stock, ours), (stock, stock)):
+                results = list(pool.map(lambda one, pair=pair: run_one(one, pair, program, realm), chosen))
+                label = f"{pair[0].name} server, {pair[1].name} client"
+                wrong = 0
+                for scenario, (error, reason, outputs) in zip(chosen, results):
+                    count += 1
+                    differ += reason is not None and error is None
+                    if error:
+                        wrong += 1
+                        print(f"FAILED: {label}: {scenario.name}: {error}")
+                    if error or options.verbose:
+                        for who, lines in zip(("server", "client"), outputs):
+                            print(f"    {scenario.name}: {who}: {'; '.join(lines)}")
+                print(f"{label}: {len(chosen) - wrong} of {len(chosen)} scenarios")
+                failed += wrong
+    finally:
+        if realm:
+            realm.end()
+        shutil.rmtree(build, ignore_errors=True)
+    print(f"{count} scenarios, {failed} failed, {differ} as libzmq 4.3.4 has them and ours does not")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
