@@ -74,6 +74,9 @@ gssapi_tests() {
         skip "GSSAPI" "no Kerberos, or no libclang to build it with"
         return
     fi
+    if cargo clippy --version >/dev/null 2>&1; then
+        step "clippy, with GSSAPI" 900 cargo clippy --quiet --all-targets --features gssapi -- $lints
+    fi
     step "unit tests, with GSSAPI" 1800 cargo test --quiet --profile quick --features gssapi --lib
     step "GSSAPI by Kerberos, stock and ours" 1800 sh capi-tests/kerberos/run.sh
 }

@@ -5,7 +5,8 @@
  *   principal= service= nametype= servicetype= plaintext=    the options of these names
  *   zap=200 | 300 | 400 | 500        a handler in this process, which gives that status
  *   user=NAME                        messages have this User-Id, which is `somebody` for who was let in
- *   job=push pull req rep dealer router xpub sub | watch     what to do; watch only looks at events
+ *   job=push pull req rep dealer router xpub sub | watch aside       what to do; watch only looks at events, and aside
+ *                                    sees to it that others go on
  *   watch=MS                         for how long
  *   interval=MS                      ZMQ_HANDSHAKE_IVL
  *   patience=MS                      of each send and receive
@@ -285,6 +286,26 @@ static void subscribe(void *socket)
     expect_frame(socket, "C for you", 9, 0);
 }
 
+/* Others of the same I/O thread go on while somebody is asked who does not answer. */
+static void go_on(void *socket)
+{
+    (void)socket;
+    char endpoint[256];
+    size_t size = sizeof endpoint;
+    void *pull = zmq_socket(context, ZMQ_PULL), *push = zmq_socket(context, ZMQ_PUSH);
+    set_int(pull, ZMQ_RCVTIMEO, patience);
+    set_int(push, ZMQ_LINGER, 0);
+    /* The handshake has begun by then. */
+    print_events(300);
+    if (zmq_bind(pull, "tcp://127.0.0.1:*") != 0 ||
+        zmq_getsockopt(pull, ZMQ_LAST_ENDPOINT, endpoint, &size) != 0 || zmq_connect(push, endpoint) != 0)
+        fail("a pair");
+    send_frame(push, "hello", 5, 0);
+    expect_frame(pull, "hello", 5, 0);
+    zmq_close(push);
+    zmq_close(pull);
+}
+
 /* For how long events are looked at. */
 static long watched = 20;
 
@@ -301,6 +322,7 @@ static const struct job {
     {"push", ZMQ_PUSH, send_all}, {"pull", ZMQ_PULL, expect_all}, {"req", ZMQ_REQ, request},
     {"rep", ZMQ_REP, answer},     {"dealer", ZMQ_DEALER, deal},   {"router", ZMQ_ROUTER, route},
     {"xpub", ZMQ_XPUB, publish},  {"sub", ZMQ_SUB, subscribe},    {"watch", ZMQ_DEALER, watch},
+    {"aside", ZMQ_DEALER, go_on},
 };
 
 static const struct job *find_job(const char *name)
@@ -388,7 +410,7 @@ int main(int count, char **arguments)
     zmq_close(monitor);
     printf("done: %s\n", job->name);
     fflush(stdout);
-    /* The handler's thread is in a call; the context with it. Messages are gone when the peer says so. */
+    /* A handler's thread is in a call. */
     if (zap)
         _exit(0);
     zmq_ctx_term(context);

@@ -38,6 +38,7 @@ class Realm:
     def __init__(self, directory):
         self.directory = directory
         self.port = free_port()
+        self.silent = SilentServer()
         self.environment = {
             **os.environ,
             "PATH": os.environ["PATH"] + ":/usr/sbin",
@@ -48,20 +49,8 @@ class Realm:
             "KRB5_CLIENT_KTNAME": "FILE:" + self.path("none"),
             "KRB5CCNAME": "FILE:" + self.path("none"),
         }
-        self.write("krb5.conf", f"""
-            [libdefaults]
-            default_realm = TEST.LOCAL
-            dns_lookup_realm = false
-            dns_lookup_kdc = false
-            dns_canonicalize_hostname = false
-            rdns = false
-            [realms]
-            TEST.LOCAL = {{
-                kdc = 127.0.0.1:{self.port}
-            }}
-            [domain_realm]
-            localhost = TEST.LOCAL
-            """)
+        self.write("krb5.conf", self.configuration(self.port))
+        self.write("silent.conf", self.configuration(self.silent.port))
         self.write("kdc.conf", f"""
             [kdcdefaults]
             kdc_listen = 127.0.0.1:{self.port}
@@ -84,6 +73,23 @@ class Realm:
         self.administer(f"ktadd -norandkey -k {self.path('client.keytab')} zmqclient")
         self.kdc = subprocess.Popen(["krb5kdc", "-n"], env=self.environment, stdout=subprocess.DEVNULL,
                                     stderr=subprocess.DEVNULL)
+
+    @staticmethod
+    def configuration(port):
+        return f"""
+            [libdefaults]
+            default_realm = TEST.LOCAL
+            dns_lookup_realm = false
+            dns_lookup_kdc = false
+            dns_canonicalize_hostname = false
+            rdns = false
+            [realms]
+            TEST.LOCAL = {{
+                kdc = 127.0.0.1:{port}
+            }}
+            [domain_realm]
+            localhost = TEST.LOCAL
+            """
 
     def path(self, name):
         return os.path.join(self.directory, name)
@@ -113,6 +119,7 @@ class Realm:
                 time.sleep(0.1)
 
     def end(self):
+        self.silent.close()
         self.kdc.terminate()
         self.kdc.wait()
 
@@ -123,12 +130,32 @@ class Realm:
             "client": {"KRB5_KTNAME": "client.keytab", "KRB5CCNAME": "client.ccache"},
             "ticket": {"KRB5CCNAME": "client.ccache"},
             "keytab": {"KRB5_KTNAME": "server.keytab"},
+            "silence": {"KRB5CCNAME": "client.ccache"},
             "nothing": {},
         }[who]
         named = {name: "FILE:" + self.path(file) for name, file in keys.items()}
         if who in ("server", "keytab"):
             named["KRB5CCNAME"] = "MEMORY:server"
+        if who == "silence":
+            # A ticket for a ticket, but nobody who answers.
+            named["KRB5_CONFIG"] = self.path("silent.conf")
         return {**self.environment, **named}
+
+
+class SilentServer:
+    """Takes whatever is sent to a port, and says nothing."""
+
+    def __init__(self):
+        self.stream = socket.socket()
+        self.stream.bind(("127.0.0.1", 0))
+        self.stream.listen(100)
+        self.port = self.stream.getsockname()[1]
+        self.datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.datagrams.bind(("127.0.0.1", self.port))
+
+    def close(self):
+        self.stream.close()
+        self.datagrams.close()
 
 
 def free_port():
@@ -217,8 +244,14 @@ def failures():
     yield Scenario("two clients", client, client, "nothing", keys=("client", "client"))
 
 
+def silence():
+    """The I/O thread does not wait for a KDC."""
+    yield Scenario("a KDC that is silent", f"role=server {SERVER_NAME} job=watch watch=1500",
+                   "role=client service=nobody@localhost job=aside", keys=("server", "silence"))
+
+
 def scenarios():
-    return [*traffic(), *names(), *handlers(), *failures()]
+    return [*traffic(), *names(), *handlers(), *failures(), *silence()]
 
 
 def expected_of(scenario, stock):
@@ -234,6 +267,8 @@ def expected_of(scenario, stock):
         return "fails", "a name needs a key and a ticket (security.md 5)"
     if scenario.name == "names: a server with a keytab only" and stock[0]:
         return "fails", "a name needs a key and a ticket (security.md 5)"
+    if scenario.name == "a KDC that is silent" and stock[1]:
+        return "fails", "the I/O thread waits for it"
     if scenario.name == "a client without security":
         # Whoever closes first lets the other one see less; ours does not try again.
         return "mismatch", None

@@ -2,7 +2,7 @@
 # GSSAPI between our library and the stock one, in a Kerberos realm of its own: sh capi-tests/kerberos/run.sh [OPTION...]
 #
 # Installs what is missing (as root on Debian), builds the library with the feature `gssapi` (beside the others, in the
-# profile `quick`: about two minutes from nothing, one more time half a minute), and runs run.py with the options: about
+# profile `quick`: two minutes of a processor from nothing, half a minute later on), and runs run.py with the options: about
 # ten seconds. Touches nothing of the system's Kerberos.
 set -u
 cd "$(dirname "$0")/../.."
