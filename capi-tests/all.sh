@@ -68,6 +68,19 @@ loom_tests() {
     fi
 }
 
+# The feature `gssapi`: its tests, and a Kerberos realm with the stock library. The build takes the most of the time.
+gssapi_tests() {
+    if ! need_kerberos; then
+        skip "GSSAPI" "no Kerberos, or no libclang to build it with"
+        return
+    fi
+    if cargo clippy --version >/dev/null 2>&1; then
+        step "clippy, with GSSAPI" 900 cargo clippy --quiet --all-targets --features gssapi -- $lints
+    fi
+    step "unit tests, with GSSAPI" 1800 cargo test --quiet --profile quick --features gssapi --lib
+    step "GSSAPI by Kerberos, stock and ours" 1800 sh capi-tests/kerberos/run.sh
+}
+
 # Everything that goes through the C functions, in two lanes. Needs the library in dist/lib.
 c_tests() {
     command -v ip >/dev/null || install_packages iproute2 || true
@@ -101,6 +114,7 @@ program_lane() {
 bindings_lane() {
     fuzz_targets
     loom_tests
+    gssapi_tests
     step "C programs under AddressSanitizer" 1800 /usr/bin/python3 capi-tests/sanitize.py address
     step "storms under ThreadSanitizer" 900 /usr/bin/python3 capi-tests/sanitize.py thread
     step "storms on shared sockets" 900 /usr/bin/python3 capi-tests/claims.py storms --ours "$library"

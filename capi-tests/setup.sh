@@ -1,5 +1,5 @@
 # Sourced by the scripts that need tools: finds them, and on Debian as root installs what is missing.
-# Defines install_packages, need_build_tools, need_stock, need_python_zmq, stock_library and lay_out. Runs in the top
+# Defines install_packages, need_build_tools, need_stock, need_python_zmq, need_kerberos, stock_library and lay_out. Runs in the top
 # directory of the source tree.
 
 # The oldest Rust that compiles the crate: rust-version in Cargo.toml.
@@ -50,6 +50,20 @@ need_python_zmq() {
 # The stock library and what it takes to link against it.
 need_stock() {
     stock_is_there && [ -e /usr/include/zmq.h ] || install_packages libzmq5 libzmq3-dev
+}
+
+# A Kerberos realm of our own, and what it takes to build the feature `gssapi`.
+need_kerberos() {
+    PATH="$PATH:/usr/sbin"
+    kerberos_is_there ||
+        install_packages krb5-kdc krb5-admin-server krb5-user libkrb5-dev clang libclang-dev && kerberos_is_there
+}
+
+kerberos_is_there() {
+    for tool in krb5kdc kdb5_util kadmin.local kinit clang; do
+        command -v $tool >/dev/null || return 1
+    done
+    [ -e /usr/include/gssapi/gssapi.h ] && ls /usr/lib/llvm-*/lib/libclang*.so* >/dev/null 2>&1
 }
 
 stock_is_there() {

@@ -68,6 +68,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "endpoint",
             "error",
             "ffi",
+            "gss",
             "mailbox",
             "mechanism",
             "memory",
@@ -91,7 +92,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("protocol", &["error", "mechanism", "memory"]),
     // Up to `protocol`: the encoding of commands, and what can be wrong with them.
-    ("mechanism", &["memory", "protocol", "random", "sodium"]),
+    (
+        "mechanism",
+        &["gss", "memory", "protocol", "random", "sodium"],
+    ),
     // Up to `patterns`: the types that have an option. Up to `context`: what new sockets inherit.
     (
         "options",
@@ -105,6 +109,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("memory", &["error"]),
     ("timers", &["error"]),
     ("z85", &["error"]),
+    ("gss", &["memory"]),
     ("sodium", &["random"]),
     ("random", &["clock", "sys"]),
     ("sys", &["clock", "error"]),

@@ -17,7 +17,7 @@
 //!               |
 //!           protocol --> mechanism                   sans-IO: bytes in, bytes and events out
 //!
-//!  message options endpoint error inet memory z85 clock random sodium mailbox sync sys      leaves
+//!  message options endpoint error inet memory z85 clock random sodium gss mailbox sync sys      leaves
 //! ```
 //! `fuzz` (only for tests and cargo-fuzz) has what all fuzz targets share; each module's own are beside it.
 //! Dependencies point down but for a few types, each with its reason in the table that `architecture.rs` (a
@@ -82,12 +82,13 @@
 //! verdict goes back into the mechanism, and the handshake goes on: READY, WELCOME, or ERROR and the end. What the
 //! reply says of the peer becomes properties of its messages.
 //!
-//! # Encrypted traffic (CURVE)
+//! # Encrypted traffic (CURVE, GSSAPI)
 //!
-//! At its end the handshake gives `mechanism/curve/cipher` away. From then on `io/sealed` stands between the stream and the
+//! At its end the handshake gives a `mechanism::Cipher` away. From then on `io/sealed` stands between the stream and the
 //! rest: what is received is opened into the thread's slab, frame by frame (`protocol/zmtp/seal`), and decoded there like
 //! what came in clear; what goes out is taken from the pipe record by record and sealed when it is about to be written.
-//! The arithmetic is `sodium`'s.
+//! The arithmetic is `sodium`'s, or that of the system's Kerberos behind `gss` (feature `gssapi`), whose handshake may also have
+//! to ask servers: a step of it is a [`mechanism::Work`], which `io/background` has done off the I/O threads.
 //!
 //! # zmq_close, until zmq_ctx_term returns
 //!
@@ -115,6 +116,8 @@ pub mod error;
 mod ffi;
 #[cfg(any(fuzzing, test))]
 pub mod fuzz;
+#[cfg(any(test, feature = "gssapi"))]
+mod gss;
 mod inet;
 mod io;
 mod mailbox;

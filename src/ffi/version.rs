@@ -43,7 +43,12 @@ pub unsafe extern "C" fn zmq_has(capability: *const c_char) -> c_int {
 }
 
 /// Of the names that the contract knows: ipc pgm tipc norm curve gssapi vmci draft WS WSS vsock.
-const CAPABILITIES: &[&CStr] = &[c"ipc", c"curve"];
+const CAPABILITIES: &[&CStr] = &[
+    c"ipc",
+    c"curve",
+    #[cfg(feature = "gssapi")]
+    c"gssapi",
+];
 
 #[cfg(test)]
 mod tests {
@@ -68,8 +73,9 @@ mod tests {
             unsafe { zmq_has(name.as_ptr()) }
         };
         assert_eq!((has(c"ipc"), has(c"curve")), (1, 1));
+        assert_eq!(has(c"gssapi"), c_int::from(cfg!(feature = "gssapi")));
         for name in [
-            c"IPC", c"ipc ", c"", c"tcp", c"inproc", c"CURVE", c"plain", c"ws", c"gssapi",
+            c"IPC", c"ipc ", c"", c"tcp", c"inproc", c"CURVE", c"plain", c"ws", c"GSSAPI",
         ] {
             assert_eq!(has(name), 0, "{name:?}");
         }

@@ -334,7 +334,10 @@ impl Connection {
         let pending = self.pending.take();
         let read = match pending {
             Some(loss) => Err(loss),
-            None => self.hear_answer().and_then(|()| self.pump_in(around)),
+            None => self
+                .hear_worked()
+                .and_then(|()| self.hear_answer())
+                .and_then(|()| self.pump_in(around)),
         };
         match read {
             Ok(_) if self.is_refused() => ControlFlow::Break(self.lose(Loss::Dismissed, around)),

@@ -455,6 +455,7 @@ impl Connection {
                     return Ok((at, Stopped::Large));
                 }
                 Some(Event::Ask(question)) => self.ask(&question, around)?,
+                Some(Event::Work) => self.begin_work(around),
                 Some(Event::MaySend) => self.begin_sending(around)?,
                 Some(Event::Ready(handshake)) => {
                     self.begin_traffic(handshake, around)?;

@@ -7,13 +7,21 @@ use std::time::{Duration, Instant};
 
 use crate::context::Lingering;
 use crate::context::inproc::Names;
+#[cfg(not(feature = "gssapi"))]
+use crate::error::Error;
 use crate::error::Result;
+#[cfg(feature = "gssapi")]
+use crate::ffi::constants as c;
+#[cfg(feature = "gssapi")]
+use crate::gss::{Form, Principal};
 use crate::io::IoHandle;
 use crate::mailbox::Mailbox;
 use crate::mechanism::Mechanism;
 use crate::mechanism::curve::{ClientKeys, ServerKeys};
 use crate::memory;
 use crate::monitor::{Event, Monitor};
+#[cfg(feature = "gssapi")]
+use crate::options::security::Gssapi;
 use crate::options::security::Selected;
 use crate::options::{AcceptFilter, SocketOptions};
 use crate::patterns::TypeRow;
@@ -233,6 +241,20 @@ impl Session {
                 secret: security.curve.secret.clone(),
                 server: security.curve.server,
             }),
+            #[cfg(feature = "gssapi")]
+            (Selected::Gssapi, true) => Mechanism::GssapiServer {
+                own: security.gssapi.own()?,
+                plain: security.gssapi.plain,
+            },
+            #[cfg(feature = "gssapi")]
+            (Selected::Gssapi, false) => Mechanism::GssapiClient {
+                own: security.gssapi.own()?,
+                service: principal(&security.gssapi.service, security.gssapi.service_form)?,
+                plain: security.gssapi.plain,
+            },
+            // No option selects it then.
+            #[cfg(not(feature = "gssapi"))]
+            (Selected::Gssapi, _) => return Err(Error::NotSupported),
         })
     }
 
@@ -303,6 +325,29 @@ fn address_filter(filter: &AcceptFilter) -> AddressFilter {
     AddressFilter {
         address: filter.address,
         prefix: filter.prefix,
+    }
+}
+
+/// `form` is one of ZMQ_GSSAPI_NT_*.
+#[cfg(feature = "gssapi")]
+fn principal(text: &[u8], form: i32) -> Result<Principal> {
+    let form = match form {
+        c::ZMQ_GSSAPI_NT_USER_NAME => Form::User,
+        c::ZMQ_GSSAPI_NT_KRB5_PRINCIPAL => Form::Kerberos,
+        _ => Form::HostBased,
+    };
+    let text = memory::boxed(text)?;
+    Ok(Principal { text, form })
+}
+
+#[cfg(feature = "gssapi")]
+impl Gssapi {
+    /// ZMQ_GSSAPI_PRINCIPAL, if it is set.
+    fn own(&self) -> Result<Option<Principal>> {
+        let is_set = !self.principal.is_empty();
+        is_set
+            .then(|| principal(&self.principal, self.principal_form))
+            .transpose()
     }
 }
 

@@ -13,13 +13,18 @@
 pub(crate) mod curve;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod fuzz;
+#[cfg(any(test, feature = "gssapi"))]
+pub(crate) mod gssapi;
 mod null;
 mod plain;
 pub(crate) mod zap;
 
+use std::any::Any;
 use std::fmt::{self, Debug, Formatter};
 
-use self::curve::{Cipher, ClientKeys, ServerKeys};
+use self::curve::{ClientKeys, ServerKeys};
+#[cfg(feature = "gssapi")]
+use crate::gss::{Principal, krb5};
 use crate::memory;
 use crate::protocol::{ProtocolError, split_short};
 
@@ -40,6 +45,20 @@ pub(crate) enum Mechanism {
         keys: ServerKeys,
         /// A handler is asked, if there is one.
         asks: bool,
+    },
+    #[cfg(feature = "gssapi")]
+    GssapiClient {
+        /// `None`: that of the ticket.
+        own: Option<Principal>,
+        service: Principal,
+        /// Traffic is not encrypted.
+        plain: bool,
+    },
+    #[cfg(feature = "gssapi")]
+    GssapiServer {
+        /// `None`: any that the keytab has.
+        own: Option<Principal>,
+        plain: bool,
     },
 }
 
@@ -65,6 +84,8 @@ impl Mechanism {
             Self::Null { .. } => "NULL",
             Self::PlainClient { .. } | Self::PlainServer => "PLAIN",
             Self::CurveClient(_) | Self::CurveServer { .. } => "CURVE",
+            #[cfg(feature = "gssapi")]
+            Self::GssapiClient { .. } | Self::GssapiServer { .. } => "GSSAPI",
         }
     }
 
@@ -95,6 +116,20 @@ impl Mechanism {
                 curve::ServerLots::draw()?,
                 metadata,
             )),
+            #[cfg(feature = "gssapi")]
+            Self::GssapiClient {
+                own,
+                service,
+                plain,
+            } => {
+                let context = krb5::Initiator::new(own.clone(), service.clone());
+                Box::new(gssapi::Client::new(Box::new(context), *plain, metadata))
+            }
+            #[cfg(feature = "gssapi")]
+            Self::GssapiServer { own, plain } => {
+                let context = krb5::Acceptor::new(own.clone());
+                Box::new(gssapi::Server::new(Box::new(context), *plain, metadata))
+            }
         })
     }
 }
@@ -113,6 +148,26 @@ pub(crate) trait SecurityHandshake: Debug + Send {
     /// # Errors
     /// [`ProtocolError::OutOfMemory`].
     fn poll_command(&mut self) -> Result<Option<Vec<u8>>, ProtocolError>;
+
+    /// Something has to be done before the handshake goes on, and may take long: [`Self::take_work`].
+    fn has_work(&self) -> bool {
+        false
+    }
+
+    /// The work; its result goes to [`Self::handle_worked`].
+    fn take_work(&mut self) -> Option<Work> {
+        None
+    }
+
+    /// It was taken, and is not done. The peer's next command has to wait, as before.
+    fn is_working(&self) -> bool {
+        false
+    }
+
+    /// What came of the work.
+    fn handle_worked(&mut self, worked: Worked) {
+        drop(worked);
+    }
 
     /// What has to be asked before the handshake goes on; once.
     fn poll_question(&mut self) -> Option<Question> {
@@ -145,15 +200,55 @@ pub(crate) trait SecurityHandshake: Debug + Send {
 #[derive(Debug)]
 pub(crate) enum Traffic {
     Clear,
-    Sealed(Box<Cipher>),
+    Sealed(Cipher),
 }
 
 #[cfg(any(fuzzing, test))]
 impl Traffic {
-    pub(crate) fn cipher(self) -> Box<Cipher> {
+    /// That of CURVE.
+    pub(crate) fn cipher(self) -> Box<curve::Cipher> {
         match self {
-            Self::Sealed(cipher) => cipher,
-            Self::Clear => panic!("in clear"),
+            Self::Sealed(Cipher::Curve(cipher)) => cipher,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Something that a mechanism leaves to others, who have the time; and what came of it.
+pub(crate) type Work = Box<dyn FnOnce() -> Worked + Send>;
+pub(crate) type Worked = Box<dyn Any + Send>;
+
+/// What seals and opens the frames of a connection.
+#[derive(Debug)]
+pub(crate) enum Cipher {
+    Curve(Box<curve::Cipher>),
+    #[cfg(any(test, feature = "gssapi"))]
+    Gssapi(gssapi::Cipher),
+}
+
+impl Cipher {
+    /// Flags of a frame, which travel sealed, and all mechanisms have.
+    pub(crate) const MORE: u8 = 0x01;
+    pub(crate) const COMMAND: u8 = 0x02;
+
+    /// Looks at what has come of a MESSAGE, before more of it is received. False: too little.
+    ///
+    /// # Errors
+    /// What is wrong with it already.
+    pub(crate) fn accepts_beginning(&self, beginning: &[u8]) -> Result<bool, ProtocolError> {
+        match self {
+            Self::Curve(cipher) => cipher.accepts_beginning(beginning),
+            #[cfg(any(test, feature = "gssapi"))]
+            Self::Gssapi(_) => gssapi::Cipher::accepts_beginning(beginning),
+        }
+    }
+
+    /// The last of what is sealed or opened at once has been.
+    pub(crate) fn end_batch(&mut self) {
+        match self {
+            Self::Curve(cipher) => cipher.end_batch(),
+            #[cfg(any(test, feature = "gssapi"))]
+            Self::Gssapi(_) => {}
         }
     }
 }

@@ -44,7 +44,12 @@ pub(crate) fn request<'a>(
 /// Whether a peer may come in although there is no handler to ask (security.md section 7.2). `enforced`: the socket has a
 /// domain, and ZMQ_ZAP_ENFORCE_DOMAIN. `lost`: there was a handler before.
 pub(crate) fn may_enter_unasked(mechanism: &str, enforced: bool, lost: bool) -> bool {
-    mechanism != "PLAIN" && !enforced && !lost
+    match mechanism {
+        "PLAIN" => false,
+        // Kerberos says who it is, and ENFORCE means nothing there.
+        "GSSAPI" => !lost,
+        _ => !enforced && !lost,
+    }
 }
 
 /// Name and value.
@@ -220,6 +225,7 @@ mod tests {
         }
         for (enforced, lost) in [(false, false), (true, false), (false, true), (true, true)] {
             assert!(!may_enter_unasked("PLAIN", enforced, lost));
+            assert_eq!(may_enter_unasked("GSSAPI", enforced, lost), !lost);
         }
     }
 

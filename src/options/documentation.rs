@@ -67,8 +67,11 @@ fn documentation_line(row: &Row) -> String {
         }
     };
     let [value, default, set, get] = value_columns(&row.kind);
+    let needs = row.needs.map_or_else(String::new, |feature| {
+        format!(" Needs a build with the feature `{}`.", feature.name)
+    });
     format!(
-        "| `{}`{alias}{status} | {} | {value} | {default} | {set} | {get} | {effect} | {types} | {} |\n",
+        "| `{}`{alias}{status} | {} | {value} | {default} | {set} | {get} | {effect} | {types} | {}{needs} |\n",
         row.name, row.number, about.text
     )
 }
@@ -137,12 +140,6 @@ fn value_columns(kind: &Kind) -> [String; 4] {
             };
             columns(value, "-".into(), no.into(), get)
         }
-        Kind::Unset(constant) => columns(
-            "",
-            constant_text(*constant),
-            no.into(),
-            "the default".into(),
-        ),
         Kind::Absent(constant) => columns("", constant_text(*constant), no.into(), no.into()),
     }
 }
@@ -151,7 +148,7 @@ fn constant_text(constant: Constant) -> String {
     match constant {
         Constant::Int(value) => value.to_string(),
         Constant::Uint64(value) => value.to_string(),
-        Constant::Text | Constant::Bytes => "empty".to_owned(),
+        Constant::Bytes => "empty".to_owned(),
     }
 }
 

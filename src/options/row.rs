@@ -26,7 +26,21 @@ pub(crate) struct Row {
     pub(crate) kind: Kind,
     /// Types that can set it; values that are not stored can also be read on these only.
     pub(crate) types: Types,
+    /// Without it the option can neither be read nor set.
+    pub(crate) needs: Option<Feature>,
     pub(crate) documentation: Documentation,
+}
+
+/// A part of the library that a build may be without.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Feature {
+    /// As in Cargo.toml.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "read by the tests of the table")
+    )]
+    pub(crate) name: &'static str,
+    pub(crate) is_built: bool,
 }
 
 /// What only readers of the table need.
@@ -137,8 +151,6 @@ pub(crate) enum Kind {
     },
     /// State of the socket, which cannot be set.
     State { state: StateOption, shape: Shape },
-    /// Not in this build: reads as the default, cannot be set.
-    Unset(Constant),
     /// Not in this build: can neither be read nor set.
     Absent(
         #[cfg_attr(
@@ -197,7 +209,6 @@ pub(crate) enum Shape {
 pub(crate) enum Constant {
     Int(i32),
     Uint64(u64),
-    Text,
     Bytes,
 }
 
@@ -221,6 +232,7 @@ impl Row {
             number,
             kind,
             types: Types::All,
+            needs: None,
             documentation,
         }
     }
@@ -232,6 +244,11 @@ impl Row {
 
     pub(super) const fn not_thread_safe(mut self) -> Self {
         self.types = Types::NotThreadSafe;
+        self
+    }
+
+    pub(super) const fn needs(mut self, feature: Feature) -> Self {
+        self.needs = Some(feature);
         self
     }
 
@@ -258,6 +275,11 @@ impl Row {
         OPTIONS.get(at)
     }
 
+    /// What it needs is built.
+    pub(super) fn is_built(&self) -> bool {
+        self.needs.is_none_or(|feature| feature.is_built)
+    }
+
     /// A NULL pointer clears it, even with a length.
     pub(super) fn takes_null_of_any_length(&self) -> bool {
         matches!(
@@ -271,6 +293,9 @@ impl Row {
 
     /// Sets the value. `None` is a NULL pointer. Errors: `Invalid`, `NoMemory`.
     pub(super) fn set(&self, options: &mut SocketOptions, input: Option<&[u8]>) -> Result<Applied> {
+        if !self.is_built() {
+            return Err(Error::Invalid);
+        }
         match &self.kind {
             Kind::Int { accepts, set, .. } | Kind::SetOnlyInt { accepts, set, .. } => {
                 set(options, encoding::int(input, accepts)?);
@@ -308,7 +333,7 @@ impl Row {
                 let bytes = encoding::bytes(input, &(1..=usize::MAX), *empty)?;
                 return Ok(Applied::Pattern(make(ShortBytes::new(bytes)?)));
             }
-            Kind::State { .. } | Kind::Unset(_) | Kind::Absent(_) => return Err(Error::Invalid),
+            Kind::State { .. } | Kind::Absent(_) => return Err(Error::Invalid),
         }
         Ok(Applied::Stored)
     }
@@ -320,6 +345,9 @@ impl Row {
         socket_type: SocketType,
         buffer: &mut [u8],
     ) -> Result<Answer> {
+        if !self.is_built() {
+            return Err(Error::Invalid);
+        }
         let written = match &self.kind {
             Kind::Int { get, .. } => encoding::write_exactly(buffer, &get(options).to_ne_bytes()),
             Kind::Int64 { get, .. } => encoding::write_exactly(buffer, &get(options).to_ne_bytes()),
@@ -343,7 +371,6 @@ impl Row {
                 }
                 return Ok(Answer::State(*state, self));
             }
-            Kind::Unset(constant) => constant.write(buffer),
             Kind::Bytes {
                 read: Read::Never, ..
             }
@@ -387,7 +414,6 @@ impl Row {
             | Kind::PatternFlag { .. }
             | Kind::PatternBytes { .. }
             | Kind::State { .. }
-            | Kind::Unset(_)
             | Kind::Absent(_) => {}
         }
     }
@@ -412,17 +438,6 @@ impl Shape {
             Self::ExactInt => buffer.len() == size_of::<i32>(),
             Self::PaddedInt => buffer.len() >= size_of::<i32>(),
             Self::Text => true,
-        }
-    }
-}
-
-impl Constant {
-    fn write(self, buffer: &mut [u8]) -> Result<usize> {
-        match self {
-            Self::Int(value) => encoding::write_exactly(buffer, &value.to_ne_bytes()),
-            Self::Uint64(value) => encoding::write_exactly(buffer, &value.to_ne_bytes()),
-            Self::Text => encoding::write_text(buffer, b""),
-            Self::Bytes => encoding::write_padded(buffer, b""),
         }
     }
 }

@@ -13,6 +13,7 @@ pub(crate) enum Selected {
     Null,
     Plain,
     Curve,
+    Gssapi,
 }
 
 impl Selected {
@@ -21,6 +22,7 @@ impl Selected {
             Self::Null => c::ZMQ_NULL,
             Self::Plain => c::ZMQ_PLAIN,
             Self::Curve => c::ZMQ_CURVE,
+            Self::Gssapi => c::ZMQ_GSSAPI,
         }
     }
 
@@ -39,6 +41,7 @@ pub(crate) struct Security {
     pub(crate) plain_username: Bytes,
     pub(crate) plain_password: Bytes,
     pub(crate) curve: CurveKeys,
+    pub(crate) gssapi: Gssapi,
     /// Empty = none.
     pub(crate) zap_domain: Bytes,
     pub(crate) zap_enforces_domain: bool,
@@ -55,6 +58,19 @@ pub(crate) struct CurveKeys {
     pub(crate) server: PublicKey,
 }
 
+/// What GSSAPI needs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gssapi {
+    /// Empty = that of the ticket, or any that the keytab has.
+    pub(crate) principal: Bytes,
+    /// ZMQ_GSSAPI_NT_*.
+    pub(crate) principal_form: i32,
+    pub(crate) service: Bytes,
+    pub(crate) service_form: i32,
+    /// Nothing is encrypted.
+    pub(crate) plain: bool,
+}
+
 impl Security {
     /// Whether it is the server of this mechanism.
     pub(super) fn serves_by(&self, mechanism: Selected) -> bool {
@@ -65,6 +81,23 @@ impl Security {
     pub(super) fn serve_by(&mut self, mechanism: Selected, on: bool) {
         self.serves = on;
         self.selected = if on { mechanism } else { Selected::Null };
+    }
+
+    /// ZMQ_GSSAPI_SERVER: off is the client's role.
+    pub(super) fn serve_by_gssapi(&mut self, on: bool) {
+        self.serves = on;
+        self.selected = Selected::Gssapi;
+    }
+
+    /// Leaves the role.
+    pub(super) fn set_principal(&mut self, name: Bytes) {
+        self.gssapi.principal = name;
+        self.selected = Selected::Gssapi;
+    }
+
+    pub(super) fn set_service(&mut self, name: Bytes) {
+        self.gssapi.service = name;
+        self.serve_by_gssapi(false);
     }
 
     /// A PLAIN name or password that is taken back goes back to NULL, and stays readable.

@@ -11,12 +11,20 @@ use crate::options::lists;
 use crate::options::row::Effect::{
     Immediately, Never, NextBind, NextConnect, NextEndpoint, NextPeer, NextRequest, OneConnect,
 };
-use crate::options::row::{Constant, Kind, Read, Row, Shape, StateOption};
+use crate::options::row::{Constant, Feature, Kind, Read, Row, Shape, StateOption};
 use crate::options::security::Selected;
 use crate::patterns::SocketType::{self, Dealer, Pub, Rep, Req, Router, Stream, Sub, Xpub, Xsub};
 
+/// Of Cargo.toml.
+const GSSAPI: Feature = Feature {
+    name: "gssapi",
+    is_built: cfg!(feature = "gssapi"),
+};
+
 const ANY: RangeInclusive<i32> = i32::MIN..=i32::MAX;
 const BOOL: RangeInclusive<i32> = 0..=1;
+const NAME_FORMS: RangeInclusive<i32> =
+    c::ZMQ_GSSAPI_NT_HOSTBASED..=c::ZMQ_GSSAPI_NT_KRB5_PRINCIPAL;
 const FROM_MINUS_ONE: RangeInclusive<i32> = -1..=i32::MAX;
 const NOT_NEGATIVE: RangeInclusive<i32> = 0..=i32::MAX;
 const POSITIVE: RangeInclusive<i32> = 1..=i32::MAX;
@@ -208,10 +216,22 @@ pub(super) static OPTIONS: &[Row] = &[
         NextBind, "Adds a group whose users may connect; NULL takes all back.").deprecated(),
     row!(ZMQ_CONNECT_ROUTING_ID, Kind::PatternBytes { empty: Empty::Refused, make: P::ConnectRoutingId },
         OneConnect, "Names the peer of the next connect.").alias("ZMQ_CONNECT_RID").only(&[Router, Stream, Rep]),
-    row!(ZMQ_GSSAPI_SERVER, Kind::Unset(Constant::Int(0)), NextEndpoint, "Not implemented yet."),
-    row!(ZMQ_GSSAPI_PRINCIPAL, Kind::Unset(Constant::Text), NextEndpoint, "Not implemented yet."),
-    row!(ZMQ_GSSAPI_SERVICE_PRINCIPAL, Kind::Unset(Constant::Text), NextEndpoint, "Not implemented yet."),
-    row!(ZMQ_GSSAPI_PLAINTEXT, Kind::Unset(Constant::Int(0)), NextEndpoint, "Not implemented yet."),
+    row!(ZMQ_GSSAPI_SERVER, Kind::Int { default: 0, accepts: BOOL,
+            get: |o| i32::from(o.security.serves_by(Selected::Gssapi)), set: |o, v| o.security.serve_by_gssapi(v != 0) },
+        NextEndpoint, "1: peers have to have Kerberos tickets for this socket; 0: this socket has one.")
+        .needs(GSSAPI),
+    row!(ZMQ_GSSAPI_PRINCIPAL, Kind::Bytes { lengths: 1..=255, empty: Empty::Refused, read: Read::Text,
+            get: |o| &o.security.gssapi.principal, set: |o, v| o.security.set_principal(v) },
+        NextEndpoint, "The name of this socket. Without one a client takes the ticket that fits, and a server any key of its keytab.")
+        .needs(GSSAPI),
+    row!(ZMQ_GSSAPI_SERVICE_PRINCIPAL, Kind::Bytes { lengths: 1..=255, empty: Empty::Refused, read: Read::Text,
+            get: |o| &o.security.gssapi.service, set: |o, v| o.security.set_service(v) },
+        NextEndpoint, "The name of the server, which makes this socket a client.")
+        .needs(GSSAPI),
+    row!(ZMQ_GSSAPI_PLAINTEXT, Kind::Int { default: 0, accepts: BOOL,
+            get: |o| i32::from(o.security.gssapi.plain), set: |o, v| o.security.gssapi.plain = v != 0 },
+        NextEndpoint, "1: who is who is made sure of, but nothing encrypted. To be set on both ends.")
+        .needs(GSSAPI),
     row!(ZMQ_HANDSHAKE_IVL, int!(handshake_interval, 30000, NOT_NEGATIVE),
         NextEndpoint, "Longest handshake in ms; 0 = no limit."),
     row!(ZMQ_SOCKS_PROXY, bytes!(socks_proxy, 1..=usize::MAX, Empty::Null, Read::Text),
@@ -246,8 +266,14 @@ pub(super) static OPTIONS: &[Row] = &[
     row!(ZMQ_VMCI_BUFFER_MAX_SIZE, Kind::Absent(Constant::Uint64(0)), NextEndpoint, "VMCI is not implemented."),
     row!(ZMQ_VMCI_CONNECT_TIMEOUT, Kind::Absent(Constant::Int(-1)), NextEndpoint, "VMCI is not implemented."),
     row!(ZMQ_USE_FD, int!(use_fd, -1, FROM_MINUS_ONE), NextBind, "A listening descriptor to adopt; -1 = none."),
-    row!(ZMQ_GSSAPI_PRINCIPAL_NAMETYPE, Kind::Unset(Constant::Int(0)), NextEndpoint, "Not implemented yet."),
-    row!(ZMQ_GSSAPI_SERVICE_PRINCIPAL_NAMETYPE, Kind::Unset(Constant::Int(0)), NextEndpoint, "Not implemented yet."),
+    row!(ZMQ_GSSAPI_PRINCIPAL_NAMETYPE, Kind::Int { default: 0, accepts: NAME_FORMS,
+            get: |o| o.security.gssapi.principal_form, set: |o, v| o.security.gssapi.principal_form = v },
+        NextEndpoint, "How ZMQ_GSSAPI_PRINCIPAL is read: 0 = service@host, 1 = a user, 2 = a Kerberos principal.")
+        .needs(GSSAPI),
+    row!(ZMQ_GSSAPI_SERVICE_PRINCIPAL_NAMETYPE, Kind::Int { default: 0, accepts: NAME_FORMS,
+            get: |o| o.security.gssapi.service_form, set: |o, v| o.security.gssapi.service_form = v },
+        NextEndpoint, "The same for ZMQ_GSSAPI_SERVICE_PRINCIPAL.")
+        .needs(GSSAPI),
     row!(ZMQ_BINDTODEVICE, bytes!(bind_to_device, 1..=16, Empty::Null, Read::Text),
         NextEndpoint, "SO_BINDTODEVICE: the only interface to use; NULL = any."),
     row!(ZMQ_ZAP_ENFORCE_DOMAIN, Kind::Int { default: 0, accepts: ANY,

@@ -161,6 +161,8 @@ impl Default for SocketOptions {
         options.backlog = None;
         options.in_batch_size = None;
         options.out_batch_size = None;
+        // Setting ZMQ_GSSAPI_SERVER selects it, also to what it is.
+        options.security = Security::default();
         options
     }
 }

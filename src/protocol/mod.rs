@@ -16,7 +16,7 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Instant;
 
 use crate::error::Result;
-use crate::mechanism::Verdict;
+use crate::mechanism::{Verdict, Work, Worked};
 use crate::memory;
 
 pub(crate) mod envelope;
@@ -113,6 +113,28 @@ impl Protocol {
     ) -> std::result::Result<(), ProtocolError> {
         match self {
             Self::Zmtp(zmtp) => zmtp.handle_verdict(verdict),
+            Self::Raw(_) => Ok(()),
+        }
+    }
+
+    /// See [`Zmtp::take_work`].
+    pub(crate) fn take_work(&mut self) -> Option<Work> {
+        match self {
+            Self::Zmtp(zmtp) => zmtp.take_work(),
+            Self::Raw(_) => None,
+        }
+    }
+
+    /// See [`Zmtp::handle_worked`].
+    ///
+    /// # Errors
+    /// What went wrong with what follows from it.
+    pub(crate) fn handle_worked(
+        &mut self,
+        worked: Worked,
+    ) -> std::result::Result<(), ProtocolError> {
+        match self {
+            Self::Zmtp(zmtp) => zmtp.handle_worked(worked),
             Self::Raw(_) => Ok(()),
         }
     }

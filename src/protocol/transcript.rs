@@ -210,7 +210,8 @@ impl Transcript {
                     body: body.to_vec(),
                 }
             }
-            Event::Ask(_) => return,
+            // Nobody is there to answer, or to do it.
+            Event::Ask(_) | Event::Work => return,
             Event::LargeFrame { more, length, head } => {
                 assert!(head.len() < length, "a complete frame is no large frame");
                 self.large = Some((Large::Frame { more }, length, head.to_vec()));

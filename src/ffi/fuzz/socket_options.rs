@@ -72,7 +72,10 @@ struct Socket {
 }
 
 const KEPT: [c_int; 2] = [c::ZMQ_PLAIN_USERNAME, c::ZMQ_PLAIN_PASSWORD];
-const SECURITY: [c_int; 4] = [
+const SECURITY: [c_int; 7] = [
+    c::ZMQ_GSSAPI_PRINCIPAL,
+    c::ZMQ_GSSAPI_SERVER,
+    c::ZMQ_GSSAPI_SERVICE_PRINCIPAL,
     c::ZMQ_MECHANISM,
     c::ZMQ_PLAIN_SERVER,
     c::ZMQ_PLAIN_USERNAME,
@@ -236,6 +239,8 @@ impl Socket {
             }
             // With its NUL.
             c::ZMQ_BINDTODEVICE
+            | c::ZMQ_GSSAPI_PRINCIPAL
+            | c::ZMQ_GSSAPI_SERVICE_PRINCIPAL
             | c::ZMQ_PLAIN_USERNAME
             | c::ZMQ_PLAIN_PASSWORD
             | c::ZMQ_SOCKS_PROXY

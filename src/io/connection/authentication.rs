@@ -1,3 +1,5 @@
+//! What a handshake waits for besides its peer.
+//!
 //! Whether a peer may come in: a mechanism's question goes to the context's ZAP handler, and its answer back.
 //!
 //! The request lies in a pipe of its own, whose other end the handler's socket gets as if it had been connected to. A stale
@@ -11,6 +13,7 @@ use std::sync::Arc;
 
 use super::{Connection, Live, Loss};
 use crate::context::inproc::Asked;
+use crate::io::background::{self, Pending};
 use crate::io::turn::Surroundings;
 use crate::io::{IoCommand, IoHandle, ObjectId};
 use crate::mechanism::zap::{self, Asker};
@@ -22,6 +25,8 @@ use crate::pipe::{Conflate, Head, Leftovers, Limits, Notice, PipeEnd, Wake, pipe
 #[derive(Debug, Default)]
 pub(crate) struct Authentication {
     inquiry: Option<Inquiry>,
+    /// What the mechanism has had begun.
+    work: Option<Pending>,
     /// What the handler said of the peer.
     pub(super) properties: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -104,6 +109,33 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// The mechanism has work that may take long.
+    pub(crate) fn begin_work(&mut self, around: &Surroundings<'_>) {
+        if let Some(live) = &mut self.live
+            && let Some(work) = live.protocol.take_work()
+        {
+            let thread = Arc::clone(around.handle);
+            live.authentication.work = Some(background::begin(work, thread, self.id));
+        }
+    }
+
+    /// What has come of it by now.
+    pub(super) fn hear_worked(&mut self) -> Result<(), Loss> {
+        let Some(live) = &mut self.live else {
+            return Ok(());
+        };
+        let authentication = &mut live.authentication;
+        let Some(worked) = authentication.work.as_ref().and_then(Pending::take) else {
+            return Ok(());
+        };
+        authentication.work = None;
+        live.protocol
+            .handle_worked(worked)
+            .map_err(Loss::Protocol)?;
+        live.input.go_on();
+        Ok(())
     }
 
     /// What the handler has answered by now.

@@ -3,8 +3,8 @@
 //! Contract: security.md section 4.
 
 use super::*;
-use crate::mechanism::curve::{Cipher, ClientKeys, Envelope, ServerKeys};
-use crate::mechanism::{Mechanism, SecurityHandshake};
+use crate::mechanism::curve::{self, ClientKeys, Envelope, ServerKeys};
+use crate::mechanism::{Cipher, Mechanism, SecurityHandshake};
 use crate::sodium::Secret;
 
 /// The keys of a server, and of a client.
@@ -66,7 +66,7 @@ fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
 /// A peer that is a plain stream, after the handshake.
 struct Peer {
     stream: TcpStream,
-    cipher: Box<Cipher>,
+    cipher: Box<curve::Cipher>,
 }
 
 impl Peer {
@@ -84,7 +84,7 @@ impl Peer {
 
     /// A frame of a message, sealed and framed.
     fn sealed(&mut self, flags: u8, body: &[u8]) -> Vec<u8> {
-        let mut message = vec![0; body.len() + Cipher::OVERHEAD];
+        let mut message = vec![0; body.len() + curve::Cipher::OVERHEAD];
         self.cipher.seal(flags, body, &mut message);
         frame(0, &message)
     }

@@ -22,9 +22,6 @@ pub(crate) struct Cipher {
 }
 
 impl Cipher {
-    /// Flags of a frame, which travel sealed.
-    pub(crate) const MORE: u8 = 0x01;
-    pub(crate) const COMMAND: u8 = 0x02;
     /// Bytes that a MESSAGE is longer than the body which is sealed in it: name, counter, tag, flags.
     pub(crate) const OVERHEAD: usize = MESSAGE.len() + 8 + TAG + 1;
 

@@ -5,7 +5,7 @@
 use super::{CLAIM, COOKIE, ClientKeys, ClientLots, HELLO, INITIATE, VERSION, VOUCH, VOUCH_TEXT};
 use super::{Cipher, WELCOME, WELCOME_TEXT, counted, drawn, key_between, open, seal};
 use super::{HELLO_NONCE, INITIATE_NONCE, READY_NONCE, VOUCH_NONCE, WELCOME_NONCE};
-use crate::mechanism::{ERROR, READY, SecurityHandshake, Traffic, command, refusal};
+use crate::mechanism::{self, ERROR, READY, SecurityHandshake, Traffic, command, refusal};
 use crate::memory;
 use crate::protocol::ProtocolError;
 use crate::sodium::{BoxKey, PublicKey, TAG};
@@ -176,7 +176,10 @@ impl SecurityHandshake for Client {
 
     fn take_traffic(&mut self) -> Option<Traffic> {
         match &mut self.phase {
-            Phase::Done(cipher) => cipher.take().map(Traffic::Sealed),
+            Phase::Done(cipher) => cipher
+                .take()
+                .map(mechanism::Cipher::Curve)
+                .map(Traffic::Sealed),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@
 use super::{Cipher, Client, ClientKeys, ClientLots, Envelope, Server, ServerKeys, ServerLots};
 use crate::fuzz::Input;
 use crate::mechanism::fuzz::{is_named, reason, verdict};
-use crate::mechanism::{Question, SecurityHandshake, Verdict};
+use crate::mechanism::{self, Question, SecurityHandshake, Verdict};
 use crate::protocol::ProtocolError;
 use crate::protocol::fuzz::refusal;
 use crate::sodium::{BoxKey, PublicKey, Secret};
@@ -313,7 +313,7 @@ fn initiated(
 
     // What the server says is for the client; what the client says counts on from INITIATE.
     let mut message = vec![0; 33 + 5];
-    cipher.seal(Cipher::MORE, b"world", &mut message);
+    cipher.seal(mechanism::Cipher::MORE, b"world", &mut message);
     assert!(message.starts_with(b"\x07MESSAGE\0\0\0\0\0\0\0\x02"));
     let nonce = [b"CurveZMQMESSAGES", &message[8..16]];
     let text = opened(client, &own, nonce, &message[16..]);

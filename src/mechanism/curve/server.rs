@@ -7,7 +7,7 @@ use super::{COOKIE_NONCE, HELLO_NONCE, INITIATE_NONCE, READY_NONCE, VOUCH_NONCE,
 use super::{
     VERSION, VOUCH, VOUCH_TEXT, WELCOME, WELCOME_TEXT, counted, drawn, key_between, open, seal,
 };
-use crate::mechanism::{ERROR, READY, command, split_command};
+use crate::mechanism::{self, ERROR, READY, command, split_command};
 use crate::mechanism::{Question, Refusal, SecurityHandshake, Traffic, Verdict};
 use crate::protocol::{ProtocolError, copy_of};
 use crate::sodium::{BoxKey, PublicKey, Secret, TAG};
@@ -271,7 +271,10 @@ impl SecurityHandshake for Server {
 
     fn take_traffic(&mut self) -> Option<Traffic> {
         match &mut self.phase {
-            Phase::Done(cipher) => cipher.take().map(Traffic::Sealed),
+            Phase::Done(cipher) => cipher
+                .take()
+                .map(mechanism::Cipher::Curve)
+                .map(Traffic::Sealed),
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 use super::fuzz::{CLIENT, OF_CLIENT, OF_SERVER, PULL, PUSH, SERVER};
 use super::fuzz::{client, client_with, keys, secret, server};
 use super::*;
-use crate::mechanism::{Question, Refusal, SecurityHandshake, Verdict};
+use crate::mechanism::{self, Question, Refusal, SecurityHandshake, Verdict};
 use crate::sodium::sha256;
 
 fn hex(text: &str) -> Vec<u8> {
@@ -168,7 +168,7 @@ fn the_vectors() {
     let expected = "074d4553534147450000000000000003d509af6b933a256ebf82f70fba5f11bf0f7bc73a210c";
     assert_eq!(message, hex(expected));
     assert_eq!(opened(&mut of_server, &message), Ok((0, b"hello".to_vec())));
-    let message = sealed(&mut of_server, Cipher::MORE, b"world");
+    let message = sealed(&mut of_server, mechanism::Cipher::MORE, b"world");
     let expected = "074d4553534147450000000000000002a087677a4f5cec53cdc9282a5f49dd9309f773366f5d";
     assert_eq!(message, hex(expected));
     assert_eq!(opened(&mut of_client, &message), Ok((1, b"world".to_vec())));

@@ -11,7 +11,7 @@ use super::opening::{Config, Handshake, Opening, Progress};
 use super::seal::Seal;
 use super::version::{HeaderOf, Version};
 use crate::error::Result;
-use crate::mechanism::{Question, Traffic, Verdict};
+use crate::mechanism::{Question, Traffic, Verdict, Work, Worked};
 use crate::protocol::{ProtocolError, TimedOut};
 
 /// The protocol state of one stream, from the first byte to the last, for either role.
@@ -39,6 +39,8 @@ pub(crate) struct Zmtp {
     version: Version,
     /// A peer that cannot subscribe is in for everything, which is still to be said.
     subscribes_to_all: bool,
+    /// A peer that could understand commands gets messages all the same.
+    subscribes_by_message: bool,
     /// No body is longer; at most `isize::MAX`.
     limit: u64,
     /// Bytes of an uninteresting command that are still to come.
@@ -94,6 +96,8 @@ pub(crate) enum Event<'a> {
     MaySend,
     /// Somebody has to say whether the peer may come in: [`Zmtp::handle_verdict`]. At most once.
     Ask(Question),
+    /// Something has to be done for the handshake that may take long: [`Zmtp::take_work`].
+    Work,
     /// The handshake is complete, messages may be sent; exactly once, before all that follow here.
     Ready(Handshake),
     /// A SUBSCRIBE or CANCEL command (a message with the same meaning is a [`Self::Frame`]), or a peer that
@@ -125,6 +129,7 @@ impl Zmtp {
             receives_groups: config.receives_groups,
             version: Version::default(),
             subscribes_to_all: false,
+            subscribes_by_message: false,
             limit: config
                 .max_message_size
                 .unwrap_or(u64::MAX)
@@ -209,6 +214,28 @@ impl Zmtp {
         }
     }
 
+    /// What is to be done upon [`Event::Work`]; once.
+    pub(crate) fn take_work(&mut self) -> Option<Work> {
+        match &mut self.phase {
+            Phase::Opening(opening) => opening.take_work(),
+            Phase::Traffic | Phase::Failed(_) => None,
+        }
+    }
+
+    /// What came of that work. [`Self::decode`] is to be called then, also if nothing has come.
+    ///
+    /// # Errors
+    /// What went wrong with what follows from it.
+    pub(crate) fn handle_worked(
+        &mut self,
+        worked: Worked,
+    ) -> std::result::Result<(), ProtocolError> {
+        match &mut self.phase {
+            Phase::Opening(opening) => opening.handle_worked(worked, &mut self.output),
+            Phase::Traffic | Phase::Failed(_) => Ok(()),
+        }
+    }
+
     /// To be called upon [`Event::Ready`]. If there is a seal, what follows in the input does not go to [`Self::decode`] as
     /// it comes, but as the frames that the seal opens; and all output from now on, of the application and of
     /// [`Self::poll_output`], is to be sealed.
@@ -271,7 +298,11 @@ impl Zmtp {
         topic: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<()> {
-        command::append_subscription(self.version, subscribe, topic, out)
+        let version = match self.subscribes_by_message {
+            true => self.version.min(Version::V3_0),
+            false => self.version,
+        };
+        command::append_subscription(version, subscribe, topic, out)
     }
 
     // ---- what is to be done ----
@@ -328,9 +359,15 @@ impl Zmtp {
                     consumed,
                     event: Some(Event::Ask(question)),
                 }),
+                Ok((consumed, Some(Progress::Work))) => Ok(Decoded {
+                    consumed,
+                    event: Some(Event::Work),
+                }),
                 Ok((consumed, Some(Progress::Ready(handshake, traffic)))) => {
                     if let Traffic::Sealed(cipher) = traffic {
-                        self.seal = Some(Box::new(Seal::new(*cipher, self.limit)));
+                        let seal = Seal::new(cipher, self.limit);
+                        self.subscribes_by_message = seal.subscribes_by_message();
+                        self.seal = Some(Box::new(seal));
                     }
                     self.begin_traffic(handshake.version);
                     Ok(Decoded {

@@ -10,7 +10,7 @@ use super::greeting::{Greeted, Greeting};
 use super::metadata::{Properties, append_property};
 use super::version::Version;
 use crate::error::Error;
-use crate::mechanism::{Mechanism, Question, SecurityHandshake, Traffic, Verdict};
+use crate::mechanism::{Mechanism, Question, SecurityHandshake, Traffic, Verdict, Work, Worked};
 use crate::memory;
 use crate::protocol::{ProtocolError, copy_of};
 
@@ -68,6 +68,8 @@ pub(super) enum Progress {
     MaySend(Version),
     /// The mechanism has to know something; see [`Opening::handle_verdict`].
     Ask(Question),
+    /// The mechanism has to have something done; see [`Opening::take_work`].
+    Work,
     /// All is said.
     Ready(Handshake, Traffic),
 }
@@ -220,14 +222,37 @@ impl Opening {
         Ok(())
     }
 
+    /// See [`SecurityHandshake::take_work`].
+    pub(super) fn take_work(&mut self) -> Option<Work> {
+        match &mut self.stage {
+            Stage::Security(security) => security.take_work(),
+            Stage::Greeting(_) | Stage::Identity => None,
+        }
+    }
+
+    /// What came of the work, as [`Self::handle_verdict`].
+    pub(super) fn handle_worked(
+        &mut self,
+        worked: Worked,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ProtocolError> {
+        if let Stage::Security(security) = &mut self.stage {
+            security.handle_worked(worked);
+            say(&mut **security, out)?;
+        }
+        Ok(())
+    }
+
     /// A command of the security handshake. The COMMAND bit is not asked for.
     fn decode_command(
         &mut self,
         input: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(usize, Option<Progress>), ProtocolError> {
-        if matches!(&self.stage, Stage::Security(security) if security.is_received()) {
-            // Frames behind the peer's last word wait for ours.
+        if let Stage::Security(security) = &self.stage
+            && (security.is_received() || security.has_work() || security.is_working())
+        {
+            // Frames behind the peer's last word wait for ours, and others for what is being done.
             return Ok((0, self.advance(out)?));
         }
         let Some((header, body)) = self.split_frame(input)? else {
@@ -253,6 +278,9 @@ impl Opening {
             return Ok(None);
         };
         say(&mut **security, out)?;
+        if security.has_work() {
+            return Ok(Some(Progress::Work));
+        }
         if let Some(question) = security.poll_question() {
             return Ok(Some(Progress::Ask(question)));
         }

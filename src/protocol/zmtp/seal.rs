@@ -6,7 +6,8 @@
 
 use super::frame::{COMMAND, Header, LONG_HEADER, MORE, append_header, header_of};
 use crate::error::{Error, Result};
-use crate::mechanism::curve::{Cipher, Envelope};
+use crate::mechanism::Cipher;
+use crate::mechanism::curve::{self, Envelope};
 use crate::memory;
 use crate::protocol::ProtocolError;
 
@@ -91,18 +92,15 @@ impl Seal {
         frame: &[u8],
         out: &mut [u8],
     ) -> std::result::Result<usize, ProtocolError> {
-        let malformed = ProtocolError::MalformedMessage;
-        let size = Header::parse(frame).ok_or(malformed)?.size;
-        let envelope = Envelope::parse(frame.get(size..).unwrap_or_default())?;
-        let length = envelope.body_length();
-        // The flags come to light with the body: the length alone says where that begins.
-        let (_, size) = header_of(0, length);
-        let (place, rest) = out.split_at_mut_checked(size).ok_or(malformed)?;
-        let body = rest.get_mut(..length).ok_or(malformed)?;
-        let flags = self.cipher.open(envelope, body)?;
-        let (header, size) = header_of(from_sealed(flags), length);
-        place.copy_from_slice(&header[..size]);
-        Ok(size + length)
+        let size = Header::parse(frame)
+            .ok_or(ProtocolError::MalformedMessage)?
+            .size;
+        let message = frame.get(size..).unwrap_or_default();
+        match &mut self.cipher {
+            Cipher::Curve(cipher) => open_curve(cipher, message, out),
+            #[cfg(any(test, feature = "gssapi"))]
+            Cipher::Gssapi(cipher) => gssapi::open(cipher, message, out),
+        }
     }
 
     /// Appends a frame of a message, sealed.
@@ -115,7 +113,7 @@ impl Seal {
         body: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<()> {
-        self.seal(if more { Cipher::MORE } else { 0 }, body, out)
+        self.seal(if more { MORE } else { 0 }, body, out)
     }
 
     /// Puts in the place of whole frames, which are everything behind `from`, the same frames sealed.
@@ -130,7 +128,7 @@ impl Seal {
         while let Some(header) = Header::parse(rest) {
             let end = header.size.saturating_add(header.length as usize);
             let body = rest.get(header.size..end).unwrap_or_default();
-            self.seal(to_sealed(header.flags), body, out)?;
+            self.seal(header.flags, body, out)?;
             rest = rest.get(end..).unwrap_or_default();
         }
         Ok(())
@@ -141,17 +139,105 @@ impl Seal {
         self.cipher.end_batch();
     }
 
+    /// `flags` are those of the frame in clear.
     fn seal(&mut self, flags: u8, body: &[u8], out: &mut Vec<u8>) -> Result<()> {
-        let length = body.len().saturating_add(Cipher::OVERHEAD);
-        out.try_reserve(length.saturating_add(LONG_HEADER))
-            .map_err(|_| Error::NoMemory)?;
-        append_header(0, length, out);
-        let start = out.len();
-        out.resize(start + length, 0);
-        if let Some(message) = out.get_mut(start..) {
-            self.cipher.seal(flags, body, message);
+        match &mut self.cipher {
+            Cipher::Curve(cipher) => seal_curve(cipher, to_sealed(flags), body, out),
+            #[cfg(any(test, feature = "gssapi"))]
+            Cipher::Gssapi(cipher) => gssapi::seal(cipher, to_sealed(flags), body, out),
         }
-        Ok(())
+    }
+
+    /// Subscriptions are to be sent as messages, as peers of ZMTP 3.0 have them, whatever the version.
+    ///
+    /// Under GSSAPI libzmq up to 4.3.5 sends and takes a SUBSCRIBE command as if it were a message, which loses what it means.
+    /// What ZMTP 3.0 has for it every version takes.
+    pub(crate) fn subscribes_by_message(&self) -> bool {
+        match self.cipher {
+            Cipher::Curve(_) => false,
+            #[cfg(any(test, feature = "gssapi"))]
+            Cipher::Gssapi(_) => true,
+        }
+    }
+}
+
+fn open_curve(
+    cipher: &mut curve::Cipher,
+    message: &[u8],
+    out: &mut [u8],
+) -> std::result::Result<usize, ProtocolError> {
+    let malformed = ProtocolError::MalformedMessage;
+    let envelope = Envelope::parse(message)?;
+    let length = envelope.body_length();
+    // The flags come to light with the body: the length alone says where that begins.
+    let (_, size) = header_of(0, length);
+    let (place, rest) = out.split_at_mut_checked(size).ok_or(malformed)?;
+    let body = rest.get_mut(..length).ok_or(malformed)?;
+    let flags = cipher.open(envelope, body)?;
+    let (header, size) = header_of(from_sealed(flags), length);
+    place.copy_from_slice(&header[..size]);
+    Ok(size + length)
+}
+
+fn seal_curve(cipher: &mut curve::Cipher, flags: u8, body: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    let length = body.len().saturating_add(curve::Cipher::OVERHEAD);
+    out.try_reserve(length.saturating_add(LONG_HEADER))
+        .map_err(|_| Error::NoMemory)?;
+    append_header(0, length, out);
+    let start = out.len();
+    out.resize(start + length, 0);
+    if let Some(message) = out.get_mut(start..) {
+        cipher.seal(flags, body, message);
+    }
+    Ok(())
+}
+
+/// Frames that GSSAPI seals: nobody knows their lengths beforehand.
+#[cfg(any(test, feature = "gssapi"))]
+mod gssapi {
+    use super::{COMMAND, Error, LONG_HEADER, ProtocolError, Result};
+    use super::{append_header, from_sealed, header_of};
+    use crate::mechanism::gssapi::Cipher;
+    use crate::memory;
+
+    pub(super) fn open(
+        cipher: &mut Cipher,
+        message: &[u8],
+        out: &mut [u8],
+    ) -> std::result::Result<usize, ProtocolError> {
+        let opened = cipher.open(message)?;
+        // A topic alone becomes the command that others send.
+        let (name, flags): (&[u8], u8) = match opened.flags {
+            flags if flags & Cipher::SUBSCRIBE != 0 => (b"\x09SUBSCRIBE", COMMAND),
+            flags if flags & Cipher::CANCEL != 0 => (b"\x06CANCEL", COMMAND),
+            flags => (b"", from_sealed(flags)),
+        };
+        let length = name.len() + opened.body().len();
+        let (header, size) = header_of(flags, length);
+        // What a context adds is more than a name.
+        let mut rest = out;
+        for part in [&header[..size], name, opened.body()] {
+            let (place, behind) = rest
+                .split_at_mut_checked(part.len())
+                .ok_or(ProtocolError::MalformedMessage)?;
+            place.copy_from_slice(part);
+            rest = behind;
+        }
+        Ok(size + length)
+    }
+
+    pub(super) fn seal(
+        cipher: &mut Cipher,
+        flags: u8,
+        body: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        // A context that has expired ends the connection as want of memory does.
+        let message = cipher.seal(flags, body).map_err(|_| Error::NoMemory)?;
+        out.try_reserve(message.len().saturating_add(LONG_HEADER))
+            .map_err(|_| Error::NoMemory)?;
+        append_header(0, message.len(), out);
+        memory::append(out, &message)
     }
 }
 

@@ -6,7 +6,7 @@ use super::super::frame::{COMMAND, MORE, append_header};
 use super::super::seal::Seal;
 use super::super::version::Version;
 use crate::fuzz::Input;
-use crate::mechanism::curve;
+use crate::mechanism::{Cipher, curve};
 use crate::protocol::ProtocolError;
 
 /// The first byte chooses the direction, the second one how the stream is cut, the third one how many frames there are;
@@ -18,7 +18,8 @@ pub(crate) fn sealed(data: &[u8]) {
     let (settings, seed, count) = (input.byte(), input.byte(), input.byte() & 15);
     let [mut ends, mut again] = [(); 2].map(|()| {
         let [client, server] = curve::fuzz::ciphers();
-        let mut ends = [client, server].map(|cipher| Seal::new(cipher, LIMIT));
+        let mut ends =
+            [client, server].map(|cipher| Seal::new(Cipher::Curve(Box::new(cipher)), LIMIT));
         if settings & 1 != 0 {
             ends.reverse();
         }

@@ -1,6 +1,7 @@
 //! Whole connections: their bytes, their events, their time. Contract: zmtp.md.
 
 mod greetings;
+mod gssapi;
 mod limits;
 mod malformed;
 mod metadata;
