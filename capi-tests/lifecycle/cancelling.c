@@ -82,7 +82,7 @@ static void cancel_many(enum transport transport)
     router = keep(bind_any(sock(ctx, ZMQ_ROUTER), TCP));
     attach(one, other, transport);
     set_int(other, ZMQ_RCVTIMEO, 1);
-    for (int i = 0; i < turns(1000); i++) {
+    for (int i = 0; i < turns(300); i++) {
         pthread_t threads[2];
         for (int t = 0; t < 2; t++)
             pthread_create(&threads[t], NULL, work, (void *) (uintptr_t) rand_r(&seed));

@@ -92,18 +92,17 @@ struct Start {
     argument: *mut c_void,
 }
 
-unsafe extern "C" {
-    /// As libc declares it, but that a thread may end by an exception of the C library.
-    fn pthread_create(
-        thread: *mut libc::pthread_t,
-        attributes: *const libc::pthread_attr_t,
-        run: extern "C-unwind" fn(*mut c_void) -> *mut c_void,
-        argument: *mut c_void,
-    ) -> c_int;
-}
-
 /// Not a thread of the standard library: the function may need the stack that the system gives by default.
 fn start(start: Start) -> Result<libc::pthread_t> {
+    unsafe extern "C" {
+        // As libc declares it, but that a thread may end by an exception of the C library.
+        fn pthread_create(
+            thread: *mut libc::pthread_t,
+            attributes: *const libc::pthread_attr_t,
+            run: extern "C-unwind" fn(*mut c_void) -> *mut c_void,
+            argument: *mut c_void,
+        ) -> c_int;
+    }
     let mut blocked = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: fills the set.
     unsafe { libc::sigfillset(blocked.as_mut_ptr()) };
