@@ -104,7 +104,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("mailbox", &["error", "sync", "sys"]),
-    ("message", &["error", "memory"]),
+    ("message", &["error", "memory", "sys"]),
     ("endpoint", &["decimal", "error", "memory"]),
     ("memory", &["error"]),
     ("timers", &["error"]),

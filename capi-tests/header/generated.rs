@@ -71,7 +71,7 @@ fn note_headings(source: &str, headings: &mut BTreeMap<String, String>) {
             .strip_prefix("pub const ")
             .and_then(|rest| rest.split_once(':'));
         let item = line
-            .strip_prefix("pub unsafe extern \"C\" fn ")
+            .strip_prefix("pub unsafe extern \"C-unwind\" fn ")
             .and_then(|rest| rest.split_once('('))
             .or_else(|| {
                 line.strip_prefix("pub struct zmq_poll")

@@ -11,13 +11,13 @@ use crate::error::{Error, Result};
 
 /// Starts a stopwatch.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_stopwatch_start() -> *mut c_void {
+pub unsafe extern "C-unwind" fn zmq_stopwatch_start() -> *mut c_void {
     Box::into_raw(Box::new(clock::now())).cast()
 }
 
 /// Microseconds since the start.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_stopwatch_intermediate(watch: *mut c_void) -> c_ulong {
+pub unsafe extern "C-unwind" fn zmq_stopwatch_intermediate(watch: *mut c_void) -> c_ulong {
     // SAFETY: NULL or made by zmq_stopwatch_start.
     let start = unsafe { watch.cast::<Instant>().as_ref() };
     start.map_or(0, microseconds_since)
@@ -25,7 +25,7 @@ pub unsafe extern "C" fn zmq_stopwatch_intermediate(watch: *mut c_void) -> c_ulo
 
 /// Microseconds since the start; frees the stopwatch.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_stopwatch_stop(watch: *mut c_void) -> c_ulong {
+pub unsafe extern "C-unwind" fn zmq_stopwatch_stop(watch: *mut c_void) -> c_ulong {
     if watch.is_null() {
         return 0;
     }
@@ -36,18 +36,25 @@ pub unsafe extern "C" fn zmq_stopwatch_stop(watch: *mut c_void) -> c_ulong {
 
 /// Sleeps for whole seconds, or until a signal comes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_sleep(seconds: c_int) {
+pub unsafe extern "C-unwind" fn zmq_sleep(seconds: c_int) {
     let Ok(seconds) = c_uint::try_from(seconds) else {
         return;
     };
+    unsafe extern "C-unwind" {
+        fn sleep(seconds: c_uint) -> c_uint;
+    }
+    // A thread may be cancelled there, and then ends through here.
     // SAFETY: any number is allowed.
-    unsafe { libc::sleep(seconds) };
+    unsafe { sleep(seconds) };
 }
 
 /// Runs a function in a new thread, in which all signals are blocked. NULL and errno if there can be
 /// none.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_threadstart(func: zmq_thread_fn, arg: *mut c_void) -> *mut c_void {
+pub unsafe extern "C-unwind" fn zmq_threadstart(
+    func: zmq_thread_fn,
+    arg: *mut c_void,
+) -> *mut c_void {
     guard::call(|| {
         let function = func.ok_or(Error::Fault)?;
         let thread = start(Start {
@@ -60,14 +67,18 @@ pub unsafe extern "C" fn zmq_threadstart(func: zmq_thread_fn, arg: *mut c_void) 
 
 /// Waits until the thread has ended, and frees the handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_threadclose(thread: *mut c_void) {
+pub unsafe extern "C-unwind" fn zmq_threadclose(thread: *mut c_void) {
     if thread.is_null() {
         return;
     }
     // SAFETY: made by zmq_threadstart, and closed once.
-    let thread = unsafe { Box::from_raw(thread.cast::<libc::pthread_t>()) };
+    let thread = *unsafe { Box::from_raw(thread.cast::<libc::pthread_t>()) };
+    unsafe extern "C-unwind" {
+        fn pthread_join(thread: libc::pthread_t, value: *mut *mut c_void) -> c_int;
+    }
+    // A thread may be cancelled there, and then ends through here.
     // SAFETY: a thread that is joined only here.
-    unsafe { libc::pthread_join(*thread, std::ptr::null_mut()) };
+    unsafe { pthread_join(thread, std::ptr::null_mut()) };
 }
 
 fn microseconds_since(start: &Instant) -> c_ulong {
@@ -77,12 +88,21 @@ fn microseconds_since(start: &Instant) -> c_ulong {
 
 /// What a new thread is to do.
 struct Start {
-    function: unsafe extern "C" fn(*mut c_void),
+    function: unsafe extern "C-unwind" fn(*mut c_void),
     argument: *mut c_void,
 }
 
 /// Not a thread of the standard library: the function may need the stack that the system gives by default.
 fn start(start: Start) -> Result<libc::pthread_t> {
+    unsafe extern "C" {
+        // As libc declares it, but that a thread may end by an exception of the C library.
+        fn pthread_create(
+            thread: *mut libc::pthread_t,
+            attributes: *const libc::pthread_attr_t,
+            run: extern "C-unwind" fn(*mut c_void) -> *mut c_void,
+            argument: *mut c_void,
+        ) -> c_int;
+    }
     let mut blocked = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: fills the set.
     unsafe { libc::sigfillset(blocked.as_mut_ptr()) };
@@ -93,7 +113,7 @@ fn start(start: Start) -> Result<libc::pthread_t> {
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, blocked.as_ptr(), before.as_mut_ptr()) };
     // SAFETY: `run` takes the box over, if it runs.
     let status = unsafe {
-        libc::pthread_create(
+        pthread_create(
             thread.as_mut_ptr(),
             std::ptr::null(),
             run,
@@ -111,7 +131,8 @@ fn start(start: Start) -> Result<libc::pthread_t> {
     Ok(unsafe { thread.assume_init() })
 }
 
-extern "C" fn run(start: *mut c_void) -> *mut c_void {
+/// Nothing in it has to be dropped where the function is called: the thread may end there.
+extern "C-unwind" fn run(start: *mut c_void) -> *mut c_void {
     // SAFETY: the box that `start` gave to this thread.
     let start = *unsafe { Box::from_raw(start.cast::<Start>()) };
     // SAFETY: no arguments.
@@ -150,7 +171,7 @@ mod tests {
         blocked: bool,
     }
 
-    unsafe extern "C" fn look(seen: *mut c_void) {
+    unsafe extern "C-unwind" fn look(seen: *mut c_void) {
         let seen = unsafe { &mut *seen.cast::<Seen>() };
         let mut name = [0; 16];
         let mut set = MaybeUninit::uninit();

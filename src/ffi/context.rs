@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 
 /// Makes a context. It opens and starts nothing before the first zmq_socket. NULL and errno on failure.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_ctx_new() -> *mut c_void {
+pub unsafe extern "C-unwind" fn zmq_ctx_new() -> *mut c_void {
     guard::call(|| Ok(new(Context::new())))
 }
 
@@ -18,7 +18,7 @@ pub unsafe extern "C" fn zmq_ctx_new() -> *mut c_void {
 /// EINTR if a signal came, EMFILE without a descriptor to wait on; then call again. EDEADLK from a free function that
 /// runs on a thread of this context. In a forked child it only gives up the parent's context.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_ctx_term(context: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_ctx_term(context: *mut c_void) -> c_int {
     // SAFETY: C passes NULL or a handle that it was given.
     guard::done(|| unsafe { terminate(context) })
 }
@@ -26,7 +26,7 @@ pub unsafe extern "C" fn zmq_ctx_term(context: *mut c_void) -> c_int {
 /// Lets every blocked call on the context's sockets, and all later ones, fail with ETERM. Does not wait. -1:
 /// EFAULT.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_ctx_shutdown(context: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_ctx_shutdown(context: *mut c_void) -> c_int {
     guard::done(|| {
         // SAFETY: C passes NULL or a handle that it was given.
         unsafe { of_handle(context) }?.shutdown();
@@ -36,7 +36,11 @@ pub unsafe extern "C" fn zmq_ctx_shutdown(context: *mut c_void) -> c_int {
 
 /// Sets an option of a context. -1: EFAULT, EINVAL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_ctx_set(context: *mut c_void, option: c_int, optval: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_ctx_set(
+    context: *mut c_void,
+    option: c_int,
+    optval: c_int,
+) -> c_int {
     guard::done(|| {
         // SAFETY: C passes NULL or a handle that it was given.
         let context = unsafe { of_handle(context) }?;
@@ -46,7 +50,7 @@ pub unsafe extern "C" fn zmq_ctx_set(context: *mut c_void, option: c_int, optval
 
 /// The value of an option of a context. -1: EFAULT, EINVAL; some options can be negative.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_ctx_get(context: *mut c_void, option: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_ctx_get(context: *mut c_void, option: c_int) -> c_int {
     guard::call(|| {
         // SAFETY: C passes NULL or a handle that it was given.
         let context = unsafe { of_handle(context) }?;
@@ -56,7 +60,7 @@ pub unsafe extern "C" fn zmq_ctx_get(context: *mut c_void, option: c_int) -> c_i
 
 /// Old form of zmq_ctx_new, with the number of I/O threads. NULL: EINVAL if that is negative.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_init(io_threads: c_int) -> *mut c_void {
+pub unsafe extern "C-unwind" fn zmq_init(io_threads: c_int) -> *mut c_void {
     guard::call(|| {
         let context = Context::new();
         context.with_options(|options| options.set(c::ZMQ_IO_THREADS, io_threads))??;
@@ -66,14 +70,14 @@ pub unsafe extern "C" fn zmq_init(io_threads: c_int) -> *mut c_void {
 
 /// Old name of zmq_ctx_term.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_term(context: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_term(context: *mut c_void) -> c_int {
     // SAFETY: C passes NULL or a handle that it was given.
     guard::done(|| unsafe { terminate(context) })
 }
 
 /// Old name of zmq_ctx_term.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_ctx_destroy(context: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_ctx_destroy(context: *mut c_void) -> c_int {
     // SAFETY: C passes NULL or a handle that it was given.
     guard::done(|| unsafe { terminate(context) })
 }
@@ -81,7 +85,7 @@ pub unsafe extern "C" fn zmq_ctx_destroy(context: *mut c_void) -> c_int {
 /// zmq_ctx_set for options that are not an int. -1: EFAULT, EINVAL.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_ctx_set_ext(
+pub unsafe extern "C-unwind" fn zmq_ctx_set_ext(
     context: *mut c_void,
     option: c_int,
     optval: *const c_void,
@@ -99,7 +103,7 @@ pub unsafe extern "C" fn zmq_ctx_set_ext(
 /// zmq_ctx_get for options that are not an int; does not change *optvallen. -1: EFAULT, EINVAL.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_ctx_get_ext(
+pub unsafe extern "C-unwind" fn zmq_ctx_get_ext(
     context: *mut c_void,
     option: c_int,
     optval: *mut c_void,

@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 /// Makes a counter with the value 0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_atomic_counter_new() -> *mut c_void {
+pub unsafe extern "C-unwind" fn zmq_atomic_counter_new() -> *mut c_void {
     Box::into_raw(Box::new(AtomicI32::new(0))).cast()
 }
 
 /// Sets the value of a counter.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_atomic_counter_set(counter: *mut c_void, value: c_int) {
+pub unsafe extern "C-unwind" fn zmq_atomic_counter_set(counter: *mut c_void, value: c_int) {
     // SAFETY: NULL or a counter.
     if let Some(counter) = unsafe { counter_at(counter) } {
         counter.store(value, Ordering::SeqCst);
@@ -20,7 +20,7 @@ pub unsafe extern "C" fn zmq_atomic_counter_set(counter: *mut c_void, value: c_i
 
 /// Adds 1; the value before.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_atomic_counter_inc(counter: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_atomic_counter_inc(counter: *mut c_void) -> c_int {
     // SAFETY: NULL or a counter.
     let counter = unsafe { counter_at(counter) };
     counter.map_or(0, |counter| counter.fetch_add(1, Ordering::SeqCst))
@@ -28,7 +28,7 @@ pub unsafe extern "C" fn zmq_atomic_counter_inc(counter: *mut c_void) -> c_int {
 
 /// Subtracts 1; 0 if the value is 0 now, else 1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_atomic_counter_dec(counter: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_atomic_counter_dec(counter: *mut c_void) -> c_int {
     // SAFETY: NULL or a counter.
     let counter = unsafe { counter_at(counter) };
     counter.map_or(0, |counter| {
@@ -38,7 +38,7 @@ pub unsafe extern "C" fn zmq_atomic_counter_dec(counter: *mut c_void) -> c_int {
 
 /// The value of a counter.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_atomic_counter_value(counter: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_atomic_counter_value(counter: *mut c_void) -> c_int {
     // SAFETY: NULL or a counter.
     let counter = unsafe { counter_at(counter) };
     counter.map_or(0, |counter| counter.load(Ordering::SeqCst))
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn zmq_atomic_counter_value(counter: *mut c_void) -> c_int
 
 /// Frees a counter and sets the pointer to NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_atomic_counter_destroy(counter_p: *mut *mut c_void) {
+pub unsafe extern "C-unwind" fn zmq_atomic_counter_destroy(counter_p: *mut *mut c_void) {
     if counter_p.is_null() {
         return;
     }

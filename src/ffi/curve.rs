@@ -12,7 +12,7 @@ const TEXT: usize = 40;
 
 /// Makes a pair of keys as Z85 texts of 40 characters and a NUL each. -1: the system has no random numbers (its errno).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_curve_keypair(
+pub unsafe extern "C-unwind" fn zmq_curve_keypair(
     z85_public_key: *mut c_char,
     z85_secret_key: *mut c_char,
 ) -> c_int {
@@ -27,7 +27,7 @@ pub unsafe extern "C" fn zmq_curve_keypair(
 
 /// Writes the public key of a secret key. -1: EINVAL if that is not a key.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_curve_public(
+pub unsafe extern "C-unwind" fn zmq_curve_public(
     z85_public_key: *mut c_char,
     z85_secret_key: *const c_char,
 ) -> c_int {

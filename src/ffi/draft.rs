@@ -10,7 +10,7 @@ use crate::socket::api;
 /// was joined before.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_join(socket: *mut c_void, group: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_join(socket: *mut c_void, group: *const c_char) -> c_int {
     // SAFETY: NULL or valid.
     guard::done(|| unsafe { change_group(socket, group) })
 }
@@ -18,7 +18,7 @@ pub unsafe extern "C" fn zmq_join(socket: *mut c_void, group: *const c_char) -> 
 /// Ends zmq_join. -1: ENOTSOCK, ENOTSUP for another type, EINVAL if the group was not joined.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_leave(socket: *mut c_void, group: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_leave(socket: *mut c_void, group: *const c_char) -> c_int {
     // SAFETY: NULL or valid.
     guard::done(|| unsafe { change_group(socket, group) })
 }
@@ -27,7 +27,10 @@ pub unsafe extern "C" fn zmq_leave(socket: *mut c_void, group: *const c_char) ->
 /// ZMQ_IMMEDIATE, and those of zmq_connect.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_connect_peer(socket: *mut c_void, endpoint: *const c_char) -> u32 {
+pub unsafe extern "C-unwind" fn zmq_connect_peer(
+    socket: *mut c_void,
+    endpoint: *const c_char,
+) -> u32 {
     let _ = endpoint;
     guard::call(|| {
         // SAFETY: NULL or a handle.
@@ -39,7 +42,7 @@ pub unsafe extern "C" fn zmq_connect_peer(socket: *mut c_void, endpoint: *const 
 /// Ends the connection of a SERVER or PEER to a peer. -1: ENOTSOCK, ENOTSUP for another type, EHOSTUNREACH.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_disconnect_peer(socket: *mut c_void, routing_id: u32) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_disconnect_peer(socket: *mut c_void, routing_id: u32) -> c_int {
     let _ = routing_id;
     guard::done(|| {
         // SAFETY: NULL or a handle.
@@ -51,7 +54,7 @@ pub unsafe extern "C" fn zmq_disconnect_peer(socket: *mut c_void, routing_id: u3
 /// Whether a ROUTER can send to a peer: ZMQ_POLLOUT or 0. -1: ENOTSOCK, ENOTSUP for another type, EHOSTUNREACH.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_socket_get_peer_state(
+pub unsafe extern "C-unwind" fn zmq_socket_get_peer_state(
     socket: *mut c_void,
     routing_id: *const c_void,
     routing_id_size: usize,

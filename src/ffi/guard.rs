@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::errno;
 use crate::error::{Error, Result};
+use crate::sys::cancel::{self, Shield};
 
 /// A type that C functions return, with the value that means failure.
 pub(super) trait Outcome: Copy {
@@ -46,13 +47,28 @@ impl Outcome for *const c_char {
     const FAILURE: Self = std::ptr::null();
 }
 
-/// The value of `body`, or [`Outcome::FAILURE`] and `errno`.
+/// The value of `body`, or [`Outcome::FAILURE`] and `errno`. Nobody ends the thread meanwhile but where it waits.
 #[inline]
 pub(super) fn call<T: Outcome>(body: impl FnOnce() -> Result<T>) -> T {
-    match catch_unwind(AssertUnwindSafe(body)) {
+    let caught = {
+        let _shield = Shield::raise();
+        catch_unwind(AssertUnwindSafe(body))
+    };
+    conclude(caught)
+}
+
+/// [`call`] for functions that are called for each message: what makes system calls in them has a shield of its own.
+#[inline]
+pub(super) fn call_lightly<T: Outcome>(body: impl FnOnce() -> Result<T>) -> T {
+    conclude(catch_unwind(AssertUnwindSafe(body)))
+}
+
+#[inline(always)]
+fn conclude<T: Outcome>(caught: std::thread::Result<Result<T>>) -> T {
+    match caught {
         Ok(Ok(value)) => value,
         Ok(Err(error)) => {
-            errno::set(errno::number(error));
+            fail(error);
             T::FAILURE
         }
         Err(payload) => {
@@ -62,10 +78,23 @@ pub(super) fn call<T: Outcome>(body: impl FnOnce() -> Result<T>) -> T {
     }
 }
 
+#[inline(never)]
+fn fail(error: Error) {
+    // A wait that ended with the thread looks like any that was interrupted.
+    cancel::end_if_due();
+    errno::set(errno::number(error));
+}
+
 /// [`call`] for functions that answer 0.
 #[inline]
 pub(super) fn done(body: impl FnOnce() -> Result<()>) -> c_int {
     call(|| body().map(|()| 0))
+}
+
+/// [`call_lightly`] for functions that answer 0.
+#[inline]
+pub(super) fn done_lightly(body: impl FnOnce() -> Result<()>) -> c_int {
+    call_lightly(|| body().map(|()| 0))
 }
 
 /// For functions without a failure value: `fallback` if `body` panics.

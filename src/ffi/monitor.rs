@@ -9,7 +9,7 @@ use crate::socket::api;
 /// Sends the events of a mask to a PAIR socket bound at an inproc endpoint; NULL stops that. -1: ENOTSOCK, ETERM,
 /// EINVAL, EPROTONOSUPPORT, EADDRINUSE, EMFILE.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_socket_monitor(
+pub unsafe extern "C-unwind" fn zmq_socket_monitor(
     socket: *mut c_void,
     endpoint: *const c_char,
     events: c_int,
@@ -24,7 +24,7 @@ pub unsafe extern "C" fn zmq_socket_monitor(
 /// another version or type.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_socket_monitor_versioned(
+pub unsafe extern "C-unwind" fn zmq_socket_monitor_versioned(
     socket: *mut c_void,
     endpoint: *const c_char,
     events: u64,
@@ -39,7 +39,7 @@ pub unsafe extern "C" fn zmq_socket_monitor_versioned(
 /// are no connections.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_socket_monitor_pipes_stats(socket: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_socket_monitor_pipes_stats(socket: *mut c_void) -> c_int {
     guard::done(|| {
         // SAFETY: NULL or a handle.
         let socket = unsafe { arguments::socket(socket) }?;

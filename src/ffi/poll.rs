@@ -12,7 +12,7 @@ use crate::sys::poll::Mask;
 /// Waits until something can be done with one of nitems sockets and descriptors, or timeout ms have passed (-1 = for
 /// ever). How many have non-zero revents; -1: ETERM, EINTR, ENOTSOCK, EFAULT, EINVAL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poll(
+pub unsafe extern "C-unwind" fn zmq_poll(
     items: *mut zmq_pollitem_t,
     nitems: c_int,
     timeout: c_long,
@@ -24,7 +24,7 @@ pub unsafe extern "C" fn zmq_poll(
 /// zmq_poll with the signal mask replaced while it waits. -1: as zmq_poll, and EINVAL for a socket that is thread-safe.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_ppoll(
+pub unsafe extern "C-unwind" fn zmq_ppoll(
     items: *mut zmq_pollitem_t,
     nitems: c_int,
     timeout: c_long,

@@ -13,14 +13,14 @@ use crate::poller::{Found, Key, Poller};
 /// Makes a poller. NULL and errno on failure.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_new() -> *mut c_void {
+pub unsafe extern "C-unwind" fn zmq_poller_new() -> *mut c_void {
     guard::call(|| Ok(POLLERS.insert(Handle(Arc::new(Poller::new()?))).handle()))
 }
 
 /// Frees a poller and sets the pointer to NULL. -1: EFAULT.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_destroy(poller_p: *mut *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_poller_destroy(poller_p: *mut *mut c_void) -> c_int {
     guard::done(|| {
         // SAFETY: NULL, or C promises a pointer there.
         let handle = unsafe { poller_p.as_mut() }.ok_or(Error::Fault)?;
@@ -42,7 +42,7 @@ pub unsafe extern "C" fn zmq_poller_destroy(poller_p: *mut *mut c_void) -> c_int
 /// How many sockets and descriptors a poller watches. -1: EFAULT.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_size(poller: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_poller_size(poller: *mut c_void) -> c_int {
     guard::call(|| {
         // SAFETY: NULL or a handle.
         let poller = unsafe { of_handle(poller) }?;
@@ -53,7 +53,7 @@ pub unsafe extern "C" fn zmq_poller_size(poller: *mut c_void) -> c_int {
 /// Lets a poller watch a socket. -1: EFAULT, ENOTSOCK, EINVAL for unknown events or if it does already, EMFILE, ENOMEM.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_add(
+pub unsafe extern "C-unwind" fn zmq_poller_add(
     poller: *mut c_void,
     socket: *mut c_void,
     user_data: *mut c_void,
@@ -72,7 +72,7 @@ pub unsafe extern "C" fn zmq_poller_add(
 /// Changes what a poller watches a socket for. -1: EFAULT, ENOTSOCK, EINVAL for unknown events or if it does not.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_modify(
+pub unsafe extern "C-unwind" fn zmq_poller_modify(
     poller: *mut c_void,
     socket: *mut c_void,
     events: c_short,
@@ -90,7 +90,10 @@ pub unsafe extern "C" fn zmq_poller_modify(
 /// Ends zmq_poller_add; best before zmq_close. -1: EFAULT, ENOTSOCK, EINVAL if the socket is not watched.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_remove(poller: *mut c_void, socket: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_poller_remove(
+    poller: *mut c_void,
+    socket: *mut c_void,
+) -> c_int {
     guard::done(|| {
         // SAFETY: NULL or a handle.
         let poller = unsafe { of_handle(poller) }?;
@@ -106,7 +109,7 @@ pub unsafe extern "C" fn zmq_poller_remove(poller: *mut c_void, socket: *mut c_v
 /// Lets a poller watch a descriptor. -1: EFAULT, EBADF for -1, EINVAL for unknown events or if it does already, ENOMEM.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_add_fd(
+pub unsafe extern "C-unwind" fn zmq_poller_add_fd(
     poller: *mut c_void,
     fd: zmq_fd_t,
     user_data: *mut c_void,
@@ -124,7 +127,7 @@ pub unsafe extern "C" fn zmq_poller_add_fd(
 /// Changes what a poller watches a descriptor for. -1: EFAULT, EBADF, EINVAL for unknown events or if it does not.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_modify_fd(
+pub unsafe extern "C-unwind" fn zmq_poller_modify_fd(
     poller: *mut c_void,
     fd: zmq_fd_t,
     events: c_short,
@@ -141,7 +144,7 @@ pub unsafe extern "C" fn zmq_poller_modify_fd(
 /// Ends zmq_poller_add_fd. -1: EFAULT, EBADF, EINVAL if the descriptor is not watched.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_remove_fd(poller: *mut c_void, fd: zmq_fd_t) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_poller_remove_fd(poller: *mut c_void, fd: zmq_fd_t) -> c_int {
     guard::done(|| {
         // SAFETY: NULL or a handle.
         let poller = unsafe { of_handle(poller) }?;
@@ -153,7 +156,7 @@ pub unsafe extern "C" fn zmq_poller_remove_fd(poller: *mut c_void, fd: zmq_fd_t)
 /// ENOMEM.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_wait(
+pub unsafe extern "C-unwind" fn zmq_poller_wait(
     poller: *mut c_void,
     event: *mut zmq_poller_event_t,
     timeout: c_long,
@@ -172,7 +175,7 @@ pub unsafe extern "C" fn zmq_poller_wait(
 /// negative, EAGAIN when the time is over, ETERM, EINTR, ENOMEM.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_wait_all(
+pub unsafe extern "C-unwind" fn zmq_poller_wait_all(
     poller: *mut c_void,
     events: *mut zmq_poller_event_t,
     n_events: c_int,
@@ -186,7 +189,7 @@ pub unsafe extern "C" fn zmq_poller_wait_all(
 /// never had one.
 #[cfg(draft_api)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_fd(poller: *mut c_void, fd: *mut zmq_fd_t) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_poller_fd(poller: *mut c_void, fd: *mut zmq_fd_t) -> c_int {
     guard::done(|| {
         // SAFETY: NULL or a handle.
         let poller = unsafe { of_handle(poller) }?;

@@ -10,7 +10,7 @@ use crate::proxy;
 /// Forwards messages between two sockets, and copies them to capture unless that is NULL, until something fails. -1:
 /// EFAULT if frontend or backend is NULL, ETERM, EINTR, and those of sending and receiving.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_proxy(
+pub unsafe extern "C-unwind" fn zmq_proxy(
     frontend: *mut c_void,
     backend: *mut c_void,
     capture: *mut c_void,
@@ -22,7 +22,7 @@ pub unsafe extern "C" fn zmq_proxy(
 /// zmq_proxy that obeys PAUSE, RESUME, TERMINATE and STATISTICS from control, unless that is NULL. 0 after
 /// TERMINATE.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_proxy_steerable(
+pub unsafe extern "C-unwind" fn zmq_proxy_steerable(
     frontend: *mut c_void,
     backend: *mut c_void,
     capture: *mut c_void,
@@ -34,7 +34,7 @@ pub unsafe extern "C" fn zmq_proxy_steerable(
 
 /// Old form of zmq_proxy; type is ignored.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_device(
+pub unsafe extern "C-unwind" fn zmq_device(
     r#type: c_int,
     frontend: *mut c_void,
     backend: *mut c_void,

@@ -13,7 +13,7 @@ use crate::socket::api;
 
 /// Opens a socket. NULL: EFAULT if context is none, ETERM, EMFILE, EINVAL for an unknown type.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_socket(context: *mut c_void, r#type: c_int) -> *mut c_void {
+pub unsafe extern "C-unwind" fn zmq_socket(context: *mut c_void, r#type: c_int) -> *mut c_void {
     guard::call(|| {
         // SAFETY: NULL or a handle.
         let context = unsafe { context::of_handle(context) }?;
@@ -23,14 +23,14 @@ pub unsafe extern "C" fn zmq_socket(context: *mut c_void, r#type: c_int) -> *mut
 
 /// Closes a socket, without waiting; its unsent messages linger. -1: ENOTSOCK.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_close(socket: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_close(socket: *mut c_void) -> c_int {
     // SAFETY: NULL or a handle.
     guard::done(|| api::close(unsafe { arguments::socket(socket) }?))
 }
 
 /// Sets an option. -1: ENOTSOCK, ETERM, EINVAL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_setsockopt(
+pub unsafe extern "C-unwind" fn zmq_setsockopt(
     socket: *mut c_void,
     option: c_int,
     optval: *const c_void,
@@ -53,7 +53,7 @@ pub unsafe extern "C" fn zmq_setsockopt(
 /// Writes an option to optval, which has room for *optvallen bytes, and its length to *optvallen. -1: ENOTSOCK,
 /// ETERM, EINVAL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_getsockopt(
+pub unsafe extern "C-unwind" fn zmq_getsockopt(
     socket: *mut c_void,
     option: c_int,
     optval: *mut c_void,
@@ -74,7 +74,7 @@ pub unsafe extern "C" fn zmq_getsockopt(
 /// Accepts connections at an endpoint. -1: ENOTSOCK, ETERM, EINVAL, EPROTONOSUPPORT, ENOCOMPATPROTO, EADDRINUSE,
 /// EADDRNOTAVAIL, ENODEV, EMTHREAD, and those of the system.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_bind(socket: *mut c_void, endpoint: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_bind(socket: *mut c_void, endpoint: *const c_char) -> c_int {
     guard::done(|| {
         // SAFETY: NULL or a handle.
         let socket = unsafe { arguments::socket(socket) }?;
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn zmq_bind(socket: *mut c_void, endpoint: *const c_char) 
 /// Connects to an endpoint, in the background. -1: ENOTSOCK, ETERM, EINVAL, EPROTONOSUPPORT, ENOCOMPATPROTO,
 /// EMTHREAD, ENAMETOOLONG.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_connect(socket: *mut c_void, endpoint: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_connect(socket: *mut c_void, endpoint: *const c_char) -> c_int {
     guard::done(|| {
         // SAFETY: NULL or a handle.
         let socket = unsafe { arguments::socket(socket) }?;
@@ -99,7 +99,7 @@ pub unsafe extern "C" fn zmq_connect(socket: *mut c_void, endpoint: *const c_cha
 
 /// Ends what zmq_bind began. -1: ENOTSOCK, ETERM, EINVAL, EPROTONOSUPPORT, ENOENT.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_unbind(socket: *mut c_void, endpoint: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_unbind(socket: *mut c_void, endpoint: *const c_char) -> c_int {
     // SAFETY: NULL or valid.
     guard::done(|| unsafe { end_endpoint(socket, endpoint) })
 }
@@ -107,7 +107,10 @@ pub unsafe extern "C" fn zmq_unbind(socket: *mut c_void, endpoint: *const c_char
 /// Ends what zmq_connect began; messages already queued are still sent. -1: ENOTSOCK, ETERM, EINVAL,
 /// EPROTONOSUPPORT, ENOENT.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_disconnect(socket: *mut c_void, endpoint: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_disconnect(
+    socket: *mut c_void,
+    endpoint: *const c_char,
+) -> c_int {
     // SAFETY: NULL or valid.
     guard::done(|| unsafe { end_endpoint(socket, endpoint) })
 }
@@ -116,13 +119,13 @@ pub unsafe extern "C" fn zmq_disconnect(socket: *mut c_void, endpoint: *const c_
 /// EAGAIN, ENOTSUP, EINVAL, EFSM, EHOSTUNREACH, ETERM, EINTR. To send the parts of one message from several threads
 /// needs a lock of the caller's.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_send(
+pub unsafe extern "C-unwind" fn zmq_send(
     socket: *mut c_void,
     buf: *const c_void,
     len: usize,
     flags: c_int,
 ) -> c_int {
-    guard::call(|| {
+    guard::call_lightly(|| {
         // SAFETY: NULL or a handle.
         let socket = unsafe { arguments::socket(socket) }?;
         // SAFETY: C promises the bytes.
@@ -135,13 +138,13 @@ pub unsafe extern "C" fn zmq_send(
 
 /// zmq_send without a copy: the bytes must stay as they are for ever.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_send_const(
+pub unsafe extern "C-unwind" fn zmq_send_const(
     socket: *mut c_void,
     buf: *const c_void,
     len: usize,
     flags: c_int,
 ) -> c_int {
-    guard::call(|| {
+    guard::call_lightly(|| {
         // SAFETY: NULL or a handle.
         let socket = unsafe { arguments::socket(socket) }?;
         // For its checks only.
@@ -159,13 +162,13 @@ pub unsafe extern "C" fn zmq_send_const(
 /// Receives one part of a message; of a longer one than len bytes the rest is lost. Its whole size; -1: ENOTSOCK,
 /// EAGAIN, ENOTSUP, EFSM, ETERM, EINTR.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_recv(
+pub unsafe extern "C-unwind" fn zmq_recv(
     socket: *mut c_void,
     buf: *mut c_void,
     len: usize,
     flags: c_int,
 ) -> c_int {
-    guard::call(|| {
+    guard::call_lightly(|| {
         // SAFETY: NULL or a handle.
         let socket = unsafe { arguments::socket(socket) }?;
         // SAFETY: C promises the space.
@@ -179,7 +182,7 @@ pub unsafe extern "C" fn zmq_recv(
 /// Sends count buffers, as copies: with ZMQ_SNDMORE as one message, else each as its own. The size of the last one;
 /// -1: EINVAL if there are none, and those of zmq_send; what was sent before stays sent.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_sendiov(
+pub unsafe extern "C-unwind" fn zmq_sendiov(
     socket: *mut c_void,
     iov: *mut iovec,
     count: usize,
@@ -206,7 +209,7 @@ pub unsafe extern "C" fn zmq_sendiov(
 /// *count says how many were received, also on failure. Their number; -1: EINVAL if there is no room, ENOMEM, and
 /// those of zmq_recv.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_recviov(
+pub unsafe extern "C-unwind" fn zmq_recviov(
     socket: *mut c_void,
     iov: *mut iovec,
     count: *mut usize,

@@ -11,13 +11,13 @@ use crate::timers::Timers;
 
 /// Makes a set of timers.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_timers_new() -> *mut c_void {
+pub unsafe extern "C-unwind" fn zmq_timers_new() -> *mut c_void {
     guard::call(|| Ok(TIMERS.insert(Handle(Timers::new())).handle()))
 }
 
 /// Frees timers and sets the pointer to NULL. -1: EFAULT.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_timers_destroy(timers_p: *mut *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_timers_destroy(timers_p: *mut *mut c_void) -> c_int {
     guard::done(|| {
         // SAFETY: NULL, or C promises a pointer there.
         let handle = unsafe { timers_p.as_mut() }.ok_or(Error::Fault)?;
@@ -31,7 +31,7 @@ pub unsafe extern "C" fn zmq_timers_destroy(timers_p: *mut *mut c_void) -> c_int
 
 /// Adds a timer that runs every interval ms until it is cancelled. Its id, from 1; -1: EFAULT, also without handler.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_timers_add(
+pub unsafe extern "C-unwind" fn zmq_timers_add(
     timers: *mut c_void,
     interval: usize,
     handler: zmq_timer_fn,
@@ -51,14 +51,14 @@ pub unsafe extern "C" fn zmq_timers_add(
 
 /// Ends a timer. -1: EFAULT, EINVAL if there is none with this id.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_timers_cancel(timers: *mut c_void, timer_id: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_timers_cancel(timers: *mut c_void, timer_id: c_int) -> c_int {
     // SAFETY: NULL or a handle.
     guard::done(|| unsafe { enter(timers) }?.0.cancel(timer_id))
 }
 
 /// Gives a timer another interval in ms, beginning now. -1: EFAULT, EINVAL if there is none with this id.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_timers_set_interval(
+pub unsafe extern "C-unwind" fn zmq_timers_set_interval(
     timers: *mut c_void,
     timer_id: c_int,
     interval: usize,
@@ -74,14 +74,14 @@ pub unsafe extern "C" fn zmq_timers_set_interval(
 
 /// Begins the interval of a timer anew. -1: EFAULT, EINVAL if there is none with this id.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_timers_reset(timers: *mut c_void, timer_id: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_timers_reset(timers: *mut c_void, timer_id: c_int) -> c_int {
     // SAFETY: NULL or a handle.
     guard::done(|| unsafe { enter(timers) }?.0.reset(clock::now(), timer_id))
 }
 
 /// Time in ms until the next timer is due; -1 if there are none. -1: EFAULT.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_timers_timeout(timers: *mut c_void) -> c_long {
+pub unsafe extern "C-unwind" fn zmq_timers_timeout(timers: *mut c_void) -> c_long {
     guard::call(|| {
         // SAFETY: NULL or a handle.
         let mut timers = unsafe { enter(timers) }?;
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn zmq_timers_timeout(timers: *mut c_void) -> c_long {
 
 /// Runs the timers that are due, each once. -1: EFAULT.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_timers_execute(timers: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_timers_execute(timers: *mut c_void) -> c_int {
     guard::done(|| {
         // SAFETY: NULL or a handle.
         let cell = unsafe { cell(timers) }?;

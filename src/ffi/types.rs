@@ -31,7 +31,7 @@ pub type zmq_free_fn = Option<unsafe extern "C" fn(data: *mut c_void, hint: *mut
 pub type zmq_timer_fn = Option<unsafe extern "C" fn(timer_id: c_int, arg: *mut c_void)>;
 
 /// Runs in a thread started by zmq_threadstart.
-pub type zmq_thread_fn = Option<unsafe extern "C" fn(arg: *mut c_void)>;
+pub type zmq_thread_fn = Option<unsafe extern "C-unwind" fn(arg: *mut c_void)>;
 
 /// One thing for zmq_poll to watch: a socket or, if that is NULL, a descriptor.
 #[repr(C)]

@@ -6,19 +6,23 @@ use super::{arguments, constants as c, errno, guard};
 
 /// The calling thread's errno; for programs that link another C library than this one.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_errno() -> c_int {
+pub unsafe extern "C-unwind" fn zmq_errno() -> c_int {
     errno::get()
 }
 
 /// The text for an error number; static, never NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_strerror(errnum: c_int) -> *const c_char {
+pub unsafe extern "C-unwind" fn zmq_strerror(errnum: c_int) -> *const c_char {
     errno::text(errnum)
 }
 
 /// Writes the version of the library; NULL pointers are skipped.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_version(major: *mut c_int, minor: *mut c_int, patch: *mut c_int) {
+pub unsafe extern "C-unwind" fn zmq_version(
+    major: *mut c_int,
+    minor: *mut c_int,
+    patch: *mut c_int,
+) {
     let parts = [
         (major, c::ZMQ_VERSION_MAJOR),
         (minor, c::ZMQ_VERSION_MINOR),
@@ -34,7 +38,7 @@ pub unsafe extern "C" fn zmq_version(major: *mut c_int, minor: *mut c_int, patch
 
 /// Whether the library has a capability: 1 or 0. The name is compared exactly; NULL is none.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_has(capability: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_has(capability: *const c_char) -> c_int {
     guard::or(0, || {
         // SAFETY: NULL or a text.
         let capability = unsafe { arguments::text(capability) };

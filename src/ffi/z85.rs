@@ -9,7 +9,7 @@ use crate::z85;
 /// Writes size bytes as Z85 text with a NUL to dest, which needs size * 5 / 4 + 1 bytes. dest, or NULL: EINVAL if
 /// size is not a multiple of 4.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_z85_encode(
+pub unsafe extern "C-unwind" fn zmq_z85_encode(
     dest: *mut c_char,
     data: *const u8,
     size: usize,
@@ -32,7 +32,7 @@ pub unsafe extern "C" fn zmq_z85_encode(
 /// Writes the bytes of a Z85 text to dest, which needs 4/5 of the text's length. dest, or NULL: EINVAL if the
 /// length is 0 or not a multiple of 5, or the text is not Z85; dest may have been written to.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_z85_decode(dest: *mut u8, string: *const c_char) -> *mut u8 {
+pub unsafe extern "C-unwind" fn zmq_z85_decode(dest: *mut u8, string: *const c_char) -> *mut u8 {
     guard::call(|| {
         // SAFETY: NULL or a text.
         let text = unsafe { arguments::text(string) }

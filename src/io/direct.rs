@@ -33,6 +33,7 @@ use crate::io::{Connection, IoCommand, IoHandle, ObjectId};
 use crate::mailbox::Waiter;
 use crate::pipe::{Notice, Wake};
 use crate::sync::Lock;
+use crate::sys::cancel::Shield;
 use crate::sys::epoll::{Directions, Epoll};
 use crate::sys::poll::{self, Descriptor};
 use crate::sys::switch::Switch;
@@ -156,6 +157,8 @@ impl ConnectionHandle {
         if !(HAS_WAITED.take() || is_apart) {
             return false;
         }
+        // Its stream may end here, too.
+        let _shield = Shield::raise();
         let Some(connection) = self.connection.upgrade() else {
             return false;
         };

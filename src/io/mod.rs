@@ -47,6 +47,7 @@ use crate::mailbox::CommandQueue;
 use crate::message::release::Released;
 use crate::sync::Lock;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use crate::sys::cancel::Shield;
 use crate::sys::epoll::Epoll;
 
 /// Names a connection or listener for the life of the process; never reused.
@@ -154,6 +155,7 @@ impl IoHandle {
         let accepted = self.commands.push(command).is_ok();
         fence(Ordering::SeqCst);
         if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::AcqRel) {
+            let _shield = Shield::raise();
             // A full eventfd counter is a wake-up already; nothing else can fail.
             let _ = self.waker.wake();
         }

@@ -15,6 +15,7 @@ use std::slice;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
+use crate::sys::cancel::Shield;
 
 use super::{release, spares};
 
@@ -404,6 +405,7 @@ pub(super) unsafe fn dispose_foreign(block: *mut Foreign) {
     let foreign = unsafe { block.read() };
     // SAFETY: `from_user` allocated it with this layout; nobody else knows it.
     unsafe { alloc::dealloc(block.cast(), Layout::new::<Foreign>()) }
+    let _shield = Shield::raise();
     // SAFETY: the promise of `from_user`'s caller.
     unsafe { (foreign.free)(foreign.data, foreign.hint) }
 }

@@ -18,6 +18,7 @@ use crate::options::SocketOptions;
 use crate::patterns::TypeRow;
 use crate::pipe::{Incoming, Outgoing};
 use crate::socket::{Core, spin};
+use crate::sys::cancel::Shield;
 use crate::transport;
 
 /// What a socket handle points to.
@@ -256,6 +257,7 @@ fn try_again(
     reads: bool,
     mut attempt: impl FnMut(&mut Core) -> Result<()>,
 ) -> Result<()> {
+    let _shield = Shield::raise();
     let milliseconds = match reads {
         _ if dont_wait => 0,
         true => inside.options.receive_timeout,

@@ -35,6 +35,7 @@ use crate::socket::endpoints::Endpoints;
 use crate::socket::lending::Lending;
 use crate::socket::spin::Spin;
 use crate::sync::atomic::AtomicBool;
+use crate::sys::cancel::Shield;
 
 /// What others tell a socket. One handler: [`Core`], when it is entered.
 #[derive(Debug)]
@@ -192,6 +193,8 @@ impl Core {
     /// A pipe that was on its way (ZMQ_IMMEDIATE) while zmq_disconnect left its connection is not taken in: what
     /// is sent into it would be lost.
     fn attach_unless_left(&mut self, attachment: Attachment) {
+        // As above.
+        let _shield = Shield::raise();
         let connection = attachment.connection.as_ref().map(ConnectionHandle::id);
         if attachment.connects && connection.is_some_and(|id| !self.endpoints.has_connection(id)) {
             let mut end = attachment.end;
@@ -297,6 +300,8 @@ impl Core {
 
     /// Takes leave of a pipe in both directions.
     fn drop_pipe(&mut self, key: PipeKey) {
+        // A connection may close with it.
+        let _shield = Shield::raise();
         if self.pipes.get(key).is_none() {
             return;
         }

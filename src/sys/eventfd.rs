@@ -6,7 +6,9 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::sys::cancel::Shield;
 use crate::sys::fork;
+use crate::sys::poll::{self, Descriptor};
 
 /// An eventfd: readable while it was written to and not read since.
 #[derive(Debug)]
@@ -34,6 +36,7 @@ impl EventFd {
 
     /// Makes it readable. Cannot fail in a way that matters: a full counter is readable already.
     pub(crate) fn write(&self) {
+        let _shield = Shield::raise();
         let one: u64 = 1;
         // SAFETY: the kernel reads eight bytes from `one`.
         unsafe { libc::write(self.as_raw_fd(), (&raw const one).cast(), size_of::<u64>()) };
@@ -41,6 +44,7 @@ impl EventFd {
 
     /// Makes it unreadable; false if it was already.
     pub(crate) fn read(&self) -> bool {
+        let _shield = Shield::raise();
         let mut count: u64 = 0;
         // SAFETY: the kernel writes eight bytes to `count`.
         let read =
@@ -52,28 +56,12 @@ impl EventFd {
     ///
     /// `Interrupted` if a signal handler ran: poll is never restarted, whatever SA_RESTART says.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<bool> {
-        let mut descriptor = libc::pollfd {
-            fd: self.as_raw_fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        let timeout = timeout.map(|timeout| libc::timespec {
-            tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
-            tv_nsec: timeout.subsec_nanos().into(),
-        });
-        let timeout = timeout
-            .as_ref()
-            .map_or(std::ptr::null(), std::ptr::from_ref);
-        // SAFETY: one writable pollfd; `timeout` is NULL or points to a live timespec; no mask.
-        let ready = unsafe { libc::ppoll(&raw mut descriptor, 1, timeout, std::ptr::null()) };
-        if ready < 0 {
-            let error = std::io::Error::last_os_error();
-            return Err(match error.kind() {
-                std::io::ErrorKind::Interrupted => Error::Interrupted,
-                _ => error.into(),
-            });
+        let mut descriptor = [Descriptor::new(self.as_raw_fd(), poll::IN)];
+        match poll::poll(&mut descriptor, timeout, None) {
+            Ok(ready) => Ok(ready > 0),
+            Err(Error::Os(libc::EINTR)) => Err(Error::Interrupted),
+            Err(error) => Err(error),
         }
-        Ok(ready > 0)
     }
 }
 
@@ -86,8 +74,10 @@ impl AsRawFd for EventFd {
 impl Drop for EventFd {
     /// In a forked child the number may long belong to something else: it is left alone.
     fn drop(&mut self) {
+        let _shield = Shield::raise();
+        let descriptor = self.descriptor.take();
         if fork::in_child_of(self.made_in) {
-            std::mem::forget(self.descriptor.take());
+            std::mem::forget(descriptor);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Corners of the operating system. Everything above is portable; a port to another system supplies:
 //!
+//! - [`cancel`]: where a thread may be ended by another one;
 //! - [`epoll`]: changes of what an epoll descriptor waits for;
 //! - [`eventfd`]: a descriptor that one thread makes readable and another waits for;
 //! - [`fork`]: a number that is another one in a forked child;
@@ -14,6 +15,7 @@
 
 #![allow(unsafe_code, reason = "the fence around system calls")]
 
+pub(crate) mod cancel;
 pub(crate) mod epoll;
 #[cfg(not(loom))]
 pub(crate) mod eventfd;

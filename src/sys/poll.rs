@@ -4,6 +4,7 @@ use std::os::fd::RawFd;
 use std::time::Duration;
 
 use crate::error::Result;
+use crate::sys::cancel;
 
 /// Readable.
 pub(crate) const IN: i16 = libc::POLLIN;
@@ -67,8 +68,8 @@ pub(crate) fn poll(
     let count = descriptors.len() as libc::nfds_t;
     // SAFETY: `Descriptor` is a transparent pollfd and `count` the length of the slice; the other
     // pointers are null or point to live values.
-    let ready = unsafe { libc::ppoll(descriptors.as_mut_ptr().cast(), count, timeout, mask) };
-    usize::try_from(ready).map_err(|_| std::io::Error::last_os_error().into())
+    let ready = unsafe { cancel::ppoll(descriptors.as_mut_ptr().cast(), count, timeout, mask) };
+    Ok(ready?)
 }
 
 #[cfg(test)]

@@ -1,0 +1,237 @@
+//! pthread_cancel: a thread that waits in a call is one that may be ended.
+//!
+//! The C library ends a thread by an exception of its own, at any function of its that may wait. No frame of Rust may meet
+//! that. So such functions are called behind a [`Shield`], where the request stays pending, and [`ppoll`] alone lets it
+//! in: there it ends in a few instructions of assembler, which catch it as C code would that has a clean-up handler. The
+//! wait then is interrupted as by a signal, the call goes back as it does then, and [`end_if_due`] goes on with the end
+//! where nothing of ours is left on the stack.
+//!
+//! Where there is no such assembler, a thread is ended when its call returns.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::io;
+
+use libc::{nfds_t, pollfd, sigset_t, timespec};
+
+unsafe extern "C" {
+    fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
+}
+
+unsafe extern "C-unwind" {
+    fn pthread_exit(value: *mut c_void) -> !;
+    fn pthread_testcancel();
+}
+
+const DISABLE: c_int = 1;
+
+thread_local! {
+    /// What the caller allows, as long as a shield is up.
+    static ALLOWED: Cell<Option<c_int>> = const { Cell::new(None) };
+    /// The thread is to end.
+    static IS_DUE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While this is there, no system call of the thread is where it ends.
+#[derive(Debug)]
+pub(crate) struct Shield {
+    /// The outermost one takes it down.
+    is_first: bool,
+}
+
+impl Shield {
+    pub(crate) fn raise() -> Self {
+        let is_first = ALLOWED.get().is_none();
+        if is_first {
+            ALLOWED.set(Some(set_state(DISABLE)));
+        }
+        Self { is_first }
+    }
+}
+
+impl Drop for Shield {
+    fn drop(&mut self) {
+        if self.is_first
+            && let Some(state) = ALLOWED.take()
+        {
+            set_state(state);
+        }
+    }
+}
+
+/// The state before.
+fn set_state(state: c_int) -> c_int {
+    let mut old = 0;
+    // SAFETY: writable. It fails for no valid state, and these are.
+    unsafe { pthread_setcancelstate(state, &raw mut old) };
+    old
+}
+
+/// As the function of the C library; how many are ready. With a thread that is cancelled in it, or was before, it fails as
+/// after a signal.
+///
+/// # Safety
+/// As for that function.
+pub(crate) unsafe fn ppoll(
+    descriptors: *mut pollfd,
+    count: nfds_t,
+    timeout: *const timespec,
+    mask: *const sigset_t,
+) -> io::Result<usize> {
+    let _shield = Shield::raise();
+    let mut wait = Wait {
+        descriptors,
+        count,
+        timeout,
+        mask,
+        allowed: ALLOWED.get().unwrap_or(DISABLE),
+        ended: Err(libc::EINTR),
+    };
+    // SAFETY: as the caller says.
+    if IS_DUE.get() || unsafe { catching::is_cancelled_in(&mut wait) } {
+        IS_DUE.set(true);
+    }
+    wait.ended.map_err(io::Error::from_raw_os_error)
+}
+
+/// Ends the thread if it was cancelled while it waited, or is now: who tries again and again meets no system call.
+/// Nothing that has to be dropped may be on the stack.
+pub(crate) fn end_if_due() {
+    if IS_DUE.get() {
+        end();
+    }
+    // SAFETY: what is on the stack below was called from C, whose clean-up handlers run.
+    unsafe { pthread_testcancel() }
+}
+
+#[cold]
+fn end() -> ! {
+    const PTHREAD_CANCELED: *mut c_void = std::ptr::without_provenance_mut(usize::MAX);
+    // SAFETY: what is on the stack below was called from C, whose clean-up handlers run; see the caller.
+    unsafe { pthread_exit(PTHREAD_CANCELED) }
+}
+
+/// A wait, and what came of it.
+struct Wait {
+    descriptors: *mut pollfd,
+    count: nfds_t,
+    timeout: *const timespec,
+    mask: *const sigset_t,
+    allowed: c_int,
+    /// How many are ready, or the errno.
+    ended: Result<usize, i32>,
+}
+
+impl Wait {
+    /// Waits as the caller allows. No frame between the assembler and the C library has anything to drop.
+    unsafe extern "C-unwind" fn run(wait: *mut c_void) {
+        unsafe extern "C-unwind" {
+            fn ppoll(
+                descriptors: *mut pollfd,
+                count: nfds_t,
+                timeout: *const timespec,
+                mask: *const sigset_t,
+            ) -> c_int;
+        }
+        // SAFETY: the caller's.
+        let wait = unsafe { &mut *wait.cast::<Self>() };
+        set_state(wait.allowed);
+        // SAFETY: as for `cancel::ppoll`.
+        let ready = unsafe { ppoll(wait.descriptors, wait.count, wait.timeout, wait.mask) };
+        wait.ended = usize::try_from(ready).map_err(|_| {
+            io::Error::last_os_error()
+                .raw_os_error()
+                .unwrap_or(libc::EINVAL)
+        });
+        set_state(DISABLE);
+    }
+}
+
+#[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
+mod catching {
+    use std::ffi::{c_int, c_void};
+
+    use super::Wait;
+
+    unsafe extern "C-unwind" {
+        /// Calls `run` with `argument`; 1 if the thread was cancelled in it, or else 0.
+        fn zeroxide_run_cancellable(
+            run: unsafe extern "C-unwind" fn(*mut c_void),
+            argument: *mut c_void,
+        ) -> c_int;
+    }
+
+    // What the macros pthread_cleanup_push and pthread_cleanup_pop of C do: a buffer (a jmp_buf of 64 bytes, a number, and
+    // four pointers: 104 bytes) is filled by __sigsetjmp and registered. Who is cancelled comes back there with 1.
+    std::arch::global_asm!(
+        ".pushsection .text.zeroxide_run_cancellable,\"ax\",@progbits",
+        ".hidden zeroxide_run_cancellable",
+        ".globl zeroxide_run_cancellable",
+        ".type zeroxide_run_cancellable,@function",
+        "zeroxide_run_cancellable:",
+        ".cfi_startproc",
+        "push rbp",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset rbp, -16",
+        "mov rbp, rsp",
+        ".cfi_def_cfa_register rbp",
+        "push rbx",
+        ".cfi_offset rbx, -24",
+        "push r12",
+        ".cfi_offset r12, -32",
+        "sub rsp, 128",
+        "mov rbx, rdi",
+        "mov r12, rsi",
+        "mov rdi, rsp",
+        "xor esi, esi",
+        "call __sigsetjmp@PLT",
+        "test eax, eax",
+        "jne 2f",
+        "mov rdi, rsp",
+        "call __pthread_register_cancel@PLT",
+        "mov rdi, r12",
+        "call rbx",
+        "xor ebx, ebx",
+        "jmp 3f",
+        "2:",
+        "mov ebx, 1",
+        "3:",
+        "mov rdi, rsp",
+        "call __pthread_unregister_cancel@PLT",
+        "mov eax, ebx",
+        "add rsp, 128",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        ".cfi_def_cfa rsp, 8",
+        "ret",
+        ".cfi_endproc",
+        ".size zeroxide_run_cancellable, .-zeroxide_run_cancellable",
+        ".popsection",
+    );
+
+    /// Waits; true if the thread was cancelled meanwhile.
+    ///
+    /// # Safety
+    /// As for [`super::ppoll`].
+    pub(super) unsafe fn is_cancelled_in(wait: &mut Wait) -> bool {
+        // SAFETY: it runs here and now, and has nothing to drop.
+        unsafe { zeroxide_run_cancellable(Wait::run, std::ptr::from_mut(wait).cast()) != 0 }
+    }
+}
+
+#[cfg(not(all(target_arch = "x86_64", target_env = "gnu")))]
+mod catching {
+    use super::{DISABLE, Wait};
+
+    /// Waits, whatever is asked of the thread meanwhile.
+    ///
+    /// # Safety
+    /// As for [`super::ppoll`].
+    pub(super) unsafe fn is_cancelled_in(wait: &mut Wait) -> bool {
+        wait.allowed = DISABLE;
+        // SAFETY: nothing ends the thread there.
+        unsafe { Wait::run(std::ptr::from_mut(wait).cast()) };
+        false
+    }
+}
