@@ -313,7 +313,8 @@ static void messages_before_the_answer(void)
     int fd = plain_connect(plain_bind(server));
     plain_send_bytes(fd, plain_greeting("NULL"), 64);
     plain_send_bytes(fd, "\4\32\5READY\13Socket-Type\0\0\0\4PUSH\0\5early", 35);
-    say("request", request_to(handler));
+    /* libzmq ends the connection over the frame, before or after it asks; without a request there is no answer below. */
+    request_to(handler);
     message[1] = (char) 250;
     for (int i = 0; i < MANY; i++)
         if (send(fd, message, 252, MSG_NOSIGNAL) != 252) {

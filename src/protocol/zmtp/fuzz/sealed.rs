@@ -6,6 +6,7 @@ use super::super::frame::{COMMAND, MORE, append_header};
 use super::super::seal::Seal;
 use super::super::version::Version;
 use crate::fuzz::Input;
+use crate::mechanism::fuzz::is_named;
 use crate::mechanism::{Cipher, curve};
 use crate::protocol::ProtocolError;
 
@@ -126,10 +127,7 @@ fn judged(body: &[u8], of_client: bool, last: u64) -> Result<(u64, Vec<u8>), Pro
     if body.len() as u64 > LIMIT {
         return Err(ProtocolError::MessageTooLarge);
     }
-    if body
-        .first()
-        .is_none_or(|&length| usize::from(length) >= body.len())
-    {
+    if !is_named(body) {
         return Err(ProtocolError::MalformedCommand);
     }
     if !body.starts_with(b"\x07MESSAGE") {
