@@ -300,6 +300,29 @@ static void a_peer_goes_while_it_is_read_of(void)
     close(second);
 }
 
+/* Of a peer that has gone, a handler that comes to it later hears nothing. */
+static void a_peer_goes_before_it_is_read_of(void)
+{
+    void *ctx = context();
+    void *handler = handler_in(ctx, ZMQ_REP);
+    void *server = sock(ctx, ZMQ_DEALER);
+    set_int(server, ZMQ_PLAIN_SERVER, 1);
+    const char *endpoint = plain_bind(server);
+    struct story story = story_of(server, endpoint, RECONNECT);
+    for (int peer = 0; peer < 3; peer++) {
+        int fd = caller(endpoint, PLAIN, BYTES("\4\12\5HELLO\1a\1b"));
+        say("asked", await(handler, ZMQ_POLLIN));
+        plain_reset(fd);
+        say("server", tell_until(&story, ZMQ_EVENT_DISCONNECTED));
+    }
+    settle(ctx);
+    int last = caller(endpoint, PLAIN, BYTES("\4\12\5HELLO\1c\1d"));
+    say("request", request_to(handler));
+    answer(handler, "1.0|1|200|OK||");
+    say("it gets", plain_recv(last, 10));
+    close(last);
+}
+
 /* Messages right behind READY wait for the handler. */
 static void messages_before_the_answer(void)
 {
@@ -446,6 +469,7 @@ static const struct rule rules[] = {
     RULE(the_asking_socket_goes),
     RULE(commands_to_a_server),
     RULE(a_peer_goes_while_it_is_read_of),
+    RULE(a_peer_goes_before_it_is_read_of),
     RULE(messages_before_the_answer),
     RULE(a_peer_that_names_a_user),
     RULE(left_behind),

@@ -277,7 +277,9 @@ impl Core {
         };
         let write_closed = end.is_write_closed();
         let inbound_ended = end.is_inbound_ended();
-        if end.is_inbound_aborted() || (write_closed && self.row.drops_on_end) {
+        // Whoever is inside a message reads the rest of it.
+        let is_void = end.is_inbound_aborted() && !end.is_mid_read();
+        if is_void || (write_closed && self.row.drops_on_end) {
             self.drop_pipe(key);
             return;
         }

@@ -3,8 +3,9 @@
 //! Whether a peer may come in: a mechanism's question goes to the context's ZAP handler, and its answer back.
 //!
 //! The request lies in a pipe of its own, whose other end the handler's socket gets as if it had been connected to. A stale
-//! answer has nowhere to go: the pipe ends with the stream. What the handler has not read stays there, whole, and counts
-//! as left behind: peers that come and go make no more requests than the handler can read. Contract: security.md
+//! answer has nowhere to go: the pipe ends with the stream. A request that the handler has not begun to read goes with it,
+//! and until the handler's socket knows counts as left behind: peers that come and go make no more requests than it can
+//! take in. Contract: security.md
 //! sections 6 and 7.
 
 #![forbid(unsafe_code)]
@@ -41,8 +42,9 @@ struct Inquiry {
 
 impl Drop for Inquiry {
     fn drop(&mut self) {
-        // Whoever is reading the request reads the rest of it.
-        self.pipe.leave_behind(&self.leftovers);
+        // Nobody is to be kept waiting for an answer that means nothing any more. Whoever is reading the request reads the
+        // rest of it.
+        self.pipe.abort_behind(&self.leftovers);
     }
 }
 
