@@ -69,6 +69,8 @@ targets! {
     curve_client => mechanism::fuzz::curve_client;
     /// Encrypted traffic: what opens is what was sealed, once and in order.
     sealed => protocol::fuzz::sealed;
+    /// What seals and opens traffic, several messages at once: the same as libsodium's boxes.
+    direction => sodium::fuzz::direction;
     /// The reply of a ZAP handler: by the letter of its frames.
     zap => mechanism::fuzz::zap;
     /// A dialogue with a SOCKS5 proxy: by the letter, however it is cut, and no byte more than that.

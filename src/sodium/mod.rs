@@ -9,6 +9,8 @@
 )]
 
 mod direction;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzz;
 #[cfg(target_arch = "x86_64")]
 mod lanes;
 
