@@ -464,6 +464,10 @@ static void do_get(struct slot *slot)
     size_t size = below(3) ? sizeof value : (size_t)below(10);
     if (option == ZMQ_FD || option == ZMQ_EVENTS)
         option = ZMQ_TYPE;
+    /* Those of GSSAPI, which is a feature: a library without it has none of them. */
+    if ((option >= ZMQ_GSSAPI_SERVER && option <= ZMQ_GSSAPI_PLAINTEXT)
+        || (option >= ZMQ_GSSAPI_PRINCIPAL_NAMETYPE && option <= ZMQ_GSSAPI_SERVICE_PRINCIPAL_NAMETYPE))
+        option = ZMQ_TYPE;
     memset(value, 0, sizeof value);
     CALL("get");
     name_slot(slot);

@@ -57,7 +57,8 @@ pub(super) fn call<T: Outcome>(body: impl FnOnce() -> Result<T>) -> T {
     conclude(caught)
 }
 
-/// [`call`] for functions that are called for each message: what makes system calls in them has a shield of its own.
+/// [`call`] for functions that are called for each message: what makes system calls in them has a shield of its own,
+/// but for the report of a panic.
 #[inline]
 pub(super) fn call_lightly<T: Outcome>(body: impl FnOnce() -> Result<T>) -> T {
     conclude(catch_unwind(AssertUnwindSafe(body)))
@@ -66,7 +67,11 @@ pub(super) fn call_lightly<T: Outcome>(body: impl FnOnce() -> Result<T>) -> T {
 #[inline(always)]
 fn conclude<T: Outcome>(caught: std::thread::Result<Result<T>>) -> T {
     match caught {
-        Ok(Ok(value)) => value,
+        Ok(Ok(value)) => {
+            // A wait within may have been cancelled, and another thread have brought what it was for.
+            cancel::end_if_due();
+            value
+        }
         Ok(Err(error)) => {
             fail(error);
             T::FAILURE
@@ -81,7 +86,7 @@ fn conclude<T: Outcome>(caught: std::thread::Result<Result<T>>) -> T {
 #[inline(never)]
 fn fail(error: Error) {
     // A wait that ended with the thread looks like any that was interrupted.
-    cancel::end_if_due();
+    cancel::end_if_asked();
     errno::set(errno::number(error));
 }
 

@@ -225,6 +225,7 @@ impl Connection {
         // Of its own, so that a message holds no more than what it is made of.
         let mut slab = Slab::allocate(frame.len())?;
         let opened = sealed.seal.open(frame.bytes(), slab.room());
+        sealed.seal.end_batch();
         let written = opened.map_err(Loss::Protocol)?;
         slab.fill(written);
         self.decode_held(slab, 0..written, around)

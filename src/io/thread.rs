@@ -176,11 +176,13 @@ impl IoThread {
             return;
         };
         let floods = object.floods;
-        let is_lost = object.shakes && (event.is_error() || event.is_write_closed());
-        let waits = match object.shakes {
-            true => !is_lost && self.puts_off_handshake(id),
+        let shakes = object.shakes;
+        let waits = match shakes {
+            true => self.puts_off_handshake(id),
             false => self.waits_for_its_turn(id),
         };
+        // Whoever has gone does not wait for others first.
+        let is_lost = shakes && waits && (event.is_error() || event.is_write_closed());
         self.with_object(id, |kind, around| match kind {
             Kind::Connection(connection) => {
                 let mut connection = connection.lock();

@@ -45,10 +45,11 @@ pub(crate) fn request<'a>(
 /// domain, and ZMQ_ZAP_ENFORCE_DOMAIN. `lost`: there was a handler before.
 pub(crate) fn may_enter_unasked(mechanism: &str, enforced: bool, lost: bool) -> bool {
     match mechanism {
-        "PLAIN" => false,
+        "NULL" | "CURVE" => !enforced && !lost,
         // Kerberos says who it is, and ENFORCE means nothing there.
         "GSSAPI" => !lost,
-        _ => !enforced && !lost,
+        // PLAIN.
+        _ => false,
     }
 }
 

@@ -45,6 +45,7 @@ impl Lanes {
                 place.copy_from_slice(&word[lane].to_le_bytes());
             }
         }
+        // What the processor kept of vectors on the stack meanwhile is overwritten by what comes next there.
         // SAFETY: all of the array's bytes, which are of no use any more.
         unsafe { c::sodium_memzero(words.as_mut_ptr().cast(), size_of_val(&words)) }
     }

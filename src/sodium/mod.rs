@@ -40,11 +40,15 @@ fn prepare() {
         let _ = unsafe { c::randombytes_set_implementation(&raw const RANDOM) };
         // SAFETY: by one thread at a time, after the source of random numbers was set.
         let _ = unsafe { c::sodium_init() };
+        // A program that is linked with us may have its libsodium in this one, for keys.
+        let own = &raw const c::randombytes_sysrandom_implementation;
+        // SAFETY: as above.
+        let _ = unsafe { c::randombytes_set_implementation(own) };
     });
 }
 
-/// Its own source of random numbers ends the process if the system has none. Keys are not drawn from this one either: all
-/// that it serves is a mark around memory that is not used here.
+/// While libsodium begins: its own source of random numbers ends the process if the system has none. All that this one
+/// serves is a mark around memory that is not used here.
 static RANDOM: c::randombytes_implementation = c::randombytes_implementation {
     implementation_name: Some(random_name),
     random: Some(random_number),

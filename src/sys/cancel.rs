@@ -26,35 +26,48 @@ unsafe extern "C-unwind" {
 const DISABLE: c_int = 1;
 
 thread_local! {
-    /// What the caller allows, as long as a shield is up.
+    /// What a wait allows, as long as a shield is up.
     static ALLOWED: Cell<Option<c_int>> = const { Cell::new(None) };
+    /// What the caller allows.
+    static OUTSIDE: Cell<c_int> = const { Cell::new(DISABLE) };
     /// The thread is to end.
     static IS_DUE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// While this is there, no system call of the thread is where it ends.
+/// While this is there, no system call of the thread is where it ends, but for those that wait in [`ppoll`].
 #[derive(Debug)]
 pub(crate) struct Shield {
-    /// The outermost one takes it down.
-    is_first: bool,
+    /// What [`ALLOWED`] was before; `None`: the outermost one, which takes it down.
+    before: Option<c_int>,
 }
 
 impl Shield {
     pub(crate) fn raise() -> Self {
-        let is_first = ALLOWED.get().is_none();
-        if is_first {
-            ALLOWED.set(Some(set_state(DISABLE)));
+        Self::allow(None)
+    }
+
+    /// Not even those.
+    pub(crate) fn close() -> Self {
+        Self::allow(Some(DISABLE))
+    }
+
+    /// Where waits let the thread end as `state` says, if that is said, or else as those around do.
+    fn allow(state: Option<c_int>) -> Self {
+        let before = ALLOWED.get();
+        let around = before.unwrap_or_else(|| set_state(DISABLE));
+        ALLOWED.set(Some(state.unwrap_or(around)));
+        if before.is_none() {
+            OUTSIDE.set(around);
         }
-        Self { is_first }
+        Self { before }
     }
 }
 
 impl Drop for Shield {
     fn drop(&mut self) {
-        if self.is_first
-            && let Some(state) = ALLOWED.take()
-        {
-            set_state(state);
+        ALLOWED.set(self.before);
+        if self.before.is_none() {
+            set_state(OUTSIDE.get());
         }
     }
 }
@@ -94,20 +107,31 @@ pub(crate) unsafe fn ppoll(
     wait.ended.map_err(io::Error::from_raw_os_error)
 }
 
-/// Ends the thread if it was cancelled while it waited, or is now: who tries again and again meets no system call.
-/// Nothing that has to be dropped may be on the stack.
+/// Ends the thread if it was cancelled while it waited, unless this is a call within another one. Nothing that has to be
+/// dropped may be on the stack.
+#[inline]
 pub(crate) fn end_if_due() {
-    if IS_DUE.get() {
+    if IS_DUE.get() && ALLOWED.get().is_none() {
         end();
     }
-    // SAFETY: what is on the stack below was called from C, whose clean-up handlers run.
-    unsafe { pthread_testcancel() }
+}
+
+/// As [`end_if_due`], and also if it is cancelled now: who tries in vain again and again meets no system call.
+pub(crate) fn end_if_asked() {
+    end_if_due();
+    if ALLOWED.get().is_none() {
+        // SAFETY: what is on the stack below was called from C, whose clean-up handlers run.
+        unsafe { pthread_testcancel() }
+    }
 }
 
 #[cold]
+#[inline(never)]
 fn end() -> ! {
     const PTHREAD_CANCELED: *mut c_void = std::ptr::without_provenance_mut(usize::MAX);
-    // SAFETY: what is on the stack below was called from C, whose clean-up handlers run; see the caller.
+    // Clean-up handlers and destructors may call us, and wait: nobody cancels the thread once more.
+    IS_DUE.set(false);
+    // SAFETY: what is on the stack below was called from C, whose clean-up handlers run; see the callers.
     unsafe { pthread_exit(PTHREAD_CANCELED) }
 }
 
