@@ -32,6 +32,7 @@ FOLDERS = {"address": ("transcripts", "lifecycle", "storms"), "thread": ("storms
 # Programs that are about what a sanitizer changes.
 UNFIT = {
     "exhaustion": "limits the address space that the sanitizer needs",
+    "cancelled": "the sanitizer takes frames that a cancelled thread has left for ones that are there",
 }
 # Programs that leave things behind on purpose, in forked children and at exit, or let no descriptor for the search.
 LEAVERS = ("exits", "forks", "slots")
