@@ -1,5 +1,5 @@
 /* Threads that are cancelled anywhere in the library, in calls that wait and in calls that do not: each ends at once,
- * and the sockets serve the threads that follow. (transcripts/cancelled.c has what libzmq does as well.) */
+ * and the sockets serve the threads that follow. (cancelled.c has what each call does.) */
 #include "expect.h"
 
 #include <pthread.h>

@@ -7,6 +7,7 @@ use super::types::zmq_pollitem_t;
 use super::{arguments, guard};
 use crate::error::{Error, Result};
 use crate::socket::poll::{self, PollItem, Target, Watched};
+use crate::sys::cancel;
 use crate::sys::poll::Mask;
 
 /// Waits until something can be done with one of nitems sockets and descriptors, or timeout ms have passed (-1 = for
@@ -17,6 +18,8 @@ pub unsafe extern "C-unwind" fn zmq_poll(
     nitems: c_int,
     timeout: c_long,
 ) -> c_int {
+    // Who finds something ready again and again waits nowhere.
+    cancel::end_if_asked();
     // SAFETY: C promises the items.
     guard::call(|| unsafe { wait(items, nitems, timeout, None, Accepted::All) })
 }

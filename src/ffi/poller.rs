@@ -9,6 +9,7 @@ use super::types::{zmq_fd_t, zmq_poller_event_t};
 use super::{arguments, guard};
 use crate::error::{Error, Result};
 use crate::poller::{Found, Key, Poller};
+use crate::sys::cancel;
 
 /// Makes a poller. NULL and errno on failure.
 #[cfg(draft_api)]
@@ -161,6 +162,8 @@ pub unsafe extern "C-unwind" fn zmq_poller_wait(
     event: *mut zmq_poller_event_t,
     timeout: c_long,
 ) -> c_int {
+    // As zmq_poll.
+    cancel::end_if_asked();
     guard::done(|| {
         if let Some(event) = NonNull::new(event) {
             // SAFETY: not NULL; C promises the space.
@@ -181,6 +184,8 @@ pub unsafe extern "C-unwind" fn zmq_poller_wait_all(
     n_events: c_int,
     timeout: c_long,
 ) -> c_int {
+    // As zmq_poll.
+    cancel::end_if_asked();
     // SAFETY: NULL or valid.
     guard::call(|| unsafe { wait(poller, events, n_events, timeout) })
 }

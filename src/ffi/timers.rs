@@ -7,6 +7,7 @@ use super::handle::{Cell, Entered, Pool, Tenant};
 use super::types::zmq_timer_fn;
 use crate::clock;
 use crate::error::{Error, Result};
+use crate::sys::cancel;
 use crate::timers::Timers;
 
 /// Makes a set of timers.
@@ -117,7 +118,9 @@ pub unsafe extern "C-unwind" fn zmq_timers_execute(timers: *mut c_void) -> c_int
             };
             drop(timers);
             // SAFETY: who added it promised that it can be called.
-            unsafe { (handler.function)(id, handler.argument) };
+            let call = || unsafe { (handler.function)(id, handler.argument) };
+            // SAFETY: pointers have nothing to drop.
+            unsafe { cancel::call_out(call) };
         }
         Ok(())
     })
@@ -125,7 +128,7 @@ pub unsafe extern "C-unwind" fn zmq_timers_execute(timers: *mut c_void) -> c_int
 
 #[derive(Clone, Copy)]
 struct Handler {
-    function: unsafe extern "C" fn(c_int, *mut c_void),
+    function: unsafe extern "C-unwind" fn(c_int, *mut c_void),
     argument: *mut c_void,
 }
 
@@ -172,13 +175,13 @@ mod tests {
         ran: Vec<c_int>,
     }
 
-    unsafe extern "C" fn note(id: c_int, log: *mut c_void) {
+    unsafe extern "C-unwind" fn note(id: c_int, log: *mut c_void) {
         let log = unsafe { &mut *log.cast::<Log>() };
         log.ran.push(id);
     }
 
     /// Cancels the other timer and adds one.
-    unsafe extern "C" fn change(id: c_int, log: *mut c_void) {
+    unsafe extern "C-unwind" fn change(id: c_int, log: *mut c_void) {
         unsafe {
             note(id, log);
             let timers = (*log.cast::<Log>()).timers;
@@ -187,7 +190,7 @@ mod tests {
         }
     }
 
-    unsafe extern "C" fn destroy(id: c_int, log: *mut c_void) {
+    unsafe extern "C-unwind" fn destroy(id: c_int, log: *mut c_void) {
         unsafe {
             note(id, log);
             assert_eq!(zmq_timers_destroy(&raw mut (*log.cast::<Log>()).timers), 0);

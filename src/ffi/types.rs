@@ -25,10 +25,10 @@ impl zmq_msg_t {
 pub type zmq_fd_t = c_int;
 
 /// Takes back a buffer given to zmq_msg_init_data.
-pub type zmq_free_fn = Option<unsafe extern "C" fn(data: *mut c_void, hint: *mut c_void)>;
+pub type zmq_free_fn = Option<unsafe extern "C-unwind" fn(data: *mut c_void, hint: *mut c_void)>;
 
 /// Runs when a timer is due.
-pub type zmq_timer_fn = Option<unsafe extern "C" fn(timer_id: c_int, arg: *mut c_void)>;
+pub type zmq_timer_fn = Option<unsafe extern "C-unwind" fn(timer_id: c_int, arg: *mut c_void)>;
 
 /// Runs in a thread started by zmq_threadstart.
 pub type zmq_thread_fn = Option<unsafe extern "C-unwind" fn(arg: *mut c_void)>;

@@ -15,12 +15,12 @@ use std::slice;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
-use crate::sys::cancel::Shield;
+use crate::sys::cancel;
 
 use super::{release, spares};
 
 /// A function that takes a user's buffer back: `zmq_free_fn`, called with (data, hint).
-pub(crate) type FreeFn = unsafe extern "C" fn(*mut c_void, *mut c_void);
+pub(crate) type FreeFn = unsafe extern "C-unwind" fn(*mut c_void, *mut c_void);
 
 /// A counted reference to bytes, or an uncounted one to constant bytes. A clone shares them; whoever
 /// drops the last reference frees them, on its thread (for users' buffers see [`release::Hold`]).
@@ -405,9 +405,10 @@ pub(super) unsafe fn dispose_foreign(block: *mut Foreign) {
     let foreign = unsafe { block.read() };
     // SAFETY: `from_user` allocated it with this layout; nobody else knows it.
     unsafe { alloc::dealloc(block.cast(), Layout::new::<Foreign>()) }
-    let _shield = Shield::raise();
     // SAFETY: the promise of `from_user`'s caller.
-    unsafe { (foreign.free)(foreign.data, foreign.hint) }
+    let free = || unsafe { (foreign.free)(foreign.data, foreign.hint) };
+    // SAFETY: pointers have nothing to drop.
+    unsafe { cancel::call_out(free) }
 }
 
 /// Room for a header and `size` bytes.

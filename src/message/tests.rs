@@ -29,7 +29,7 @@ impl Freed {
     }
 }
 
-unsafe extern "C" fn count(data: *mut c_void, hint: *mut c_void) {
+unsafe extern "C-unwind" fn count(data: *mut c_void, hint: *mut c_void) {
     // SAFETY: the hint is a `Freed` that outlives the buffer in each test.
     let freed = unsafe { &*hint.cast::<Freed>() };
     freed.calls.fetch_add(1, Ordering::SeqCst);
@@ -408,7 +408,7 @@ struct Chain {
     nesting: std::cell::Cell<usize>,
 }
 
-unsafe extern "C" fn note(data: *mut c_void, hint: *mut c_void) {
+unsafe extern "C-unwind" fn note(data: *mut c_void, hint: *mut c_void) {
     // SAFETY: the hint is a `Chain` of the test's thread that outlives the buffers.
     let chain = unsafe { &*hint.cast::<Chain>() };
     assert_eq!(chain.nesting.replace(1), 0);
@@ -488,7 +488,7 @@ fn memory_of_c() {
     assert!(unsafe { from_raw(at) }.is_none());
 }
 
-unsafe extern "C" fn close_again(_data: *mut c_void, hint: *mut c_void) {
+unsafe extern "C-unwind" fn close_again(_data: *mut c_void, hint: *mut c_void) {
     let message = hint.cast::<Message>();
     // SAFETY: the hint is the memory of the message whose buffer is being freed.
     assert_eq!(unsafe { close_raw(message) }, Err(Error::Fault));

@@ -101,7 +101,7 @@ pub(crate) unsafe fn ppoll(
         ended: Err(libc::EINTR),
     };
     // SAFETY: as the caller says.
-    if IS_DUE.get() || unsafe { catching::is_cancelled_in(&mut wait) } {
+    if IS_DUE.get() || unsafe { catching::is_cancelled_in(Wait::run, (&raw mut wait).cast()) } {
         IS_DUE.set(true);
     }
     wait.ended.map_err(io::Error::from_raw_os_error)
@@ -147,7 +147,7 @@ struct Wait {
 }
 
 impl Wait {
-    /// Waits as the caller allows. No frame between the assembler and the C library has anything to drop.
+    /// Waits as the caller allows, if that can be caught. No frame between the assembler and the C library has anything to drop.
     unsafe extern "C-unwind" fn run(wait: *mut c_void) {
         unsafe extern "C-unwind" {
             fn ppoll(
@@ -159,7 +159,7 @@ impl Wait {
         }
         // SAFETY: the caller's.
         let wait = unsafe { &mut *wait.cast::<Self>() };
-        set_state(wait.allowed);
+        set_state(catching::caught(wait.allowed));
         // SAFETY: as for `cancel::ppoll`.
         let ready = unsafe { ppoll(wait.descriptors, wait.count, wait.timeout, wait.mask) };
         wait.ended = usize::try_from(ready).map_err(|_| {
@@ -171,11 +171,48 @@ impl Wait {
     }
 }
 
+/// A function of the application's, and as what it runs.
+struct Out<F> {
+    function: Option<F>,
+    allowed: c_int,
+}
+
+impl<F: FnOnce()> Out<F> {
+    /// As [`Wait::run`].
+    unsafe extern "C-unwind" fn run(out: *mut c_void) {
+        // SAFETY: the caller's.
+        let out = unsafe { &mut *out.cast::<Self>() };
+        set_state(catching::caught(out.allowed));
+        if let Some(function) = out.function.take() {
+            function();
+        }
+        set_state(DISABLE);
+    }
+}
+
+/// Calls a function of the application's from within a call of its. The thread may be cancelled in it, and in what it calls
+/// of ours, as if nothing were around that; here the end waits until the call that is around is over.
+///
+/// # Safety
+/// `function` has nothing to drop, and calls nothing but that function.
+pub(crate) unsafe fn call_out<F: FnOnce()>(function: F) {
+    let _shield = Shield::raise();
+    let allowed = ALLOWED.replace(None);
+    let mut out = Out {
+        function: Some(function),
+        allowed: allowed.unwrap_or(DISABLE),
+    };
+    // SAFETY: as the caller says; where it runs there is nothing to drop either.
+    if unsafe { catching::is_cancelled_in(Out::<F>::run, (&raw mut out).cast()) } {
+        IS_DUE.set(true);
+        set_state(DISABLE);
+    }
+    ALLOWED.set(allowed);
+}
+
 #[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
 mod catching {
     use std::ffi::{c_int, c_void};
-
-    use super::Wait;
 
     unsafe extern "C-unwind" {
         /// Calls `run` with `argument`; 1 if the thread was cancelled in it, or else 0.
@@ -234,28 +271,43 @@ mod catching {
         ".popsection",
     );
 
-    /// Waits; true if the thread was cancelled meanwhile.
+    /// What a thread may be asked for where that is caught.
+    pub(super) fn caught(allowed: c_int) -> c_int {
+        allowed
+    }
+
+    /// Runs a function; true if the thread was cancelled, or ended by itself, meanwhile.
     ///
     /// # Safety
-    /// As for [`super::ppoll`].
-    pub(super) unsafe fn is_cancelled_in(wait: &mut Wait) -> bool {
-        // SAFETY: it runs here and now, and has nothing to drop.
-        unsafe { zeroxide_run_cancellable(Wait::run, std::ptr::from_mut(wait).cast()) != 0 }
+    /// It takes the argument, and has nothing to drop where that may happen.
+    pub(super) unsafe fn is_cancelled_in(
+        run: unsafe extern "C-unwind" fn(*mut c_void),
+        argument: *mut c_void,
+    ) -> bool {
+        // SAFETY: as the caller says.
+        unsafe { zeroxide_run_cancellable(run, argument) != 0 }
     }
 }
 
 #[cfg(not(all(target_arch = "x86_64", target_env = "gnu")))]
 mod catching {
-    use super::{DISABLE, Wait};
+    use std::ffi::{c_int, c_void};
 
-    /// Waits, whatever is asked of the thread meanwhile.
+    /// Nothing is caught, so nothing is allowed.
+    pub(super) fn caught(_allowed: c_int) -> c_int {
+        super::DISABLE
+    }
+
+    /// Runs a function.
     ///
     /// # Safety
-    /// As for [`super::ppoll`].
-    pub(super) unsafe fn is_cancelled_in(wait: &mut Wait) -> bool {
-        wait.allowed = DISABLE;
-        // SAFETY: nothing ends the thread there.
-        unsafe { Wait::run(std::ptr::from_mut(wait).cast()) };
+    /// It takes the argument.
+    pub(super) unsafe fn is_cancelled_in(
+        run: unsafe extern "C-unwind" fn(*mut c_void),
+        argument: *mut c_void,
+    ) -> bool {
+        // SAFETY: as the caller says.
+        unsafe { run(argument) };
         false
     }
 }
