@@ -11,6 +11,7 @@
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::{nfds_t, pollfd, sigset_t, timespec};
 
@@ -24,6 +25,9 @@ unsafe extern "C-unwind" {
 }
 
 const DISABLE: c_int = 1;
+
+/// A thread of the process was due once: those of other processes need not ask for their own, which takes a call.
+static IS_ANY_DUE: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// What a wait allows, as long as a shield is up.
@@ -102,7 +106,7 @@ pub(crate) unsafe fn ppoll(
     };
     // SAFETY: as the caller says.
     if IS_DUE.get() || unsafe { catching::is_cancelled_in(Wait::run, (&raw mut wait).cast()) } {
-        IS_DUE.set(true);
+        set_due();
     }
     wait.ended.map_err(io::Error::from_raw_os_error)
 }
@@ -111,9 +115,23 @@ pub(crate) unsafe fn ppoll(
 /// dropped may be on the stack.
 #[inline]
 pub(crate) fn end_if_due() {
+    if IS_ANY_DUE.load(Ordering::Relaxed) {
+        end_if_this_is_due();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn end_if_this_is_due() {
     if IS_DUE.get() && ALLOWED.get().is_none() {
         end();
     }
+}
+
+/// The thread is to end as soon as nothing of ours is in the way.
+fn set_due() {
+    IS_DUE.set(true);
+    IS_ANY_DUE.store(true, Ordering::Relaxed);
 }
 
 /// As [`end_if_due`], and also if it is cancelled now: who tries in vain again and again meets no system call.
@@ -204,7 +222,7 @@ pub(crate) unsafe fn call_out<F: FnOnce()>(function: F) {
     };
     // SAFETY: as the caller says; where it runs there is nothing to drop either.
     if unsafe { catching::is_cancelled_in(Out::<F>::run, (&raw mut out).cast()) } {
-        IS_DUE.set(true);
+        set_due();
         set_state(DISABLE);
     }
     ALLOWED.set(allowed);
