@@ -107,6 +107,11 @@
 //!
 //! `ffi/guard` and `io/thread` catch it. The socket, or the connection, that it passed through is not entered
 //! again (`ffi/handle`): it can only be closed.
+//!
+//! # A thread that is cancelled (pthread_cancel)
+//!
+//! `sys/cancel` lets that in where a call waits or calls out; the call goes back as after a signal, and `ffi/guard` ends the
+//! thread when nothing of ours is left on the stack.
 
 mod clock;
 mod context;

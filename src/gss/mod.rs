@@ -1,6 +1,7 @@
 //! Security contexts as RFC 2743 (GSS-API) has them: what two ends agree on by tokens, and then seal with.
 //!
-//! `mechanism` knows the trait only; [`krb5`] makes contexts by the system's Kerberos. Must not know ZMTP, streams or
+//! [`krb5`] makes contexts by the system's Kerberos, for which `mechanism` asks when a handshake begins; from then on it knows
+//! the trait only. Must not know ZMTP, streams or
 //! threads. A step may take long, so that whoever calls has to choose where: see [`SecurityContext::step`].
 
 #![forbid(unsafe_code)]

@@ -15,7 +15,8 @@ use crate::sync::Lock;
 use crate::sys;
 use crate::sys::fork::PerProcess;
 
-/// Threads that work at the same time. Only this many silent servers let the others wait.
+/// Threads that work at the same time. Each attempt that asks a silent server has one until it is answered, also when
+/// the attempt is long over; so one endpoint that tries again and again can let all others wait.
 const THREADS: usize = 16;
 
 static JOBS: PerProcess<Lock<Jobs>> = PerProcess::new();

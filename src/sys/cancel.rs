@@ -1,10 +1,11 @@
 //! pthread_cancel: a thread that waits in a call is one that may be ended.
 //!
 //! The C library ends a thread by an exception of its own, at any function of its that may wait. No frame of Rust may meet
-//! that. So such functions are called behind a [`Shield`], where the request stays pending, and [`ppoll`] alone lets it
-//! in: there it ends in a few instructions of assembler, which catch it as C code would that has a clean-up handler. The
-//! wait then is interrupted as by a signal, the call goes back as it does then, and [`end_if_due`] goes on with the end
-//! where nothing of ours is left on the stack.
+//! that. So such functions are called behind a [`Shield`], where the request stays pending, and two places let it in: a
+//! wait ([`ppoll`]), and a function of the application's that is called from here ([`call_out`]). There it ends in a few
+//! instructions of assembler, which catch it as C code would that has a clean-up handler. A wait then is interrupted as by
+//! a signal, the call goes back as it does then, and [`end_if_due`] goes on with the end where nothing of ours is left on
+//! the stack. [`end_if_asked`] is for calls that may never wait.
 //!
 //! Where there is no such assembler, a thread is ended when its call returns.
 
@@ -26,7 +27,8 @@ unsafe extern "C-unwind" {
 
 const DISABLE: c_int = 1;
 
-/// A thread of the process was due once: those of other processes need not ask for their own, which takes a call.
+/// A thread of this process was due once. Where none ever was, nobody looks at a variable of its own thread, which takes a
+/// call.
 static IS_ANY_DUE: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
@@ -50,7 +52,7 @@ impl Shield {
         Self::allow(None)
     }
 
-    /// Not even those.
+    /// Not even those: what waits for no time is only a look, whose failure nobody hears of.
     pub(crate) fn close() -> Self {
         Self::allow(Some(DISABLE))
     }
@@ -165,7 +167,8 @@ struct Wait {
 }
 
 impl Wait {
-    /// Waits as the caller allows, if that can be caught. No frame between the assembler and the C library has anything to drop.
+    /// Waits as the caller allows, if that can be caught. No frame between the assembler and the C library has anything to
+    /// drop.
     unsafe extern "C-unwind" fn run(wait: *mut c_void) {
         unsafe extern "C-unwind" {
             fn ppoll(
